@@ -1,0 +1,1 @@
+"""What the product does, without any user interface: it never imports streamlit."""

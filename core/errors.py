@@ -1,0 +1,124 @@
+"""One tree of errors. Each has a stable code, an HTTP status and a sentence a person can act on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """Base of every error the product raises on purpose; ``str(error)`` is the sentence shown to people.
+
+    ``code`` is stable: programs may rely on it. ``status`` is the HTTP status the API answers with.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+
+class InvalidRequest(AppError):
+    """The request itself makes no sense: a missing or out-of-range value."""
+
+    code = "invalid_request"
+    status = 400
+
+
+class ArchiveError(AppError):
+    """A ZIP that cannot become a stack."""
+
+    code = "archive_invalid"
+    status = 422
+
+
+class NotAZip(ArchiveError):
+    """The bytes are not a ZIP archive."""
+
+    code = "not_a_zip"
+    status = 400
+
+
+class ArchiveTruncated(ArchiveError):
+    """The archive ends too early: an interrupted download or copy."""
+
+    code = "archive_truncated"
+
+
+class ArchiveEncrypted(ArchiveError):
+    """Every image in the archive is protected by a password."""
+
+    code = "archive_encrypted"
+
+
+class ArchiveEmpty(ArchiveError):
+    """The archive holds no usable PNG image."""
+
+    code = "archive_empty"
+
+
+class LimitExceeded(ArchiveError):
+    """A limit of ``core.settings`` was passed; the sentence names it."""
+
+    code = "limit_exceeded"
+    status = 413
+
+
+class ImageError(AppError):
+    """One image that cannot be read; the rest of its stack is unaffected."""
+
+    code = "image_invalid"
+    status = 422
+
+
+class ImageTooLarge(ImageError):
+    """More pixels than ``max_pixels``; refused from the header, before decoding."""
+
+    code = "image_too_large"
+    status = 413
+
+
+class StackNotFound(AppError):
+    """No such stack, or it has expired, or it belongs to somebody else (never told apart)."""
+
+    code = "stack_not_found"
+    status = 404
+
+
+class ImageNotFound(AppError):
+    """The stack has no image of this name or position."""
+
+    code = "image_not_found"
+    status = 404
+
+
+class TooManyStacks(AppError):
+    """The server holds as many stacks as it may."""
+
+    code = "too_many_stacks"
+    status = 503
+
+
+class ModelError(AppError):
+    """A model that is missing, damaged or does not fit."""
+
+    code = "model_invalid"
+    status = 500
+
+
+class ModelNotFound(ModelError):
+    """No model of this name is installed."""
+
+    code = "model_not_found"
+    status = 404
+
+
+class EngineUnavailable(AppError):
+    """An engine cannot run here: its package is missing or its model cannot be made."""
+
+    code = "engine_unavailable"
+    status = 503
+
+
+class Cancelled(AppError):
+    """The person cancelled the work; nothing is wrong."""
+
+    code = "cancelled"
+    status = 409

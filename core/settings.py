@@ -1,0 +1,101 @@
+"""Every limit and option of the product: name, default, reason, environment variable.
+
+Each field is read from the environment as ``AISR_<NAME IN UPPER CASE>``; the description says what it
+does and why the default is what it is. ``python -m core.settings`` prints the table.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+MIB = 1024 * 1024
+
+# The side of the square the network sees and of the resized photo it is cut from, in pixels:
+# torchvision's ResNet18_Weights.IMAGENET1K_V1.transforms().
+MODEL_INPUT_SIDE = 224
+RESIZE_SIDE = 256
+
+
+class Settings(BaseSettings):
+    """The settings of one process; immutable after the first read."""
+
+    model_config = SettingsConfigDict(env_prefix="AISR_", frozen=True)
+
+    models_dir: Path = Field(
+        PROJECT_ROOT / "models", description="Folder of the models that ship with the app, one folder each."
+    )
+    cache_dir: Path = Field(
+        PROJECT_ROOT / "models" / "cache",
+        description="Folder for what can be made again: compiled models, converted models, measured batch sizes.",
+    )
+    work_dir: Path = Field(
+        Path(tempfile.gettempdir()) / "aisr",
+        description="Private folder for uploaded stacks; each stack gets a folder of its own, deleted with it.",
+    )
+    model: str = Field("starter", description="Name of the model that recognises images by default.")
+    max_upload_bytes: int = Field(
+        2048 * MIB, gt=0, description="Largest ZIP accepted: about 6,000 photos of 345 kB each."
+    )
+    max_entries: int = Field(20_000, gt=0, description="Most entries a ZIP may list, images or not.")
+    max_entry_bytes: int = Field(
+        256 * MIB, gt=0, description="Largest single file in a ZIP after decompression; holds any image of max_pixels."
+    )
+    max_total_bytes: int = Field(
+        8192 * MIB, gt=0, description="Largest sum of the files in a ZIP after decompression."
+    )
+    max_compression_ratio: int = Field(
+        200, gt=1, description="Largest decompressed/compressed ratio of an entry over 1 MiB; PNG data hardly compresses."
+    )
+    max_pixels: int = Field(
+        100_000_000, gt=0, description="Most pixels in one image, checked in its header before anything is decoded."
+    )
+    max_stacks: int = Field(256, gt=0, description="Most stacks kept at once, over all sessions and clients.")
+    stack_ttl_seconds: int = Field(
+        2 * 3600, gt=0, description="A stack nobody has used for this long is deleted (seconds)."
+    )
+    workers: int = Field(
+        0, ge=0, description="Threads that decode images; 0 takes one for each CPU this process may use."
+    )
+    thumbnail_side: int = Field(192, ge=32, le=1024, description="Longer side of a thumbnail, in pixels.")
+    batch_size: int = Field(0, ge=0, description="Images per inference call; 0 measures the best one on this machine.")
+    max_batch_size: int = Field(256, gt=0, description="Largest batch size a person or program may ask for.")
+
+    @property
+    def decode_workers(self) -> int:
+        """Number of decoding threads (at least 1)."""
+        return self.workers or cpu_count()
+
+
+def cpu_count() -> int:
+    """CPUs this process may use, which in a container or under ``taskset`` is less than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def get_settings() -> Settings:
+    """The process's settings, read from the environment once."""
+    return Settings()
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table."""
+    rows = ["| environment variable | default | what it does |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, Path) and default.is_relative_to(PROJECT_ROOT):
+            default = default.relative_to(PROJECT_ROOT)
+        elif name == "work_dir":
+            default = "the system's temporary folder + `/aisr`"
+        rows.append(f"| `AISR_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(settings_table())
