@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         description="Folder for what can be made again: compiled models, converted models, measured batch sizes.",
     )
     work_dir: Path = Field(
-        Path(tempfile.gettempdir()) / "aisr",
+        Path(tempfile.gettempdir()) / f"aisr-{os.getuid()}",
         description="Private folder for uploaded stacks; each stack gets a folder of its own, deleted with it.",
     )
     model: str = Field("starter", description="Name of the model that recognises images by default.")
@@ -92,7 +92,7 @@ def settings_table() -> str:
         if isinstance(default, Path) and default.is_relative_to(PROJECT_ROOT):
             default = default.relative_to(PROJECT_ROOT)
         elif name == "work_dir":
-            default = "the system's temporary folder + `/aisr`"
+            default = "`aisr-UID` in the system's temporary folder"
         rows.append(f"| `AISR_{name.upper()}` | {default} | {field.description} |")
     return "\n".join(rows)
 

@@ -1,0 +1,1 @@
+"""The inference engines: one protocol, one module for each library."""

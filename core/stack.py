@@ -1,0 +1,180 @@
+"""An image stack: a ZIP kept as it came, an index of its images, and what was computed from each of them once."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import pixels
+from core.archive import Archive, Entry, Skipped
+from core.errors import ImageError, ImageNotFound, StackNotFound
+from core.scratch import BlobFile, RowFile
+from core.settings import MODEL_INPUT_SIDE, Settings
+from core.workers import Job, Priority, WorkerPool
+
+MODEL_INPUT_SHAPE = (MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the background decoding of a stack is."""
+
+    done: int
+    total: int
+
+
+class ImageStack:
+    """One person's images. Every image is decoded at most once; its thumbnail and model input are kept.
+
+    All methods are safe to call from several threads. Nothing here closes a file explicitly: a deleted stack's
+    files are unlinked, and stay readable for whoever still works with the object.
+    """
+
+    def __init__(self, stack_id: str, name: str, archive: Archive, folder: Path, pool: WorkerPool, settings: Settings):
+        self.id = stack_id
+        self.name = name
+        self._archive = archive
+        self._pool = pool
+        self._settings = settings
+        self._inputs = RowFile(folder, MODEL_INPUT_SHAPE)
+        self._thumbnails = BlobFile(folder)
+        self._jobs: dict[int, Job] = {}
+        self._errors: dict[int, ImageError] = {}
+        self._lock = threading.Lock()
+        self._prepared = 0
+        self._deleted = False
+        self._by_name = {entry.name: index for index, entry in enumerate(archive.entries)}
+        self._by_base_name: dict[str, int | None] = {}
+        for index, entry in enumerate(archive.entries):
+            base = PurePosixPath(entry.name).name
+            self._by_base_name[base] = index if base not in self._by_base_name else None
+
+    def __len__(self) -> int:
+        return len(self._archive.entries)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The images in natural order of their names."""
+        return self._archive.entries
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What the ZIP held besides, each with a reason."""
+        return self._archive.skipped
+
+    @property
+    def progress(self) -> Progress:
+        """Images decoded so far, broken ones included."""
+        return Progress(self._prepared, len(self))
+
+    def find(self, filename: str) -> int:
+        """Position of ``filename``: its path in the archive, or its base name where only one image has it.
+
+        Raises:
+            ImageNotFound: no image, or more than one, goes by that name.
+        """
+        index = self._by_name.get(filename)
+        if index is None:
+            index = self._by_base_name.get(filename)
+        if index is None:
+            raise ImageNotFound("File not found")
+        return index
+
+    def original(self, index: int) -> bytes:
+        """The PNG file as it was uploaded.
+
+        Raises:
+            ImageNotFound: no such position.
+            ImageError: the archive is damaged there.
+        """
+        self._check(index)
+        return self._archive.read(index)
+
+    def rendered(self, index: int) -> bytes:
+        """A PNG any browser shows as the model sees it: the original, or 16-bit values scaled to 8.
+
+        Raises:
+            ImageNotFound, ImageError: as for ``original``, and for an image that cannot be decoded.
+        """
+        data = self.original(index)
+        if index in self._errors:
+            raise self._errors[index]
+        if self.entries[index].header.bit_depth < 16:
+            return data
+        return pixels.encode_png(pixels.to_rgb(pixels.decode(data, max_pixels=self._settings.max_pixels)))
+
+    def thumbnail(self, index: int) -> bytes:
+        """A small JPEG of the image, made at once if it is not there yet.
+
+        Raises:
+            ImageNotFound, ImageError: as for ``rendered``.
+        """
+        self.prepare(index, Priority.VISIBLE).result()
+        return self._thumbnails.read(index)
+
+    def read_model_input(self, index: int, out: NDArray[np.uint8]) -> None:
+        """Fill ``out`` (uint8 ``[224, 224, 3]``, C-contiguous) with the prepared model input of an image.
+
+        The image must have been prepared: wait for the future of ``prepare`` first.
+        """
+        self._inputs.read_into(index, out)
+
+    def prepare(self, index: int, priority: Priority) -> Job:
+        """Have the image decoded, unless it was, and return the future: it raises ImageError for a broken image.
+
+        Raises:
+            ImageNotFound: no such position.
+            StackNotFound: the stack was deleted before the image was decoded.
+        """
+        self._check(index)
+        with self._lock:
+            job = self._jobs.get(index)
+            if job is None:
+                if self._deleted:
+                    raise StackNotFound("This stack has been closed. Upload it again to go on.")
+                job = self._jobs[index] = Job(lambda: self._prepare(index))
+        return self._pool.submit(job, priority)
+
+    def start_ingest(self) -> None:
+        """Decode all images in the background, a few at a time so that several stacks take turns."""
+        lanes = 2 * self._settings.decode_workers
+        for lane in range(lanes):
+            _ingest_lane(weakref.ref(self), iter(range(lane, len(self), lanes)))
+
+    def mark_deleted(self) -> None:
+        """Begin no new decoding."""
+        self._deleted = True
+
+    def _check(self, index: int) -> None:
+        if not 0 <= index < len(self):
+            raise ImageNotFound(f"This stack has images 0 to {len(self) - 1}; there is no image {index}.")
+
+    def _prepare(self, index: int) -> None:
+        try:
+            rgb = pixels.to_rgb(pixels.decode(self._archive.read(index), max_pixels=self._settings.max_pixels))
+            self._thumbnails.write(index, pixels.to_thumbnail(rgb, self._settings.thumbnail_side))
+            self._inputs.write(index, pixels.to_model_input(rgb))
+        except ImageError as error:
+            self._errors[index] = error
+            raise
+        finally:
+            with self._lock:
+                self._prepared += 1
+
+
+def _ingest_lane(reference: weakref.ref[ImageStack], indices: Iterator[int]) -> None:
+    """Submit the next undecoded image of one lane; its end submits the one after. A deleted stack ends the lane."""
+    stack = reference()
+    if stack is None or stack._deleted:
+        return
+    for index in indices:
+        job = stack.prepare(index, Priority.INGEST)
+        if not job.done():
+            job.add_done_callback(lambda _: _ingest_lane(reference, indices))
+            return

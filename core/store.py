@@ -1,0 +1,153 @@
+"""All open stacks: unguessable ids, private folders, expiry, and clean-up after a crash."""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from core.archive import Archive
+from core.errors import LimitExceeded, StackNotFound, TooManyStacks
+from core.settings import MIB, Settings
+from core.stack import ImageStack
+from core.workers import WorkerPool
+
+ID_BYTES = 16  # 128 random bits: guessing one is out of reach
+COPY_BYTES = 4 * MIB
+SWEEP_SECONDS = 30.0
+
+
+class StackStore:
+    """Creates, finds, expires and deletes stacks. One per process.
+
+    Every process works in a folder of its own below ``settings.work_dir`` and holds a lock on it for as long as it
+    lives; folders without a living owner are removed when the next process starts.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stacks: dict[str, tuple[ImageStack, float]] = {}
+        self._lock = threading.Lock()
+        self._pool = WorkerPool(settings.decode_workers)
+        settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_abandoned_runs(settings.work_dir)
+        self._folder, self._run_lock = _create_run_folder(settings.work_dir)
+        self._stopping = threading.Event()
+        threading.Thread(target=self._sweep_until_stopped, name="stack-sweeper", daemon=True).start()
+
+    def __len__(self) -> int:
+        return len(self._stacks)
+
+    def create(self, source: BinaryIO, name: str) -> ImageStack:
+        """Copy a ZIP from ``source`` to disk, index it, and begin decoding in the background.
+
+        Args:
+            source: readable binary stream of the archive, read to its end in bounded pieces.
+            name: what the person calls it; shown, never used as a path.
+
+        Raises:
+            ArchiveError: the archive is unusable or passes a limit; nothing is left behind.
+            TooManyStacks: the server is full.
+        """
+        stack_id = secrets.token_urlsafe(ID_BYTES)
+        folder = self._folder / stack_id
+        with self._lock:
+            if len(self._stacks) >= self._settings.max_stacks:
+                raise TooManyStacks("The server holds as many stacks as it can. Try again in a few minutes.")
+        folder.mkdir(mode=0o700)
+        try:
+            path = folder / "stack.zip"
+            self._copy(source, path)
+            stack = ImageStack(stack_id, name, Archive.open(path, self._settings), folder, self._pool, self._settings)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        with self._lock:
+            self._stacks[stack_id] = (stack, time.monotonic())
+        stack.start_ingest()
+        return stack
+
+    def get(self, stack_id: str) -> ImageStack:
+        """The stack of this id; using it postpones its expiry.
+
+        Raises:
+            StackNotFound: there is none (any more).
+        """
+        with self._lock:
+            if stack_id not in self._stacks:
+                raise StackNotFound("This stack does not exist or has expired. Upload it again.")
+            stack, _ = self._stacks[stack_id]
+            self._stacks[stack_id] = (stack, time.monotonic())
+            return stack
+
+    def delete(self, stack_id: str) -> None:
+        """Forget a stack and unlink its files; unknown ids are ignored."""
+        with self._lock:
+            stack, _ = self._stacks.pop(stack_id, (None, 0.0))
+        if stack is not None:
+            stack.mark_deleted()
+            shutil.rmtree(self._folder / stack_id, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Delete the stacks nobody has used for ``stack_ttl_seconds``."""
+        oldest = time.monotonic() - self._settings.stack_ttl_seconds
+        with self._lock:
+            expired = [stack_id for stack_id, (_, used) in self._stacks.items() if used < oldest]
+        for stack_id in expired:
+            self.delete(stack_id)
+
+    def close(self) -> None:
+        """Delete everything; the store cannot be used afterwards."""
+        self._stopping.set()
+        for stack_id in list(self._stacks):
+            self.delete(stack_id)
+        self._pool.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._run_lock.close()
+
+    def _copy(self, source: BinaryIO, path: Path) -> None:
+        limit, copied = self._settings.max_upload_bytes, 0
+        with path.open("wb") as target:
+            while piece := source.read(COPY_BYTES):
+                copied += len(piece)
+                if copied > limit:
+                    raise LimitExceeded(f"The file is larger than the {limit // MIB} MB this server accepts.")
+                target.write(piece)
+
+    def _sweep_until_stopped(self) -> None:
+        while not self._stopping.wait(SWEEP_SECONDS):
+            self.sweep()
+
+
+def _try_lock(folder: Path) -> TextIO | None:
+    """Lock a run folder; None where a living process holds it. The lock ends with the process, however it ends."""
+    handle = (folder / "lock").open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        return None
+    return handle
+
+
+def _create_run_folder(work_dir: Path) -> tuple[Path, TextIO]:
+    """A new locked folder; it gets its final name only once locked, so that no other process takes it for abandoned."""
+    token = secrets.token_hex(8)
+    draft, final = work_dir / f"new-{token}", work_dir / f"run-{token}"
+    draft.mkdir(mode=0o700)
+    lock = _try_lock(draft)
+    assert lock is not None, "nobody else knows this folder"  # noqa: S101
+    draft.rename(final)
+    return final, lock
+
+
+def _remove_abandoned_runs(work_dir: Path) -> None:
+    for folder in work_dir.glob("run-*"):
+        lock = _try_lock(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.close()

@@ -1,0 +1,80 @@
+"""A thread pool whose jobs have priorities and can be moved forward while they wait.
+
+``concurrent.futures`` has no priorities, and one shared pool for everything (instead of one per stack)
+is what keeps the number of decoding threads at the number of cores however many people are at work.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from enum import IntEnum
+
+
+class Priority(IntEnum):
+    """Lower runs first."""
+
+    VISIBLE = 0  # somebody is looking at the place where this image belongs
+    RECOGNIZE = 1  # somebody is waiting for a result
+    INGEST = 2  # nobody waits yet
+
+
+class Job(Future[None]):
+    """Work that runs exactly once, however often it is submitted."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__()
+        self._work = work
+        self._claim = threading.Lock()
+        self.priority: Priority | None = None
+
+    def run_once(self) -> None:
+        """Run the work if no thread has begun it yet; never raises (the future holds the exception)."""
+        if not self._claim.acquire(blocking=False) or not self.set_running_or_notify_cancel():
+            return
+        work = self._work
+        del self._work  # what the work refers to must not live as long as its future
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits on the future
+            self.set_exception(error)
+        else:
+            self.set_result(None)
+
+
+class WorkerPool:
+    """``threads`` daemon threads that run the most urgent job first, first come first served within a priority."""
+
+    def __init__(self, threads: int) -> None:
+        self._queue: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
+        self._order = itertools.count()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"decode-{number}", daemon=True) for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Job, priority: Priority) -> Job:
+        """Queue ``job``, or move it forward when it already waits at a lower priority."""
+        if job.priority is None or priority < job.priority:
+            job.priority = priority
+            self._queue.put((priority, next(self._order), job))
+        return job
+
+    def close(self) -> None:
+        """Stop the threads once their current jobs end; jobs still waiting are dropped."""
+        for _ in self._threads:
+            self._queue.put((-1, next(self._order), None))
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _work(self) -> None:
+        while True:
+            _, _, job = self._queue.get()
+            if job is None:
+                return
+            job.run_once()
+            del job  # a finished job must not keep its stack alive until the next one arrives
