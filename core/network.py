@@ -1,4 +1,4 @@
-"""torchvision's ResNet18 from a file of weights. Importing torch costs seconds, so only callers that need it come here."""
+"""torchvision's ResNet18 from a file of weights; only callers that can afford importing torch come here."""
 
 from __future__ import annotations
 

@@ -52,13 +52,15 @@ class Prediction:
 class Timing:
     """Where the time of one run went.
 
-    ``total_seconds`` is wall-clock time. The stage figures are sums over the threads that worked side by side,
-    so they may add up to more than the total.
+    Attributes:
+        total_seconds: wall-clock time of the run.
+        wait_seconds: the part of it spent waiting for images that were not decoded yet.
+        infer_seconds: time inside the engine, summed over calls that ran side by side, so it may exceed the total.
     """
 
     images: int
     total_seconds: float
-    prepare_seconds: float
+    wait_seconds: float
     infer_seconds: float
     batch_size: int
 

@@ -47,11 +47,11 @@ class Settings(BaseSettings):
     max_entry_bytes: int = Field(
         256 * MIB, gt=0, description="Largest single file in a ZIP after decompression; holds any image of max_pixels."
     )
-    max_total_bytes: int = Field(
-        8192 * MIB, gt=0, description="Largest sum of the files in a ZIP after decompression."
-    )
+    max_total_bytes: int = Field(8192 * MIB, gt=0, description="Largest sum of the files in a ZIP after decompression.")
     max_compression_ratio: int = Field(
-        200, gt=1, description="Largest decompressed/compressed ratio of an entry over 1 MiB; PNG data hardly compresses."
+        200,
+        gt=1,
+        description="Largest decompressed/compressed ratio of an entry over 1 MiB; PNGs hardly compress.",
     )
     max_pixels: int = Field(
         100_000_000, gt=0, description="Most pixels in one image, checked in its header before anything is decoded."

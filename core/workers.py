@@ -39,7 +39,7 @@ class Job(Future[None]):
         del self._work  # what the work refers to must not live as long as its future
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits on the future
+        except BaseException as error:  # handed to whoever waits on the future
             self.set_exception(error)
         else:
             self.set_result(None)

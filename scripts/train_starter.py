@@ -4,7 +4,8 @@
 
 FOLDER holds ``train/CLASS/*.jpg`` and ``val/CLASS/*.jpg``. Training resumes from its last finished
 epoch when it is started again with the same ``--work`` folder. The final weights are the exponential
-moving average of the last epoch: no epoch is ever chosen by its score on ``val/``.
+moving average after the last epoch: no epoch is ever chosen by its score on ``val/``. At the end the model is
+quantized, evaluated and written to ``models/starter`` (``scripts/build_starter.py``).
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from core.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from core.settings import PROJECT_ROOT
+from scripts._photos import Photos, load_photos, model_inputs
+from scripts.build_starter import build_starter
 
 # Training resolution in pixels and epochs at it. Small pictures first: most of what the network learns
 # early is independent of resolution and costs (side / 224)^2 there (progressive resizing, fast.ai 2018).
@@ -37,32 +42,7 @@ EMA_DECAY = 0.998
 CROP_SCALE = (0.3, 1.0)  # area of the random crop, as a fraction of the photo
 CROP_RATIO = (3 / 4, 4 / 3)
 JITTER = 0.3  # brightness, contrast and saturation factors are drawn from 1 +- JITTER
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 SEED = 20260
-
-
-@dataclass(frozen=True)
-class Photos:
-    """Decoded photos, RGB, with their class indices; held in memory because every epoch reads them all."""
-
-    images: list[Image.Image]
-    labels: np.ndarray
-    classes: list[str]
-
-
-def load_photos(folder: Path) -> Photos:
-    """Decode ``folder/CLASS/*`` into memory; classes are the sorted folder names."""
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    files = [(path, index) for index, name in enumerate(classes) for path in sorted((folder / name).iterdir())]
-
-    def decode(path: Path) -> Image.Image:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-
-    with ThreadPoolExecutor() as pool:
-        images = list(pool.map(decode, [path for path, _ in files]))
-    return Photos(images, np.array([index for _, index in files]), [name.replace("_", " ") for name in classes])
 
 
 def random_crop(image: Image.Image, side: int, rng: np.random.Generator) -> np.ndarray:
@@ -124,22 +104,15 @@ def learning_rate(progress: float) -> float:
 
 
 def top1(model: Any, photos: Photos, device: str) -> float:
-    """Top-1 accuracy (0..1) under the standard 256/224 preprocessing."""
+    """Top-1 accuracy (0..1) under the app's own preprocessing."""
     import torch
-
-    def prepare(image: Image.Image) -> np.ndarray:
-        width, height = image.size
-        scale = min(width, height) / 256
-        half = 112 * scale
-        box = (width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half)
-        return np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR, box=box))
 
     model.eval()
     hits = 0
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     with torch.inference_mode(), torch.autocast(torch.device(device).type, torch.bfloat16):
         for start in range(0, len(photos.images), 64):
-            pixels = np.stack([prepare(image) for image in photos.images[start : start + 64]])
+            pixels = model_inputs(photos.images[start : start + 64])
             inputs = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
             answers = model((inputs - mean) / std).argmax(1).cpu().numpy()
             hits += int((answers == photos.labels[start : start + 64]).sum())
@@ -181,7 +154,7 @@ def train(data: Path, work: Path, device: str) -> None:
 
     sides = [side for side, epochs in PHASES for _ in range(epochs)]
     steps_per_epoch = len(train_photos.images) // BATCH_SIZE
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     for epoch in range(first_epoch, len(sides)):
         torch.manual_seed(SEED + epoch)
         model.train()
@@ -197,7 +170,7 @@ def train(data: Path, work: Path, device: str) -> None:
                 logits = model(inputs.contiguous(memory_format=torch.channels_last))
                 loss = functional.cross_entropy(logits.float(), target, label_smoothing=LABEL_SMOOTHING)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total_loss += loss.item()
             with torch.no_grad():
@@ -221,17 +194,31 @@ def train(data: Path, work: Path, device: str) -> None:
         print(json.dumps(record), flush=True)
 
 
+def recipe() -> dict[str, str]:
+    """How the model was trained, for its card."""
+    return {
+        "epochs": ", ".join(f"{epochs} at {side} px" for side, epochs in PHASES),
+        "optimizer": f"SGD, Nesterov momentum {MOMENTUM}, weight decay {WEIGHT_DECAY}, batches of {BATCH_SIZE}",
+        "schedule": f"one cycle, peak learning rate {PEAK_LEARNING_RATE}",
+        "regularisation": f"label smoothing {LABEL_SMOOTHING}, random resized crops of {CROP_SCALE[0]:.0%} to "
+        f"{CROP_SCALE[1]:.0%} of the area, flips, colour jitter {JITTER}",
+        "final weights": f"exponential moving average with decay {EMA_DECAY} after the last epoch",
+    }
+
+
 def main() -> None:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with train/ and val/")
     parser.add_argument("--work", type=Path, default=Path("runs/starter"), help="checkpoints (default: %(default)s)")
+    parser.add_argument("--models", type=Path, default=PROJECT_ROOT / "models", help="where starter/ is written")
     parser.add_argument("--device", default=None, help="cpu, cuda, mps (default: the best there is)")
     options = parser.parse_args()
     import torch
 
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     train(options.data, options.work, device)
+    build_starter(options.work / "checkpoint.pt", options.data, options.models / "starter", recipe())
 
 
 if __name__ == "__main__":

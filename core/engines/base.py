@@ -43,4 +43,6 @@ def check_batch(batch: NDArray[np.uint8]) -> None:
     """Raise ValueError unless ``batch`` is uint8 ``[B >= 1, 224, 224, 3]``."""
     expected = (MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
     if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != expected or not len(batch):
-        raise ValueError(f"expected uint8 [B, {MODEL_INPUT_SIDE}, {MODEL_INPUT_SIDE}, 3], got {batch.dtype} {batch.shape}")
+        raise ValueError(
+            f"expected uint8 [B, {MODEL_INPUT_SIDE}, {MODEL_INPUT_SIDE}, 3], got {batch.dtype} {batch.shape}"
+        )

@@ -1,0 +1,153 @@
+"""The models that are installed: what each knows, where its files are, and its loaded engines."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.engines.base import Engine
+from core.errors import ModelError, ModelNotFound
+from core.results import EngineName
+from core.settings import Settings
+
+CARD_NAME = "card.json"
+
+
+class EngineScore(BaseModel):
+    """Accuracy of one engine on the card's validation set, and its agreement with PyTorch FP32 there; shares 0..1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    top1: float
+    top5: float
+    agreement: float = Field(description="share of images with the same first class as PyTorch FP32")
+    agreement_low: float = Field(description="lower end of its Wilson 95% interval")
+    agreement_high: float = Field(description="upper end of its Wilson 95% interval")
+    mean_kl: float = Field(description="mean KL divergence from PyTorch FP32, nats")
+    images: int
+
+
+class ModelCard(BaseModel):
+    """What is known of a model; the contents of its ``card.json``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    title: str
+    description: str
+    architecture: str
+    classes: tuple[str, ...]
+    data: str
+    recipe: dict[str, str]
+    preprocessing: str
+    quantization: dict[str, str]
+    scores: dict[EngineName, EngineScore] = {}
+    versions: dict[str, str]
+    checksums: dict[str, str] = Field(description="SHA-256 of each file beside the card")
+
+
+class Model:
+    """An installed model: its card, its files, and its engines, each loaded when it is first asked for."""
+
+    weights_name = "weights.safetensors"
+    int8_name = "resnet18-int8.xml"
+
+    def __init__(self, folder: Path, cache_dir: Path) -> None:
+        self.folder = folder
+        self._cache_dir = cache_dir
+        try:
+            self.card = ModelCard.model_validate_json((folder / CARD_NAME).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise ModelError(f"The model in {folder.name} has no valid {CARD_NAME}; reinstall it.") from error
+        self._engines: dict[EngineName, Engine] = {}
+        self._locks: dict[EngineName, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def checksum(self) -> str:
+        """Short checksum of the weights; part of every cache key, so that a new model never meets an old cache."""
+        return self.card.checksums[self.weights_name][:12]
+
+    def engine(self, name: EngineName) -> Engine:
+        """The loaded engine; the first call loads it (OpenVINO from its compiled cache, PyTorch in seconds).
+
+        Raises:
+            ModelError: the files are missing, damaged or do not fit the card.
+            EngineUnavailable: the library is not installed.
+        """
+        with self._lock:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:  # two engines may load side by side, one engine only once
+            if name not in self._engines:
+                engine = self._load(name)
+                if engine.classes != len(self.card.classes):
+                    expected = len(self.card.classes)
+                    raise ModelError(
+                        f"{self.card.name} has {engine.classes} outputs for {expected} classes; reinstall it."
+                    )
+                self._engines[name] = engine
+            return self._engines[name]
+
+    def is_loaded(self, name: EngineName) -> bool:
+        """Whether ``engine(name)`` would answer at once."""
+        return name in self._engines
+
+    def _load(self, name: EngineName) -> Engine:
+        if name == "pytorch-fp32":
+            from core.engines.pytorch import PyTorchEngine
+
+            return PyTorchEngine(self.folder / self.weights_name)
+        from core.engines.openvino import OpenVinoEngine
+
+        ir_path = self.folder / self.int8_name if name == "openvino-int8" else self._fp32_ir()
+        return OpenVinoEngine(name, ir_path, self._cache_dir / "compiled")
+
+    def _fp32_ir(self) -> Path:
+        """The FP32 IR, converted from the weights the first time: committing it would double the model's size."""
+        path = self._cache_dir / f"{self.card.name}-{self.checksum}" / "resnet18-fp32.xml"
+        if not path.exists():
+            from core.optimize import make_fp32_ir
+
+            make_fp32_ir(self.folder / self.weights_name, path)
+        return path
+
+
+class ModelRegistry:
+    """The models below ``settings.models_dir``, by name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._models: dict[str, Model] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the installed models, the default one first."""
+        found = sorted(path.parent.name for path in self._settings.models_dir.glob(f"*/{CARD_NAME}"))
+        return tuple(sorted(found, key=lambda name: name != self._settings.model))
+
+    def get(self, name: str | None = None) -> Model:
+        """A model by name, or the default one.
+
+        Raises:
+            ModelNotFound: no such model.
+            ModelError: its card is missing or damaged.
+        """
+        name = name or self._settings.model
+        with self._lock:
+            if name not in self._models:
+                if name not in self.names:
+                    raise ModelNotFound(
+                        f"There is no model {name!r} here. Installed: {', '.join(self.names) or 'none'}."
+                    )
+                self._models[name] = Model(self._settings.models_dir / name, self._settings.cache_dir)
+            return self._models[name]
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,45 @@
+"""What one process shares between all sessions and clients: settings, stacks and models."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from functools import cache
+
+from core.errors import AppError
+from core.models import ModelRegistry
+from core.settings import Settings, get_settings
+from core.store import StackStore
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AppRuntime:
+    """The shared objects; all are safe to use from any thread."""
+
+    settings: Settings
+    store: StackStore
+    models: ModelRegistry
+
+    def warm_up(self) -> None:
+        """Load the default model's INT8 engine in the background, so that the first prediction does not wait for it."""
+        threading.Thread(target=self._load_default, name="warm-up", daemon=True).start()
+
+    def close(self) -> None:
+        """Delete every stack."""
+        self.store.close()
+
+    def _load_default(self) -> None:
+        try:
+            self.models.get().engine("openvino-int8")
+        except AppError as error:
+            _log.error("The default model is not ready: %s", error)
+
+
+@cache
+def get_runtime() -> AppRuntime:
+    """The process's runtime, made at the first call."""
+    settings = get_settings()
+    return AppRuntime(settings, StackStore(settings), ModelRegistry(settings))

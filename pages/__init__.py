@@ -1,0 +1,1 @@
+"""The Streamlit pages: each reads state, calls core, and draws."""

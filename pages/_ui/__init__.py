@@ -1,0 +1,1 @@
+"""What the pages share: typed session state, component wrappers and messages."""

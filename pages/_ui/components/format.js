@@ -1,0 +1,44 @@
+/* How names, sizes and answers are written. File names reach the page as text only, never as HTML. */
+
+function formatBytes(bytes) {
+  if (!(bytes >= 0)) return "";
+  if (bytes < 1000) return `${bytes} B`;
+  return bytes < 999_500 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+const formatConfidence = (confidence) => `${(confidence * 100).toFixed(1)}%`;
+
+/** A new element with a class and a text. */
+function textElement(tag, className, text) {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+/** The file name, its folder held back. */
+function showName(element, name) {
+  const cut = name.lastIndexOf("/") + 1;
+  element.replaceChildren(textElement("span", "folder", name.slice(0, cut)), textElement("span", "file", name.slice(cut)));
+  element.title = name;
+}
+
+/** One line for each answer: class, confidence as number and bar, who said it. */
+function showAnswers(element, answers) {
+  element.replaceChildren(
+    ...answers.map(([label, confidence, source], order) => {
+      const line = textElement("div", "answer", "");
+      line.classList.toggle("differs", order > 0 && label !== answers[0][0]);
+      const bar = textElement("span", "bar", "");
+      bar.style.setProperty("--share", confidence);
+      line.append(textElement("span", "label", label), textElement("span", "confidence", formatConfidence(confidence)), bar, textElement("span", "source", source));
+      return line;
+    }),
+  );
+}
+
+/** Colour a slider's track up to its handle. */
+function showFill(slider) {
+  const { min, max, value } = slider;
+  slider.style.setProperty("--fill", Number(max) > Number(min) ? (value - min) / (max - min) : 0);
+}

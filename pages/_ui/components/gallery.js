@@ -1,0 +1,241 @@
+/*
+ * The gallery: a grid of thumbnails of which only the visible cells are in the page. The cell of the store's
+ * current image holds the keyboard focus and follows the viewer.
+ */
+const GAP = 8;
+const CAPTION_HEIGHT = 31; // below the thumbnail, with the borders: the name
+const ANSWER_HEIGHT = 21; // and the class, once there are results
+const THUMBNAIL_ASPECT = 3 / 4; // height of the thumbnail box for its width
+const OVERSCAN_ROWS = 1;
+const FAST_ROWS = 4; // rows passed in one frame from which thumbnails wait until the scrolling settles
+const SETTLE_MS = 90;
+const SIZE_KEY = "image-gallery-size";
+
+class Gallery {
+  isViewer = false;
+
+  constructor(root, store) {
+    this.root = root;
+    this.store = store;
+    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((element) => [element.dataset.ref, element]));
+    this.cells = new Map(); // image index -> Cell on show
+    this.spare = [];
+    this.ref.grid.replaceChildren();
+    this.ref.size.value = localStorage.getItem(SIZE_KEY) ?? this.ref.size.value;
+    this.filter();
+    this.bindControls();
+    this.listeners = new AbortController();
+    const on = (type, handler) => store.addEventListener(type, handler, { signal: this.listeners.signal });
+    on("current", () => this.follow());
+    on("selection", () => this.refresh());
+    on("results", () => {
+      this.layout();
+      this.reveal();
+      this.refresh();
+    });
+    on("index", () => this.filter());
+    this.resizeObserver = new ResizeObserver(() => this.layout());
+    this.resizeObserver.observe(this.ref.scroller);
+  }
+
+  configure({ height }) {
+    this.ref.scroller.style.setProperty("--scroller-height", `${height}px`);
+    if (this.count !== this.store.count) this.filter();
+    this.layout();
+    this.reveal();
+  }
+
+  remove() {
+    this.listeners.abort();
+    this.resizeObserver.disconnect();
+    clearTimeout(this.settleTimer);
+    cancelAnimationFrame(this.frame);
+  }
+
+  bindControls() {
+    const { ref, store } = this;
+    ref.all.onclick = () => store.setSelected(new Set([...(this.filtered ? store.selected : []), ...this.shown]));
+    ref.none.onclick = () => store.setSelected([]);
+    ref.invert.onclick = () => store.invert(this.shown);
+    ref.filter.oninput = () => this.filter();
+    ref.size.oninput = () => {
+      localStorage.setItem(SIZE_KEY, ref.size.value);
+      this.layout();
+      this.reveal();
+    };
+    ref.scroller.onscroll = () => {
+      this.frame ??= requestAnimationFrame(() => {
+        this.frame = undefined;
+        this.render();
+      });
+    };
+  }
+
+  /** Work out which images are shown: those whose name holds the filter's text. */
+  filter() {
+    const { ref, store } = this;
+    const wanted = ref.filter.value.trim().toLowerCase();
+    this.count = store.count;
+    this.filtered = wanted !== "" && store.images !== null;
+    this.shown = store.allIndices();
+    if (this.filtered) this.shown = this.shown.filter((index) => store.name(index).toLowerCase().includes(wanted));
+    this.placeOf = new Map(this.shown.map((index, place) => [index, place]));
+    ref.all.textContent = this.filtered ? "All shown" : "All";
+    ref.empty.hidden = this.shown.length > 0;
+    ref.empty.textContent = this.filtered ? "No image has this in its name." : "There are no images.";
+    for (const index of [...this.cells.keys()]) if (!this.placeOf.has(index)) this.release(index);
+    this.layout();
+    ref.scroller.scrollTop = 0;
+    this.reveal();
+    this.refresh();
+  }
+
+  layout() {
+    const { grid, size } = this.ref;
+    const width = grid.clientWidth;
+    if (!width) return;
+    const answered = this.store.answers.size > 0;
+    this.root.classList.toggle("answered", answered);
+    showFill(size);
+    const minimum = Math.min(Number(size.value), width);
+    this.columns = Math.max(1, Math.floor((width + GAP) / (minimum + GAP)));
+    this.cellWidth = (width - GAP * (this.columns - 1)) / this.columns;
+    this.rowHeight = Math.round(this.cellWidth * THUMBNAIL_ASPECT) + CAPTION_HEIGHT + (answered ? ANSWER_HEIGHT : 0) + GAP;
+    const rows = Math.ceil(this.shown.length / this.columns);
+    grid.style.height = `${Math.max(0, rows * this.rowHeight - GAP)}px`;
+    grid.style.setProperty("--cell-width", `${this.cellWidth}px`);
+    grid.style.setProperty("--cell-height", `${this.rowHeight - GAP}px`);
+    this.render();
+  }
+
+  /** Put the visible cells in the page and take the others out. */
+  render() {
+    if (!this.columns) return;
+    const { scrollTop, clientHeight } = this.ref.scroller;
+    const firstRow = Math.max(0, Math.floor(scrollTop / this.rowHeight) - OVERSCAN_ROWS);
+    const lastRow = Math.floor((scrollTop + clientHeight) / this.rowHeight) + OVERSCAN_ROWS;
+    const fast = Math.abs(firstRow - (this.firstRow ?? firstRow)) > FAST_ROWS;
+    this.firstRow = firstRow;
+    const visible = new Set(this.shown.slice(firstRow * this.columns, (lastRow + 1) * this.columns));
+    if (this.placeOf.has(this.store.current) && this.hasFocus(this.store.current)) visible.add(this.store.current);
+    for (const index of [...this.cells.keys()]) if (!visible.has(index)) this.release(index);
+    for (const index of visible) {
+      const cell = this.cells.get(index) ?? this.take(index);
+      const place = this.placeOf.get(index);
+      cell.place(place, this.shown.length, (place % this.columns) * (this.cellWidth + GAP), Math.floor(place / this.columns) * this.rowHeight);
+      if (!fast) cell.load();
+    }
+    this.updateTabStop();
+    clearTimeout(this.settleTimer);
+    if (fast) this.settleTimer = setTimeout(() => this.render(), SETTLE_MS);
+  }
+
+  take(index) {
+    const cell = this.spare.pop() ?? new Cell(this.ref.cell.content.firstElementChild.cloneNode(true), this);
+    this.cells.set(index, cell);
+    cell.show(index);
+    this.ref.grid.append(cell.element);
+    return cell;
+  }
+
+  release(index) {
+    const cell = this.cells.get(index);
+    this.cells.delete(index);
+    cell.element.remove();
+    this.spare.push(cell);
+  }
+
+  hasFocus(index) {
+    const cell = this.cells.get(index);
+    return Boolean(cell) && cell.element.contains(this.root.getRootNode().activeElement);
+  }
+
+  /** One cell takes the Tab key: the current image, or the first on show. */
+  updateTabStop() {
+    const stop = this.cells.has(this.store.current) ? this.store.current : Math.min(...this.cells.keys());
+    for (const [index, cell] of this.cells) cell.open.tabIndex = index === stop ? 0 : -1;
+  }
+
+  refresh() {
+    for (const cell of this.cells.values()) cell.refresh();
+    const { selected, count } = this.store;
+    const shown = this.filtered ? `, ${this.shown.length.toLocaleString()} shown` : "";
+    this.ref.count.textContent = `${selected.size.toLocaleString()} of ${count.toLocaleString()} selected${shown}`;
+    this.ref.none.disabled = selected.size === 0;
+  }
+
+  /** The current image is another one: bring its cell into view, and the focus with it if it was in the grid. */
+  follow() {
+    const focused = this.ref.grid.contains(this.root.getRootNode().activeElement);
+    this.reveal();
+    for (const cell of this.cells.values()) cell.refreshCurrent();
+    this.updateTabStop();
+    if (focused) this.cells.get(this.store.current)?.open.focus({ preventScroll: true });
+  }
+
+  reveal() {
+    const place = this.placeOf.get(this.store.current);
+    const { scroller } = this.ref;
+    if (place === undefined || !this.columns || !scroller.clientHeight) return;
+    const top = Math.floor(place / this.columns) * this.rowHeight;
+    const bottom = top + this.rowHeight - GAP;
+    if (top < scroller.scrollTop) scroller.scrollTop = top;
+    else if (bottom > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = bottom - scroller.clientHeight;
+    this.render();
+  }
+
+  /** A click on an image: plain opens it, shift selects up to it, ctrl or cmd selects it as well. */
+  clicked(index, { shiftKey, ctrlKey, metaKey }) {
+    if (shiftKey) this.selectTo(index);
+    else if (ctrlKey || metaKey) this.store.toggle(index);
+    else this.store.anchor = index;
+    this.store.setCurrent(index);
+  }
+
+  picked(index, on, shiftKey) {
+    if (shiftKey) this.selectTo(index);
+    else this.store.toggle(index, on);
+    this.refresh();
+  }
+
+  selectTo(index) {
+    const from = this.placeOf.get(this.store.anchor) ?? this.placeOf.get(this.store.current) ?? 0;
+    const to = this.placeOf.get(index);
+    this.store.extend(this.shown.slice(Math.min(from, to), Math.max(from, to) + 1));
+  }
+
+  /** True when the key was used here. Arrows move through the images on show, not through the whole stack. */
+  onKey(event, target) {
+    const { store, ref } = this;
+    const inGrid = ref.grid.contains(target);
+    const rows = Math.max(1, Math.floor(ref.scroller.clientHeight / this.rowHeight));
+    const moves = {
+      ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns,
+      PageUp: -rows * this.columns, PageDown: rows * this.columns, Home: -Infinity, End: Infinity,
+    };
+    if (event.key in moves) {
+      if (inGrid) this.move(moves[event.key], event.shiftKey);
+      return inGrid;
+    }
+    const actions = { a: () => ref.all.click(), i: () => ref.invert.click(), x: () => store.toggle(store.current) };
+    if (inGrid) actions[" "] = actions.x;
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (action && !event.repeat) action();
+    return Boolean(action);
+  }
+
+  move(by, extend) {
+    if (!this.shown.length) return;
+    const place = this.placeOf.get(this.store.current);
+    const last = this.shown.length - 1;
+    let target = place === undefined ? 0 : place + by;
+    if (Number.isFinite(by) && Math.abs(by) > 1 && (target < 0 || target > last) && Math.abs(by) === this.columns) return;
+    target = clamp(target, 0, last);
+    if (extend) this.selectTo(this.shown[target]);
+    else this.store.anchor = this.shown[target];
+    this.store.setCurrent(this.shown[target]);
+    this.cells.get(this.shown[target])?.open.focus({ preventScroll: true });
+  }
+}
+
+export default (component) => mount(Gallery, component);

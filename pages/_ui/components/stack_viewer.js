@@ -1,0 +1,177 @@
+/* The viewer: the controls, keys and caption around the stage. */
+const ANNOUNCE_MS = 400;
+const ZOOM_STEP = 1.25;
+const PAGE = 10;
+
+class StackViewer {
+  isViewer = true;
+
+  constructor(root, store) {
+    this.root = root;
+    this.store = store;
+    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((element) => [element.dataset.ref, element]));
+    this.stage = new Stage(this.ref, store, () => this.showView());
+    this.bindControls();
+    this.listeners = new AbortController();
+    const on = (target, type, handler) => target.addEventListener(type, handler, { signal: this.listeners.signal });
+    on(store, "current", () => this.show());
+    on(store, "index", () => this.show());
+    on(store, "selection", () => this.showSelection());
+    on(store, "results", () => this.showCaption());
+    on(root.getRootNode(), "fullscreenchange", () => this.showFullScreen());
+  }
+
+  configure({ height }) {
+    this.ref.stage.style.setProperty("--stage-height", `${height}px`);
+    this.stage.measure();
+    this.show();
+  }
+
+  remove() {
+    this.listeners.abort();
+    this.stage.remove();
+    clearTimeout(this.announceTimer);
+  }
+
+  bindControls() {
+    const { ref, store, stage } = this;
+    ref.previous.onclick = () => stage.step(-1);
+    ref.next.onclick = () => stage.step(1);
+    ref.slider.oninput = () => store.setCurrent(Number(ref.slider.value) - 1);
+    ref.zoomOut.onclick = () => stage.zoomAt(stage.viewport.scale / ZOOM_STEP);
+    ref.zoomIn.onclick = () => stage.zoomAt(stage.viewport.scale * ZOOM_STEP);
+    ref.zoomSlider.oninput = () => stage.zoomAt(2 ** Number(ref.zoomSlider.value));
+    ref.percent.onchange = () => this.zoomToTyped();
+    ref.percent.onfocus = () => ref.percent.select();
+    ref.fit.onclick = () => stage.change((viewport) => viewport.fit());
+    ref.actual.onclick = () => stage.zoomAt(1);
+    ref.turnLeft.onclick = () => stage.change((viewport) => viewport.orient(TURN_LEFT));
+    ref.turnRight.onclick = () => stage.change((viewport) => viewport.orient(TURN_RIGHT));
+    ref.flipHorizontal.onclick = () => stage.change((viewport) => viewport.orient(FLIP_HORIZONTAL));
+    ref.flipVertical.onclick = () => stage.change((viewport) => viewport.orient(FLIP_VERTICAL));
+    ref.reset.onclick = () => stage.change((viewport) => viewport.reset());
+    ref.select.onclick = () => store.toggle(store.current);
+    ref.fullScreen.onclick = () => this.toggleFullScreen();
+    ref.fullScreen.hidden = !document.fullscreenEnabled;
+    ref.help.onclick = () => ref.dialog.showModal();
+    ref.dialog.onclick = (event) => event.target === ref.dialog && ref.dialog.close();
+  }
+
+  /** True when the key was used here. */
+  onKey(event, target) {
+    const { ref, store, stage } = this;
+    if (ref.dialog.open) return false;
+    const moves = {
+      ArrowLeft: () => stage.step(-1),
+      ArrowRight: () => stage.step(1),
+      PageUp: () => stage.step(-PAGE),
+      PageDown: () => stage.step(PAGE),
+      Home: () => store.setCurrent(0),
+      End: () => store.setCurrent(store.count - 1),
+    };
+    const repeating = {
+      "+": () => ref.zoomIn.click(),
+      "=": () => ref.zoomIn.click(),
+      "-": () => ref.zoomOut.click(),
+      l: () => ref.turnLeft.click(),
+      r: () => ref.turnRight.click(),
+    };
+    const single = {
+      0: () => ref.fit.click(),
+      1: () => ref.actual.click(),
+      h: () => ref.flipHorizontal.click(),
+      v: () => ref.flipVertical.click(),
+      x: () => ref.select.click(),
+      a: () => store.setSelected(store.allIndices()),
+      i: () => store.invert(store.allIndices()),
+      f: () => this.toggleFullScreen(),
+      "?": () => ref.help.click(),
+    };
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const move = target === ref.zoomSlider ? undefined : moves[key]; // its arrows move its own handle
+    const action = move ?? repeating[key] ?? single[key];
+    if (action && !(event.repeat && key in single)) action();
+    return Boolean(action);
+  }
+
+  zoomToTyped() {
+    const percent = Number.parseFloat(this.ref.percent.value.replace(",", "."));
+    if (percent > 0) this.stage.zoomAt(percent / 100);
+    this.showPercent();
+  }
+
+  async toggleFullScreen() {
+    if (this.root.getRootNode().fullscreenElement) await document.exitFullscreen();
+    else if (document.fullscreenEnabled) await this.root.requestFullscreen();
+  }
+
+  showFullScreen() {
+    const on = this.root.getRootNode().fullscreenElement === this.root;
+    this.ref.fullScreen.setAttribute("aria-pressed", String(on));
+  }
+
+  show() {
+    this.stage.show();
+    this.showCaption();
+    this.showPosition();
+    this.showSelection();
+  }
+
+  showCaption() {
+    const { ref, store } = this;
+    const [, width, height, description, bytes] = store.images?.[store.current] ?? [];
+    const facts = width ? [`${width} × ${height}`, description, formatBytes(bytes)] : [];
+    const name = store.name(store.current);
+    showName(ref.name, name);
+    ref.facts.textContent = facts.filter(Boolean).join(" · ") || "\u00a0";
+    showAnswers(ref.answers, store.answers.get(store.current) ?? []);
+    ref.answers.style.setProperty("--lines", store.answerLines);
+    ref.canvas.setAttribute("aria-label", name);
+    clearTimeout(this.announceTimer);
+    this.announceTimer = setTimeout(() => this.announce(), ANNOUNCE_MS);
+  }
+
+  showPosition() {
+    const { ref, store } = this;
+    const position = store.count ? store.current + 1 : 0;
+    ref.position.textContent = `${position} / ${store.count}`;
+    ref.slider.max = Math.max(1, store.count);
+    ref.slider.value = position;
+    showFill(ref.slider);
+    ref.slider.setAttribute("aria-valuetext", `Image ${position} of ${store.count}`);
+    ref.previous.disabled = store.current <= 0;
+    ref.next.disabled = store.current >= store.count - 1;
+  }
+
+  /** Tell screen readers where the person has come to, once they stop there. */
+  announce() {
+    const { store } = this;
+    const [leading] = store.answers.get(store.current) ?? [];
+    const answer = leading ? `, ${leading[0]} ${formatConfidence(leading[1])}` : "";
+    this.ref.status.textContent = `Image ${store.current + 1} of ${store.count}: ${store.name(store.current)}${answer}`;
+  }
+
+  showSelection() {
+    const selected = this.store.selected.has(this.store.current);
+    this.ref.select.setAttribute("aria-pressed", String(selected));
+    this.ref.chosen.hidden = !selected;
+  }
+
+  showPercent() {
+    this.ref.percent.value = `${Math.round(this.stage.viewport.scale * 100)}%`;
+  }
+
+  showView() {
+    const { ref } = this;
+    const { viewport } = this.stage;
+    if (this.root.getRootNode().activeElement !== ref.percent) this.showPercent();
+    ref.zoomSlider.value = Math.log2(viewport.scale);
+    showFill(ref.zoomSlider);
+    ref.zoomSlider.setAttribute("aria-valuetext", `${Math.round(viewport.scale * 100)} percent`);
+    ref.fit.setAttribute("aria-pressed", String(viewport.fitted));
+    ref.reset.disabled = viewport.isReset;
+    ref.stage.classList.toggle("pannable", viewport.pannable);
+  }
+}
+
+export default (component) => mount(StackViewer, component);

@@ -1,0 +1,143 @@
+/*
+ * The stage: the canvas that shows the store's current image, the view on it, and the images fetched ahead of
+ * the reader. What is on the canvas can be read from its `data-index` and `data-painted`.
+ */
+const MIB = 1024 * 1024;
+const SHARP = { budgetBytes: 192 * MIB, concurrency: 4, ahead: 8, behind: 3 };
+const SMALL = { budgetBytes: 24 * MIB, concurrency: 2, ahead: 16, behind: 4 };
+const STALE_MS = 100; // how long the image before may stand while nothing of the new one has arrived
+
+class Stage {
+  /** `ref` holds the elements; `onView` is called when zoom, pan or orientation changed. */
+  constructor(ref, store, onView) {
+    Object.assign(this, { ref, store, onView });
+    this.context = ref.canvas.getContext("2d");
+    this.viewport = new Viewport();
+    this.painted = { index: -1, kind: "none" };
+    this.shown = store.current;
+    this.direction = 1;
+    this.sharp = this.cache(SHARP, () => store.imageUrl, (index) => this.decodedBytes(index));
+    this.small = this.cache(SMALL, () => store.thumbnailUrl, () => 0);
+    this.gestures = new Gestures(ref.stage, this.viewport, this);
+    this.resizeObserver = new ResizeObserver(() => this.measure());
+    this.resizeObserver.observe(ref.stage);
+  }
+
+  cache(limits, template, bytesOf) {
+    return new BitmapCache({
+      ...limits,
+      bytesOf,
+      urlOf: (index) => resolveUrl(template(), index),
+      onSettled: (index) => index === this.store.current && this.paint(),
+    });
+  }
+
+  decodedBytes(index) {
+    const [, width = 0, height = 0] = this.store.images?.[index] ?? [];
+    return width * height * BYTES_PER_PIXEL;
+  }
+
+  remove() {
+    this.resizeObserver.disconnect();
+    clearTimeout(this.staleTimer);
+    cancelAnimationFrame(this.frame);
+    this.sharp.clear();
+    this.small.clear();
+  }
+
+  step(by) {
+    this.store.setCurrent(this.store.current + by);
+  }
+
+  /** Change the view on the image; drawn once a frame, however fast the changes come. */
+  change(action) {
+    action(this.viewport);
+    this.onView();
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.paint();
+    });
+  }
+
+  zoomAt(scale, x = 0, y = 0) {
+    this.change((viewport) => viewport.zoomTo(scale, x, y));
+  }
+
+  panBy(dx, dy) {
+    this.change((viewport) => viewport.panBy(dx, dy));
+  }
+
+  toggleFit(x, y) {
+    if (this.viewport.fitted) this.zoomAt(this.viewport.scale < 1 ? 1 : this.viewport.scale * 2, x, y);
+    else this.change((viewport) => viewport.fit());
+  }
+
+  measure() {
+    const { stage, canvas } = this.ref;
+    const density = window.devicePixelRatio || 1;
+    const [width, height] = [stage.clientWidth, stage.clientHeight];
+    if (canvas.width === Math.round(width * density) && canvas.height === Math.round(height * density)) return;
+    canvas.width = Math.round(width * density);
+    canvas.height = Math.round(height * density);
+    this.viewport.setStage(width, height);
+    this.paint(); // at once, since resizing a canvas clears it
+  }
+
+  /** The current image is another one, or its facts have arrived: paint it and fetch what comes next. */
+  show() {
+    const { current } = this.store;
+    if (current !== this.shown) this.direction = current > this.shown ? 1 : -1;
+    this.shown = current;
+    this.paint();
+    this.sharp.want(this.around(SHARP));
+    this.small.want(this.around(SMALL).filter((index) => !this.sharp.entries.has(index)));
+  }
+
+  /** The current position and those around it, most urgent first: further ahead than behind. */
+  around({ ahead, behind }) {
+    const { current, count } = this.store;
+    const offsets = [0];
+    for (let distance = 1; distance <= ahead; distance += 1) {
+      offsets.push(distance * this.direction);
+      if (distance <= behind) offsets.push(-distance * this.direction);
+    }
+    return offsets.map((offset) => current + offset).filter((index) => index >= 0 && index < count);
+  }
+
+  /** Paint the best there is of the current image: itself, its thumbnail, or the reason there is none. */
+  paint() {
+    const index = this.store.current;
+    const sharp = this.sharp.get(index);
+    const bitmap = sharp ? sharp.bitmap : this.small.get(index)?.bitmap;
+    const error = this.store.error ?? sharp?.error;
+    clearTimeout(this.staleTimer);
+    if (bitmap) {
+      const [, width = bitmap.width, height = bitmap.height] = this.store.images?.[index] ?? [];
+      this.viewport.setImage(width, height);
+      this.viewport.paint(this.context, bitmap, window.devicePixelRatio || 1);
+      this.setPainted(index, sharp ? "sharp" : "thumbnail");
+    } else if (error) {
+      this.ref.reason.textContent = error;
+      this.clear(index, "error");
+    } else if (this.painted.index !== index) {
+      this.staleTimer = setTimeout(() => this.clear(index, "loading"), STALE_MS);
+    }
+    this.onView();
+  }
+
+  clear(index, kind) {
+    this.context.setTransform(1, 0, 0, 1, 0, 0);
+    this.context.clearRect(0, 0, this.ref.canvas.width, this.ref.canvas.height);
+    this.setPainted(index, kind);
+  }
+
+  setPainted(index, kind) {
+    const { canvas, message, loading } = this.ref;
+    if (this.painted.index === index && this.painted.kind === kind) return;
+    this.painted = { index, kind };
+    canvas.dataset.index = index;
+    canvas.dataset.painted = kind;
+    message.hidden = kind !== "error";
+    loading.hidden = kind !== "loading";
+  }
+}

@@ -1,0 +1,113 @@
+/*
+ * Where the image lies on the stage: scale, pan and orientation. Pure arithmetic in CSS pixels; a scale of 1
+ * shows one image pixel on one CSS pixel. It survives moving to another image.
+ */
+const MIN_SCALE = 0.05;
+const MAX_SCALE = 32;
+const SMOOTH_BELOW = 2; // enlarged further than this, single pixels are shown sharp
+
+const TURN_RIGHT = [0, 1, -1, 0]; // columns (a, b), (c, d), as in CanvasRenderingContext2D.transform
+const TURN_LEFT = [0, -1, 1, 0];
+const FLIP_HORIZONTAL = [-1, 0, 0, 1];
+const FLIP_VERTICAL = [1, 0, 0, -1];
+
+class Viewport {
+  constructor() {
+    this.stage = { width: 1, height: 1 };
+    this.image = { width: 1, height: 1 };
+    this.reset();
+  }
+
+  reset() {
+    this.orientation = [1, 0, 0, 1];
+    this.fit();
+  }
+
+  get isReset() {
+    return this.fitted && this.orientation.join() === "1,0,0,1";
+  }
+
+  /** Size of the image as it stands, after turning. */
+  get turned() {
+    const { width, height } = this.image;
+    return this.orientation[0] === 0 ? { width: height, height: width } : { width, height };
+  }
+
+  get fitScale() {
+    const { width, height } = this.turned;
+    return clamp(Math.min(this.stage.width / width, this.stage.height / height), 0.001, MAX_SCALE);
+  }
+
+  get pannable() {
+    const { width, height } = this.turned;
+    return width * this.scale > this.stage.width + 0.5 || height * this.scale > this.stage.height + 0.5;
+  }
+
+  setStage(width, height) {
+    this.stage = { width: Math.max(1, width), height: Math.max(1, height) };
+    this.settle();
+  }
+
+  setImage(width, height) {
+    this.image = { width: Math.max(1, width), height: Math.max(1, height) };
+    this.settle();
+  }
+
+  fit() {
+    this.fitted = true;
+    this.settle();
+  }
+
+  /** Zoom to `scale`, keeping the image point under (x, y), measured from the centre of the stage. */
+  zoomTo(scale, x = 0, y = 0) {
+    const target = clamp(scale, Math.min(MIN_SCALE, this.fitScale), MAX_SCALE);
+    const ratio = target / this.scale;
+    this.panX = x - (x - this.panX) * ratio;
+    this.panY = y - (y - this.panY) * ratio;
+    this.scale = target;
+    this.fitted = false;
+    this.settle();
+  }
+
+  panBy(dx, dy) {
+    this.panX += dx;
+    this.panY += dy;
+    this.settle();
+  }
+
+  /** Turn or mirror what is seen: the new step comes after those before it. */
+  orient([a, b, c, d]) {
+    const [e, f, g, h] = this.orientation;
+    this.orientation = [a * e + c * f, b * e + d * f, a * g + c * h, b * g + d * h].map((value) => value + 0);
+    [this.panX, this.panY] = [a * this.panX + c * this.panY, b * this.panX + d * this.panY];
+    this.settle();
+  }
+
+  settle() {
+    if (this.fitted) {
+      this.scale = this.fitScale;
+      this.panX = 0;
+      this.panY = 0;
+      return;
+    }
+    const { width, height } = this.turned;
+    const roomX = Math.max(0, (width * this.scale - this.stage.width) / 2);
+    const roomY = Math.max(0, (height * this.scale - this.stage.height) / 2);
+    this.panX = clamp(this.panX, -roomX, roomX);
+    this.panY = clamp(this.panY, -roomY, roomY);
+  }
+
+  /** Draw `bitmap` (the image itself or a smaller stand-in) on a canvas of stage size times `density`. */
+  paint(context, bitmap, density) {
+    const { width, height } = this.image;
+    const [a, b, c, d] = this.orientation.map((value) => value * this.scale * density);
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+    const originX = (this.stage.width / 2 + this.panX) * density;
+    const originY = (this.stage.height / 2 + this.panY) * density;
+    context.setTransform(a, b, c, d, originX, originY);
+    context.imageSmoothingEnabled = bitmap.width < width || this.scale * density <= SMOOTH_BELOW;
+    context.imageSmoothingQuality = this.scale < 1 ? "medium" : "low";
+    context.drawImage(bitmap, -width / 2, -height / 2, width, height);
+  }
+}

@@ -1,0 +1,125 @@
+"""What viewer and gallery share with Python: where a stack's data is, and what a person looks at and has selected."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
+
+_FOLDER = Path(__file__).parent / "components"
+
+
+@dataclass(frozen=True, slots=True)
+class StackLinks:
+    """Where the browser finds one stack.
+
+    Addresses are relative to the app's base path (no leading slash), so that they hold behind a proxy.
+    ``image_url`` and ``thumbnail_url`` contain ``{index}``. ``results_url`` is empty while there are no
+    results; it must change whenever they do, for example by a version number in its query.
+    """
+
+    stack_id: str
+    count: int
+    index_url: str
+    image_url: str
+    thumbnail_url: str
+    results_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewState:
+    """The position of the image on show and the positions of the selected ones, ascending, from 0."""
+
+    current: int = 0
+    selected: tuple[int, ...] = ()
+
+
+def encode_ranges(indices: Collection[int]) -> str:
+    """``indices`` as ascending ranges: ``{0, 1, 2, 7}`` is ``"0-2,7"``."""
+    ordered = sorted(set(indices))
+    breaks = [0, *(place + 1 for place, (a, b) in enumerate(pairwise(ordered)) if b != a + 1), len(ordered)]
+    runs = [(ordered[start], ordered[end - 1]) for start, end in pairwise(breaks) if end > start]
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def decode_ranges(text: str, count: int) -> tuple[int, ...]:
+    """The inverse of :func:`encode_ranges`, without anything outside ``0 <= index < count``.
+
+    The text comes from the browser, so its ranges are cut to ``count`` before they are expanded.
+
+    Raises:
+        ValueError: the text is not a list of ranges.
+    """
+    indices: set[int] = set()
+    for part in text.split(",") if text else []:
+        first, _, last = part.partition("-")
+        indices.update(range(max(0, int(first)), min(int(last or first), count - 1) + 1))
+    return tuple(sorted(indices))
+
+
+def declare(name: str, *scripts: str) -> ComponentRenderer:
+    """Register component ``name`` from its HTML, CSS and JavaScript files.
+
+    A component is one ES module without imports, so the files of its parts come before its own.
+    """
+
+    def read(filename: str) -> str:
+        return (_FOLDER / filename).read_text(encoding="utf-8")
+
+    return st.components.v2.component(
+        name,
+        html=read(f"{name}.html"),
+        css=read("base.css") + read(f"{name}.css"),
+        js="\n".join(read(f"{script}.js") for script in (*scripts, name)),
+    )
+
+
+def exchange(
+    renderer: ComponentRenderer, *, key: str, stack: StackLinks, view: ViewState, version: int, height: int, reports: bool
+) -> ViewState:
+    """Mount a component and return what it last reported for this stack and ``version``, else ``view``.
+
+    The browser owns the state. What Python sends stays the same while the version does, so that a rerun
+    caused by the browser sends nothing back to it.
+    """
+    start_key = f"{key}.start"
+    start: Mapping[str, Any] = st.session_state.get(start_key, {})
+    if (start.get("stack"), start.get("version")) != (stack.stack_id, version):
+        start = {
+            "stack": stack.stack_id,
+            "version": version,
+            "current": view.current,
+            "selected": encode_ranges(view.selected),
+        }
+        st.session_state[start_key] = start
+    result = renderer(
+        key=key,
+        data={
+            **start,
+            "count": stack.count,
+            "index_url": stack.index_url,
+            "image_url": stack.image_url,
+            "thumbnail_url": stack.thumbnail_url,
+            "results_url": stack.results_url,
+            "height": height,
+            "reports": reports,
+        },
+        on_view_change=lambda: None,
+    )
+    return _reported(result.get("view"), stack, version) or view
+
+
+def _reported(value: Any, stack: StackLinks, version: int) -> ViewState | None:
+    """The browser's report, or None where it is about something else or makes no sense."""
+    if not isinstance(value, Mapping) or (value.get("stack"), value.get("version")) != (stack.stack_id, version):
+        return None
+    try:
+        current = min(max(int(value["current"]), 0), max(stack.count - 1, 0))
+        return ViewState(current, decode_ranges(str(value["selected"]), stack.count))
+    except (KeyError, TypeError, ValueError):
+        return None
