@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from core.errors import AppError, ImageNotFound, InvalidRequest, NotAZip, StackNotFound
 from core.models import ModelRegistry
 from core.recognize import recognize
-from core.results import EngineName, Prediction
+from core.results import ENGINE_LABELS, EngineName, Prediction
 from core.settings import Settings
 from core.stack import ImageStack
 from core.store import StackStore
@@ -63,6 +63,12 @@ class PredictAnswer(BaseModel):
     label: str = Field(serialization_alias="class")
     confidence: float = Field(description="softmax probability, 0..1")
     error: str | None = Field(None, exclude_if=lambda value: value is None)
+
+
+class StackAnswers(BaseModel):
+    """What has been recognised in a stack: position -> [class, confidence, engine] of each engine that ran."""
+
+    results: dict[int, list[tuple[str, float, str]]]
 
 
 class StackIndex(BaseModel):
@@ -179,6 +185,18 @@ def _add_stacks(api: FastAPI, store: StackStore) -> None:
             for entry in stack.entries
         ]
         return StackIndex(stack_id=stack.id, name=stack.name, images=images, skipped=_skipped(stack))
+
+    @api.get("/api/v1/stacks/{stack_id}/results", tags=["stacks"])
+    def results(stack_id: str, response: Response) -> StackAnswers:
+        """What has been recognised so far, for the captions of the viewer and the gallery."""
+        response.headers["Cache-Control"] = "no-store"
+        found = store.get(stack_id).results.by_image()
+        return StackAnswers(
+            results={
+                index: [(one.label, one.confidence, ENGINE_LABELS[one.engine]) for one in predictions]
+                for index, predictions in found.items()
+            }
+        )
 
     @api.get("/api/v1/stacks/{stack_id}/images/{index}", tags=["stacks"], response_class=Response)
     def original(stack_id: str, index: int) -> Response:

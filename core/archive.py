@@ -31,7 +31,7 @@ from core.errors import (
     LimitExceeded,
     NotAZip,
 )
-from core.pixels import HEADER_BYTES, PngHeader, check_size, read_header
+from core.png import HEADER_BYTES, PngHeader, check_size, read_header
 from core.settings import MIB, Settings
 
 # ZIP specification (PKWARE APPNOTE.TXT): 4.3.7, the fixed part of a local file header, of which the lengths

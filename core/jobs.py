@@ -50,7 +50,8 @@ class RecognitionJob:
     """Runs one or several engines over the same images in a thread of its own.
 
     With several engines all images are decoded first, so that the engines' times compare inference with inference:
-    otherwise the first one would pay for the decoding of both.
+    otherwise the first one would pay for the decoding of both. Predictions go to ``stack.results`` as they are made;
+    ``recognitions`` holds the finished runs.
     """
 
     def __init__(
@@ -74,7 +75,6 @@ class RecognitionJob:
         self._done = 0
         self._phase_started = time.perf_counter()
         self._message = ""
-        self.predictions: dict[EngineName, dict[int, Prediction]] = {engine: {} for engine in self.engines}
         self.recognitions: dict[EngineName, Recognition] = {}
         self._thread = threading.Thread(target=self._run, name="recognition", daemon=True)
         self._thread.start()
@@ -86,7 +86,7 @@ class RecognitionJob:
         return JobState(self._phase, self._engine, self._done, len(self.indices), seconds, self._message)
 
     def cancel(self) -> None:
-        """Ask the job to stop; predictions made so far stay in ``predictions``."""
+        """Ask the job to stop; predictions made so far stay in ``stack.results``."""
         self._cancelled.set()
 
     def wait(self, timeout: float | None = None) -> None:
@@ -121,12 +121,12 @@ class RecognitionJob:
         for job in jobs:
             if self._cancelled.is_set():
                 raise Cancelled("Cancelled. Nothing was recognised yet.")
-            job.exception()
+            job.result()
             self._done += 1
 
     def _recognize(self, engine: EngineName) -> None:
         def on_batch(predictions: Sequence[Prediction]) -> None:
-            self.predictions[engine].update((prediction.index, prediction) for prediction in predictions)
+            self.stack.results.add(predictions)
             self._done += len(predictions)
 
         self._enter("loading", engine)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.batch_size import automatic_batch_size
 from core.engines.base import Engine
-from core.errors import Cancelled, ImageError, InvalidRequest
+from core.errors import Cancelled, InvalidRequest
 from core.models import Model
 from core.results import TOP_K, EngineName, Prediction, Recognition, Timing, top_scores
 from core.settings import Settings
@@ -129,13 +129,11 @@ def _predict(
         for index, job in _prepared(stack, indices):
             check_cancelled()
             waiting = time.perf_counter()
-            error = job.exception()
+            job.result()
             clock.wait += time.perf_counter() - waiting
-            if isinstance(error, ImageError):
+            if error := stack.error(index):
                 yield [Prediction(index, stack.entries[index].name, (), engine.name, name, error=str(error))]
                 continue
-            if error is not None:
-                raise error
             stack.read_model_input(index, filling.inputs[len(filling.indices)])
             filling.indices.append(index)
             if len(filling.indices) == size:

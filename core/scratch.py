@@ -22,17 +22,24 @@ class RowFile:
         self._shape = shape
         self._row_bytes = int(np.prod(shape))
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the object
+        self._written: set[int] = set()  # a row left out before the last one would read as zeros
 
     def write(self, row: int, array: NDArray[np.uint8]) -> None:
         """Store ``array`` (uint8, the file's shape) as row ``row``."""
         if array.dtype != np.uint8 or array.shape != self._shape:
             raise ValueError(f"expected uint8 {self._shape}, got {array.dtype} {array.shape}")
         os.pwrite(self._file.fileno(), np.ascontiguousarray(array).data, row * self._row_bytes)
+        self._written.add(row)
 
     def read_into(self, row: int, out: NDArray[np.uint8]) -> None:
-        """Fill ``out`` (uint8, C-contiguous, the file's shape) with row ``row``."""
-        if os.preadv(self._file.fileno(), [out.data], row * self._row_bytes) != self._row_bytes:
+        """Fill ``out`` (uint8, C-contiguous, the file's shape) with row ``row``.
+
+        Raises:
+            ValueError: the row was never written.
+        """
+        if row not in self._written:
             raise ValueError(f"row {row} was never written")
+        os.preadv(self._file.fileno(), [out.data], row * self._row_bytes)
 
 
 class BlobFile:

@@ -16,6 +16,7 @@ from core.archive import Archive, Entry, Skipped
 from core.errors import ImageError, ImageNotFound, StackNotFound
 from core.scratch import BlobFile, RowFile
 from core.settings import MODEL_INPUT_SIDE, Settings
+from core.stack_results import StackResults
 from core.workers import Job, Priority, WorkerPool
 
 MODEL_INPUT_SHAPE = (MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
@@ -44,8 +45,10 @@ class ImageStack:
         self._settings = settings
         self._inputs = RowFile(folder, MODEL_INPUT_SHAPE)
         self._thumbnails = BlobFile(folder)
+        self.results = StackResults()
         self._jobs: dict[int, Job] = {}
-        self._errors: dict[int, ImageError] = {}
+        # Kind and sentence: an exception object would keep its traceback, and with it the image's bytes.
+        self._errors: dict[int, tuple[type[ImageError], str]] = {}
         self._lock = threading.Lock()
         self._prepared = 0
         self._deleted = False
@@ -103,8 +106,8 @@ class ImageStack:
             ImageNotFound, ImageError: as for ``original``, and for an image that cannot be decoded.
         """
         data = self.original(index)
-        if index in self._errors:
-            raise self._errors[index]
+        if error := self.error(index):
+            raise error
         if self.entries[index].header.bit_depth < 16:
             return data
         return pixels.encode_png(pixels.to_rgb(pixels.decode(data, max_pixels=self._settings.max_pixels)))
@@ -116,17 +119,24 @@ class ImageStack:
             ImageNotFound, ImageError: as for ``rendered``.
         """
         self.prepare(index, Priority.VISIBLE).result()
+        if error := self.error(index):
+            raise error
         return self._thumbnails.read(index)
+
+    def error(self, index: int) -> ImageError | None:
+        """Why a prepared image cannot be read; None for one that can be."""
+        found = self._errors.get(index)
+        return found[0](found[1]) if found else None
 
     def read_model_input(self, index: int, out: NDArray[np.uint8]) -> None:
         """Fill ``out`` (uint8 ``[224, 224, 3]``, C-contiguous) with the prepared model input of an image.
 
-        The image must have been prepared: wait for the future of ``prepare`` first.
+        The image must have been prepared, and not be broken: wait for the future of ``prepare``, then ask ``error``.
         """
         self._inputs.read_into(index, out)
 
     def prepare(self, index: int, priority: Priority) -> Job:
-        """Have the image decoded, unless it was, and return the future: it raises ImageError for a broken image.
+        """Have the image decoded, unless it was, and return the future; ``error`` then tells whether it is broken.
 
         Raises:
             ImageNotFound: no such position.
@@ -161,8 +171,7 @@ class ImageStack:
             self._thumbnails.write(index, pixels.to_thumbnail(rgb, self._settings.thumbnail_side))
             self._inputs.write(index, pixels.to_model_input(rgb))
         except ImageError as error:
-            self._errors[index] = error
-            raise
+            self._errors[index] = (type(error), str(error))
         finally:
             with self._lock:
                 self._prepared += 1

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -17,7 +18,7 @@ from core.stack import ImageStack
 from core.workers import WorkerPool
 
 ID_BYTES = 16  # 128 random bits: guessing one is out of reach
-COPY_BYTES = 4 * MIB
+COPY_BYTES = 16 * MIB
 SWEEP_SECONDS = 30.0
 
 
@@ -42,12 +43,13 @@ class StackStore:
     def __len__(self) -> int:
         return len(self._stacks)
 
-    def create(self, source: BinaryIO, name: str) -> ImageStack:
+    def create(self, source: BinaryIO, name: str, on_copied: Callable[[int], None] = lambda copied: None) -> ImageStack:
         """Copy a ZIP from ``source`` to disk, index it, and begin decoding in the background.
 
         Args:
             source: readable binary stream of the archive, read to its end in bounded pieces.
             name: what the person calls it; shown, never used as a path.
+            on_copied: called with the number of bytes copied so far, after every 16 MiB.
 
         Raises:
             ArchiveError: the archive is unusable or passes a limit; nothing is left behind.
@@ -61,7 +63,7 @@ class StackStore:
         folder.mkdir(mode=0o700)
         try:
             path = folder / "stack.zip"
-            self._copy(source, path)
+            self._copy(source, path, on_copied)
             stack = ImageStack(stack_id, name, Archive.open(path, self._settings), folder, self._pool, self._settings)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -109,7 +111,7 @@ class StackStore:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._run_lock.close()
 
-    def _copy(self, source: BinaryIO, path: Path) -> None:
+    def _copy(self, source: BinaryIO, path: Path, on_copied: Callable[[int], None]) -> None:
         limit, copied = self._settings.max_upload_bytes, 0
         with path.open("wb") as target:
             while piece := source.read(COPY_BYTES):
@@ -117,6 +119,7 @@ class StackStore:
                 if copied > limit:
                     raise LimitExceeded(f"The file is larger than the {limit // MIB} MB this server accepts.")
                 target.write(piece)
+                on_copied(copied)
 
     def _sweep_until_stopped(self) -> None:
         while not self._stopping.wait(SWEEP_SECONDS):

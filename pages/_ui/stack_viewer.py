@@ -7,7 +7,7 @@ from pages._ui.view import StackLinks, ViewState, declare, exchange
 _renderer = declare("stack_viewer", "store", "keys", "mount", "format", "bitmaps", "viewport", "gestures", "stage")
 
 
-def stack_viewer(*, key: str, stack: StackLinks, view: ViewState, version: int, height: int = 520) -> ViewState:
+def stack_viewer(*, key: str, stack: StackLinks, view: ViewState, version: int, height: int = 460) -> ViewState:
     """Show ``stack`` and return the image on show and the selection, as the browser last reported them.
 
     Args:

@@ -80,7 +80,14 @@ def declare(name: str, *scripts: str) -> ComponentRenderer:
 
 
 def exchange(
-    renderer: ComponentRenderer, *, key: str, stack: StackLinks, view: ViewState, version: int, height: int, reports: bool
+    renderer: ComponentRenderer,
+    *,
+    key: str,
+    stack: StackLinks,
+    view: ViewState,
+    version: int,
+    height: int,
+    reports: bool,
 ) -> ViewState:
     """Mount a component and return what it last reported for this stack and ``version``, else ``view``.
 

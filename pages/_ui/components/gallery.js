@@ -178,7 +178,7 @@ class Gallery {
     const { scroller } = this.ref;
     if (place === undefined || !this.columns || !scroller.clientHeight) return;
     const top = Math.floor(place / this.columns) * this.rowHeight;
-    const bottom = top + this.rowHeight - GAP;
+    const bottom = top + this.rowHeight + GAP; // with the padding above and below the grid, which is as wide as a gap
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (bottom > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = bottom - scroller.clientHeight;
     this.render();

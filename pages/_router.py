@@ -1,0 +1,38 @@
+"""The frame of every page: configuration, navigation, and the sidebar."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import AppError
+from core.runtime import get_runtime
+from pages._ui.run_panel import engine_options
+from pages._ui.session import current_session
+
+# Our own file: Streamlit would fetch a symbol from the internet.
+ICON = Path(__file__).parent / "_ui" / "icon.svg"
+
+st.set_page_config(page_title="AI Image Stack Recognizer", page_icon=str(ICON), layout="wide")
+
+page = st.navigation(
+    [
+        st.Page("viewer.py", title="Viewer", icon=":material/photo_library:", default=True),
+        st.Page("inference.py", title="Inference", icon=":material/label:"),
+    ],
+    position="top",
+)
+session = current_session()
+with st.sidebar:
+    st.subheader("Recognition")
+    try:
+        card = get_runtime().models.get().card
+    except AppError as error:
+        st.error(str(error), icon=":material/error:")
+    else:
+        st.markdown(f"Model: **{card.title}**")
+        with st.expander("What it knows", icon=":material/list:"):
+            st.markdown(", ".join(card.classes))
+            for engine, score in card.scores.items():
+                st.caption(f"{engine}: top-1 accuracy {score.top1:.1%} on {score.images:,} validation photos")
+    engine_options(session)
+page.run()

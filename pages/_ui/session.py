@@ -1,0 +1,74 @@
+"""What one browser session holds: its stack, what it looks at, and the work it has running."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import streamlit as st
+
+from core.errors import StackNotFound
+from core.jobs import RecognitionJob
+from core.results import EngineName
+from core.runtime import get_runtime
+from core.stack import ImageStack
+from pages._ui.view import ViewState
+
+_KEY = "session"
+
+
+@dataclass(eq=False)
+class Session:
+    """The typed state of a session; one object for its whole life, kept in ``st.session_state``."""
+
+    stack: ImageStack | None = None
+    view: ViewState = field(default_factory=ViewState)
+    view_version: int = 0
+    job: RecognitionJob | None = None
+    upload_number: int = 0  # a new number makes a new, empty upload field, which lets go of the uploaded bytes
+    upload_error: str = ""
+    engine: EngineName = "openvino-int8"
+    batch_size: int | None = None
+    compare: bool = False
+
+    def open(self, source: BinaryIO, name: str, on_copied: Callable[[int], None] = lambda copied: None) -> None:
+        """Open a ZIP as this session's stack; the one that was open is closed only when that has succeeded.
+
+        Raises:
+            ArchiveError, TooManyStacks: the ZIP cannot be opened; the open stack stays.
+        """
+        store = get_runtime().store
+        stack = store.create(source, name, on_copied)
+        self.close()
+        self.stack = stack
+        # Streamlit drops the session's state when the session ends, and this object with it.
+        weakref.finalize(self, store.delete, stack.id)
+
+    def close(self) -> None:
+        """Close the open stack, if any, and stop its work."""
+        if self.job is not None:
+            self.job.cancel()
+        if self.stack is not None:
+            get_runtime().store.delete(self.stack.id)
+        self.stack, self.job = None, None
+        self.view, self.view_version = ViewState(), self.view_version + 1
+        self.upload_error = ""
+
+    @property
+    def working(self) -> bool:
+        """Whether a recognition is running."""
+        return self.job is not None and not self.job.state.finished
+
+
+def current_session() -> Session:
+    """The session of the page being drawn. A stack that has expired meanwhile is let go, with a word about it."""
+    session: Session = st.session_state.setdefault(_KEY, Session())
+    if session.stack is not None:
+        try:
+            get_runtime().store.get(session.stack.id)
+        except StackNotFound as error:
+            session.close()
+            session.upload_error = str(error)
+    return session

@@ -1,0 +1,39 @@
+"""Recognition and its results: run, compare engines, inspect one image, download."""
+
+import streamlit as st
+
+from core.stack_results import differs
+from pages._ui.results import downloads, inspect, results_table, run_metrics
+from pages._ui.run_panel import run_panel
+from pages._ui.session import current_session
+from pages._ui.upload import stack_summary
+
+session = current_session()
+stack = session.stack
+
+st.title("Inference")
+if stack is None:
+    st.info("There is no stack yet. Open one on the Viewer page first.", icon=":material/upload_file:")
+    st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
+    st.stop()
+
+stack_summary(stack)
+run_panel(session, stack, key="inference")
+if session.job is not None and session.job.state.phase == "done":
+    run_metrics(session.job)
+
+found = stack.results.by_image()
+if not found:
+    st.info("Nothing is recognised yet. Press one of the buttons above.", icon=":material/label:")
+    st.stop()
+
+if len(stack.results.engines) > 1:
+    only_different = st.toggle("Only images where the engines differ")
+    if only_different:
+        found = {index: predictions for index, predictions in found.items() if differs(predictions)}
+        if not found:
+            st.success("The engines agree on every image.", icon=":material/check_circle:")
+            st.stop()
+picked = results_table(stack, found, key="results")
+downloads(stack, found)
+inspect(stack, found, picked, key="inspect")

@@ -1,0 +1,40 @@
+"""The home page: bring in a stack, look through it, select images, have them recognised."""
+
+import streamlit as st
+
+from pages._ui.gallery import gallery
+from pages._ui.links import stack_links
+from pages._ui.results import top_classes
+from pages._ui.run_panel import run_panel
+from pages._ui.session import current_session
+from pages._ui.stack_viewer import stack_viewer
+from pages._ui.upload import rendering_note, stack_summary, upload_area
+
+session = current_session()
+stack = session.stack
+
+if stack is None:
+    st.title("AI Image Stack Recognizer")
+    st.markdown(
+        "Drop a ZIP of PNG images, look through it like in a desktop viewer, and have ResNet18 name what it shows: "
+        "OpenVINO INT8 for speed, PyTorch FP32 beside it to see what the speed costs."
+    )
+    upload_area(session)
+    rendering_note()
+else:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        stack_summary(stack)
+        with st.popover("Open another stack", icon=":material/folder_open:"):
+            upload_area(session)
+    if session.upload_error:
+        st.error(f"{session.upload_error} The stack you had open is still here.", icon=":material/error:")
+    links = stack_links(stack)
+    panel = st.container()  # above the viewer, and drawn after it: its buttons count what the viewer has selected
+    session.view = stack_viewer(key="viewer", stack=links, view=session.view, version=session.view_version)
+    with panel:
+        run_panel(session, stack, key="viewer")
+    if answers := stack.results.at(session.view.current):
+        with st.expander(f"Five best classes of image {session.view.current + 1:,}", icon=":material/leaderboard:"):
+            top_classes(answers)
+    gallery(key="gallery", stack=links, view=session.view, version=session.view_version)
+    rendering_note()

@@ -1,0 +1,551 @@
+"""The viewer and the gallery in a real browser: what is on screen after keys, clicks and touches."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.component_app import colour
+from tests.e2e.server import streamlit_server
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+WHITE = (255, 255, 255)
+SETTLE_MS = 700  # longer than the delay after which Python is told, with a rerun
+CORNERS = {"top left": (0, 0), "top right": (1, 0), "bottom left": (0, 1), "bottom right": (1, 1)}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with streamlit_server(Path(__file__).with_name("component_app.py")) as address:
+        yield address
+
+
+@pytest.fixture
+def viewer(page: Page, server: str) -> Viewer:
+    page.goto(server)
+    return Viewer(page)
+
+
+class Viewer:
+    """The page as a person sees it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.stage = page.locator("[data-ref=stage]")
+        self.canvas = page.locator("[data-ref=canvas]")
+        self.position = page.locator("[data-ref=position]")
+        self.count = page.locator("[data-ref=count]")
+        self.percent = page.get_by_label("Zoom in percent")
+        expect(self.canvas).to_have_attribute("data-painted", "sharp", timeout=20_000)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def shows(self, number: int) -> None:
+        """The canvas shows image ``number`` (from 1) in its own colour, and the page says so."""
+        expect(self.position).to_have_text(re.compile(rf"^{number} / "))
+        expect(self.canvas).to_have_attribute("data-index", str(number - 1))
+        expect(self.canvas).to_have_attribute("data-painted", "sharp")
+        assert close(self.pixel(0.5, 0.5), colour(number - 1)), "another image is on screen"
+
+    def pixel(self, x: float, y: float) -> tuple[int, ...]:
+        """The colour on screen at a fraction of the stage's width and height."""
+        return pixel(self.screenshot(), x, y)
+
+    def screenshot(self) -> Image.Image:
+        self.page.mouse.move(0, 0)
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return Image.open(io.BytesIO(self.stage.screenshot())).convert("RGB")
+
+    def corner(self) -> str:
+        """The corner of the fitted image in which its white block is on screen."""
+        shot = self.screenshot()
+        centre, (width, height) = pixel(shot, 0.5, 0.5), shot.size
+        middle = [shot.getpixel((x, height // 2)) for x in range(width)]
+        left, right = (edges := [x for x, found in enumerate(middle) if close(found, centre)])[0], edges[-1]
+        column = [shot.getpixel((width // 2, y)) for y in range(height)]
+        top, bottom = (edges := [y for y, found in enumerate(column) if close(found, centre)])[0], edges[-1]
+        found = [
+            name
+            for name, (x, y) in CORNERS.items()
+            if close(
+                shot.getpixel(
+                    (round(left + (right - left) * (0.1 + 0.8 * x)), round(top + (bottom - top) * (0.1 + 0.8 * y)))
+                ),
+                WHITE,
+            )
+        ]
+        assert len(found) == 1
+        return found[0]
+
+    def knows(self) -> tuple[int, int]:
+        """Image number and count of selected images that Python knows of."""
+        current, selected, _ = self.python()
+        return current, selected
+
+    def python(self) -> tuple[int, int, int]:
+        text = self.page.get_by_text(re.compile("^Python: image")).inner_text()
+        current, selected, run = re.findall(r"\d+", text)
+        return int(current), int(selected), int(run)
+
+    def told(self, current: int, selected: int) -> None:
+        expect(self.page.get_by_text(f"Python: image {current}, {selected} selected")).to_be_visible()
+
+    def cell(self, number: int) -> Locator:
+        return self.page.locator(f".cell[data-index='{number - 1}']")
+
+    def selected(self) -> list[int]:
+        """Numbers of the cells whose checkbox is ticked."""
+        cells = self.page.locator(".cell:has(input:checked)")
+        return sorted(int(cell.get_attribute("data-index") or -1) + 1 for cell in cells.all())
+
+
+def pixel(shot: Image.Image, x: float, y: float) -> tuple[int, ...]:
+    return shot.getpixel((round(x * (shot.width - 1)), round(y * (shot.height - 1))))  # type: ignore[return-value]
+
+
+def close(found: Any, expected: Any) -> bool:
+    return all(abs(a - b) <= 3 for a, b in zip(found, expected, strict=True))
+
+
+def test_first_image_its_name_facts_and_position(viewer: Viewer) -> None:
+    viewer.shows(1)
+    expect(viewer.page.locator("[data-ref=name]")).to_have_text("series é/frame_00001.png")
+    expect(viewer.page.locator("[data-ref=facts]")).to_have_text("500 × 375 · 8-bit RGB · 345 kB")
+    expect(viewer.position).to_have_text("1 / 40")
+    expect(viewer.page.get_by_role("img", name="series é/frame_00001.png").first).to_be_visible()
+    expect(viewer.page.get_by_role("button", name="Previous image")).to_be_disabled()
+
+
+def test_keys_and_controls_move_through_the_stack(viewer: Viewer) -> None:
+    keys = [
+        ("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2), ("PageDown", 12), ("PageUp", 2), ("End", 40),
+        ("ArrowRight", 40), ("PageUp", 30), ("Home", 1), ("ArrowLeft", 1),
+    ]  # fmt: skip
+    for key, number in keys:
+        viewer.press(key)
+        viewer.shows(number)
+    viewer.page.get_by_role("button", name="Next image").click()
+    viewer.shows(2)
+    viewer.page.get_by_role("button", name="Previous image").click()
+    viewer.shows(1)
+    slider = viewer.page.get_by_label("Position in the stack").get_by_role("slider")
+    slider.fill("21")
+    viewer.shows(21)
+    slider.press("ArrowRight")
+    viewer.shows(22)
+
+
+def test_python_hears_of_a_burst_of_keys_once(viewer: Viewer) -> None:
+    runs = viewer.python()[2]
+    viewer.press(*["ArrowRight"] * 20)
+    viewer.shows(21)
+    viewer.told(21, 0)
+    viewer.page.wait_for_timeout(SETTLE_MS)
+    assert viewer.python() == (21, 0, runs + 1), "more than one rerun for a burst, or reruns that go on"
+
+
+def test_keys_are_left_alone_while_typing(viewer: Viewer) -> None:
+    runs = viewer.python()[2]
+    for field in (viewer.page.get_by_label("A field of the page"), viewer.page.get_by_label("Filter by name")):
+        field.click()
+        field.press_sequentially("cxrai1")
+        field.press("ArrowLeft")
+        expect(field).to_have_value("cxrai1")
+    viewer.page.get_by_label("Filter by name").fill("")
+    viewer.shows(1)
+    assert viewer.corner() == "top left"
+    expect(viewer.count).to_have_text("0 of 40 selected")
+    viewer.page.wait_for_timeout(SETTLE_MS)
+    assert viewer.python()[2] <= runs + 1, "a letter typed in a component reran the app"  # the page's own field may
+    expect(viewer.page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_rotating_and_flipping(viewer: Viewer) -> None:
+    viewer.press("End")
+    viewer.told(40, 0)
+    runs = viewer.python()[2]
+    for keys, corner in [
+        ("r", "top right"), ("rr", "bottom right"), ("l", "bottom left"), ("h", "top right"), ("v", "bottom left"),
+        ("hv", "bottom right"), ("rh", "top left"), ("rl", "top left"), ("rrrr", "top left"),
+    ]:  # fmt: skip
+        viewer.press(*keys)
+        assert viewer.corner() == corner, keys
+        viewer.press("ArrowLeft")
+        assert viewer.corner() == corner, "the orientation was lost on the way to the next image"
+        reset = viewer.page.get_by_role("button", name="Reset")
+        if reset.is_enabled():
+            reset.click()
+            viewer.stage.focus()
+        assert viewer.corner() == "top left"
+    buttons = {"Rotate left": "bottom left", "Rotate right": "top left", "Flip horizontally": "top right"}
+    for button, corner in buttons.items():
+        viewer.page.get_by_role("button", name=button).click()
+        assert viewer.corner() == corner
+
+
+def test_letters_do_not_rerun_the_app(viewer: Viewer) -> None:
+    runs = viewer.python()[2]
+    viewer.press(*"rlrc")
+    viewer.stage.focus()
+    viewer.press(*"rlrc")
+    viewer.page.wait_for_timeout(SETTLE_MS)
+    assert viewer.python()[2] == runs
+    expect(viewer.page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_zoom_by_keys_buttons_slider_and_typing(viewer: Viewer) -> None:
+    fitted = viewer.percent.input_value()
+    viewer.press("1")
+    expect(viewer.percent).to_have_value("100%")
+    expect(viewer.page.get_by_role("button", name="Fit")).to_have_attribute("aria-pressed", "false")
+    viewer.press("+")
+    expect(viewer.percent).to_have_value("125%")
+    viewer.press("-")
+    expect(viewer.percent).to_have_value("100%")
+    viewer.press("ArrowRight")
+    expect(viewer.percent).to_have_value("100%")
+    viewer.percent.fill("500")
+    viewer.percent.press("Enter")
+    expect(viewer.percent).to_have_value("500%")
+    viewer.percent.fill("nonsense")
+    viewer.percent.press("Enter")
+    expect(viewer.percent).to_have_value("500%")
+    viewer.page.get_by_role("slider", name="Zoom").fill("-2")
+    expect(viewer.percent).to_have_value("25%")
+    viewer.page.get_by_role("button", name="Fit").click()
+    expect(viewer.percent).to_have_value(fitted)
+
+
+def test_wheel_zooms_at_the_pointer_and_a_drag_pans(viewer: Viewer) -> None:
+    box = viewer.stage.bounding_box()
+    assert box
+    shot = viewer.screenshot()
+    row = [close(shot.getpixel((x, 10)), WHITE) for x in range(shot.width)]
+    column = [close(shot.getpixel((row.index(True) + 3, y)), WHITE) for y in range(shot.height)]
+    edge_x = len(row) - 1 - row[::-1].index(True)
+    edge_y = len(column) - 1 - column[::-1].index(True)
+
+    def around(x: float, y: float) -> tuple[bool, bool]:
+        found = viewer.screenshot()
+        return close(found.getpixel((round(x) - 6, round(y) - 6)), WHITE), close(
+            found.getpixel((round(x) + 6, round(y) + 6)), WHITE
+        )
+
+    viewer.page.mouse.move(box["x"] + edge_x, box["y"] + edge_y)
+    for _ in range(4):
+        viewer.page.mouse.wheel(0, -200)
+    expect(viewer.percent).not_to_have_value("111%")
+    assert around(edge_x, edge_y) == (True, False), "the point under the pointer moved"
+
+    viewer.page.mouse.move(box["x"] + 300, box["y"] + 200)
+    viewer.page.mouse.down()
+    viewer.page.mouse.move(box["x"] + 380, box["y"] + 230, steps=4)
+    viewer.page.mouse.up()
+    assert around(edge_x + 80, edge_y + 30) == (True, False)
+    viewer.shows(1)
+
+    viewer.press("0")
+    viewer.stage.dblclick(position={"x": 640, "y": 200})
+    assert viewer.percent.input_value() != "111%"
+
+
+def test_high_zoom_shows_single_pixels(viewer: Viewer) -> None:
+    viewer.percent.fill("2000")
+    viewer.percent.press("Enter")
+    viewer.page.mouse.move(600, 500)
+    box = viewer.stage.bounding_box()
+    assert box
+    viewer.page.mouse.move(box["x"] + 300, box["y"] + 200)
+    for _ in range(12):  # pan to the top left corner of the image, where the white block is
+        viewer.page.mouse.down()
+        viewer.page.mouse.move(box["x"] + 1100, box["y"] + 500)
+        viewer.page.mouse.up()
+        viewer.page.mouse.move(box["x"] + 10, box["y"] + 10)
+    assert close(viewer.pixel(0.5, 0.5), WHITE)
+    for _ in range(2):
+        viewer.page.mouse.move(box["x"] + 1100, box["y"] + 200)
+        viewer.page.mouse.down()
+        viewer.page.mouse.move(box["x"] + 100, box["y"] + 200)
+        viewer.page.mouse.up()
+    shot = viewer.screenshot()
+    row = {shot.getpixel((x, 200)) for x in range(40, shot.width - 40)}
+    assert all(close(found, WHITE) or close(found, colour(0)) for found in row), "pixels run into each other"
+
+
+def test_selecting_in_the_viewer(viewer: Viewer) -> None:
+    viewer.press("x", "ArrowRight", "ArrowRight", "x")
+    expect(viewer.count).to_have_text("2 of 40 selected")
+    expect(viewer.page.locator("[data-ref=chosen]")).to_be_visible()
+    assert viewer.selected() == [1, 3]
+    viewer.told(3, 2)
+    viewer.press("x")
+    expect(viewer.page.locator("[data-ref=chosen]")).to_be_hidden()
+    viewer.press("i")
+    expect(viewer.count).to_have_text("39 of 40 selected")
+    viewer.press("a")
+    viewer.told(3, 40)
+    viewer.page.get_by_role("button", name="None").click()
+    viewer.told(3, 0)
+    assert viewer.selected() == []
+
+
+def test_selecting_in_the_gallery(viewer: Viewer) -> None:
+    viewer.cell(2).get_by_role("checkbox").click()
+    viewer.shows(1)
+    assert viewer.selected() == [2]
+    viewer.cell(5).get_by_role("checkbox").click(modifiers=["Shift"])
+    assert viewer.selected() == [2, 3, 4, 5]
+    viewer.cell(3).get_by_role("button").click(modifiers=["Control"])
+    assert viewer.selected() == [2, 4, 5]
+    viewer.shows(3)
+    viewer.cell(7).get_by_role("button").click()
+    assert viewer.selected() == [2, 4, 5], "a plain click changed the selection"
+    viewer.shows(7)
+    viewer.cell(9).get_by_role("button").click(modifiers=["Shift"])
+    assert viewer.selected() == [2, 4, 5, 7, 8, 9]
+    viewer.told(9, 6)
+
+
+def test_keys_in_the_gallery(viewer: Viewer) -> None:
+    viewer.cell(1).get_by_role("button").click()
+    columns = len({round(cell.bounding_box()["x"]) for cell in viewer.page.locator(".cell").all()})  # type: ignore[index]
+    for key, number in [("ArrowRight", 2), ("ArrowDown", 2 + columns), ("ArrowUp", 2), ("ArrowUp", 2), ("End", 40)]:
+        viewer.press(key)
+        viewer.shows(number)
+        expect(viewer.cell(number).get_by_role("button")).to_be_focused()
+    viewer.press("Home", "Space", "ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight")
+    viewer.shows(4)
+    assert viewer.selected() == [1, 2, 3, 4]
+    viewer.press("r")
+    assert viewer.corner() == "top right", "the viewer's keys work from the gallery too"
+
+
+def test_gallery_and_viewer_stay_in_step(viewer: Viewer) -> None:
+    expect(viewer.cell(1)).to_have_class(re.compile("current"))
+    viewer.press("End")
+    expect(viewer.cell(40)).to_be_visible()
+    expect(viewer.cell(40).get_by_role("button")).to_have_attribute("aria-current", "true")
+    expect(viewer.page.locator(".cell.current")).to_have_count(1)
+
+
+def test_filter_by_name(viewer: Viewer) -> None:
+    field = viewer.page.get_by_label("Filter by name")
+    field.fill("FRAME_0001")
+    expect(viewer.page.locator(".cell")).to_have_count(10)
+    viewer.page.get_by_role("button", name="All shown").click()
+    expect(viewer.count).to_have_text("10 of 40 selected, 10 shown")
+    assert viewer.selected() == list(range(10, 20))
+    field.fill("no such name")
+    expect(viewer.page.get_by_text("No image has this in its name.")).to_be_visible()
+    field.fill("")
+    expect(viewer.count).to_have_text("10 of 40 selected")
+    viewer.shows(1)
+
+
+def test_python_overrules_the_browser(viewer: Viewer) -> None:
+    viewer.press("ArrowRight")
+    viewer.told(2, 0)
+    viewer.page.get_by_role("button", name="Select all in Python").click()
+    expect(viewer.count).to_have_text("40 of 40 selected")
+    viewer.page.get_by_role("button", name="Go to 20 in Python").click()
+    viewer.shows(20)
+    expect(viewer.count).to_have_text("40 of 40 selected")
+    runs = viewer.python()[2]
+    viewer.page.wait_for_timeout(SETTLE_MS)
+    assert viewer.python() == (20, 40, runs), "the browser answered back"
+    viewer.stage.focus()
+    viewer.press("ArrowRight", "x")
+    viewer.told(21, 39)
+
+
+def test_results_are_shown_beside_the_images(viewer: Viewer) -> None:
+    before = viewer.stage.bounding_box()
+    viewer.press("x")
+    viewer.page.get_by_text("Results").click()
+    answers = viewer.page.locator("[data-ref=answers] .answer")
+    expect(answers).to_have_text(["cat98.3%OpenVINO INT8", "cat91.0%PyTorch FP32"])
+    expect(viewer.cell(1)).to_contain_text("cat98.3%")
+    expect(viewer.cell(5)).to_contain_text("≠")
+    expect(viewer.cell(3)).not_to_contain_text("≠")
+    place = viewer.stage.bounding_box()
+    viewer.stage.focus()
+    viewer.press("ArrowRight")
+    expect(answers).to_have_count(0)
+    assert viewer.stage.bounding_box() == place == before, "the stage jumped"
+    expect(viewer.count).to_have_text("1 of 40 selected")
+    viewer.page.get_by_text("Results").click()
+    expect(viewer.cell(1)).not_to_contain_text("cat")
+
+
+def test_a_broken_image_says_why_and_the_next_one_comes(viewer: Viewer) -> None:
+    viewer.press(*["ArrowRight"] * 7)
+    expect(viewer.page.get_by_text("The PNG ends too early.")).to_be_visible()
+    assert not close(viewer.pixel(0.5, 0.9), colour(6)), "the image before is still on the canvas"
+    expect(viewer.cell(8).locator(".broken")).to_be_visible()
+    viewer.press("ArrowRight")
+    viewer.shows(9)
+    expect(viewer.page.get_by_text("The PNG ends too early.")).to_be_hidden()
+
+
+def test_a_slow_image_shows_its_thumbnail_first(viewer: Viewer) -> None:
+    viewer.page.get_by_label("Position in the stack").get_by_role("slider").fill("10")
+    expect(viewer.canvas).to_have_attribute("data-painted", "thumbnail")
+    assert close(viewer.pixel(0.5, 0.5), colour(9))
+    viewer.shows(10)
+
+
+def test_names_stay_text(viewer: Viewer) -> None:
+    viewer.press(*["ArrowRight"] * 3)
+    expect(viewer.page.locator("[data-ref=name]")).to_have_text("<img src=x onerror=alert(1)>.png")
+    expect(viewer.page.locator("img[src=x]")).to_have_count(0)
+
+
+def test_help_lists_the_keys_and_holds_them_back(viewer: Viewer) -> None:
+    viewer.press("?")
+    expect(viewer.page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+    viewer.press("ArrowRight", "x")
+    viewer.press("Escape")
+    expect(viewer.page.get_by_role("heading", name="Keyboard shortcuts")).to_be_hidden()
+    viewer.shows(1)
+    expect(viewer.count).to_have_text("0 of 40 selected")
+
+
+def test_full_screen(viewer: Viewer) -> None:
+    viewer.stage.focus()
+    small = viewer.stage.bounding_box()
+    viewer.press("f")
+    expect(viewer.page.get_by_role("button", name="Full screen")).to_have_attribute("aria-pressed", "true")
+    large = viewer.stage.bounding_box()
+    assert small and large
+    assert large["height"] > small["height"]
+    viewer.press("ArrowRight")
+    viewer.shows(2)
+    viewer.press("f")
+    expect(viewer.page.get_by_role("button", name="Full screen")).to_have_attribute("aria-pressed", "false")
+
+
+def test_position_and_selection_survive_a_change_of_page(viewer: Viewer) -> None:
+    viewer.press("ArrowRight", "ArrowRight", "x")
+    viewer.told(3, 1)
+    viewer.page.get_by_role("link", name="Alone").click()
+    expect(viewer.canvas).to_have_count(0)
+    assert viewer.selected() == [3]
+    viewer.cell(5).get_by_role("button").click(modifiers=["Control"])
+    viewer.told(5, 2)
+    viewer.press("ArrowRight", "x")
+    viewer.told(6, 3)
+    viewer.page.get_by_role("link", name="Browse").click()
+    viewer.shows(6)
+    assert viewer.selected() == [3, 5, 6]
+    viewer.page.wait_for_timeout(SETTLE_MS)
+    assert viewer.knows() == (6, 3)
+
+
+def test_addresses_hold_on_a_page_with_a_path(page: Page, server: str) -> None:
+    page.goto(f"{server}/alone")
+    thumbnail = page.locator(".cell img").first
+    expect(thumbnail).to_have_class("ready", timeout=20_000)
+    expect(page.get_by_text("frame_00002.png")).to_be_visible()
+
+
+def test_ten_thousand_images(page: Page, server: str) -> None:
+    page.goto(f"{server}/?count=10000")
+    viewer = Viewer(page)
+    assert page.locator(".cell").count() < 100
+    viewer.press("End")
+    viewer.shows(10_000)
+    expect(viewer.cell(10_000)).to_be_visible()
+    viewer.press("a", "x")
+    viewer.told(10_000, 9_999)
+    page.locator("[data-ref=scroller]").evaluate("(element) => { element.scrollTop = element.scrollHeight / 2; }")
+    ready = page.locator(".cell:has(img.ready)")
+    expect(ready.nth(5)).to_be_visible()
+    assert 4_000 < int(ready.nth(5).get_attribute("data-index") or 0) < 6_000
+    assert page.locator(".cell").count() < 100
+
+
+@pytest.mark.parametrize("context_options", [PHONE], indirect=True)
+def test_touch_on_a_phone(viewer: Viewer) -> None:
+    page = viewer.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for control in page.locator("[data-component] button:visible, [data-component] input:visible").all():
+        box = control.bounding_box()
+        assert box
+        assert 0 <= box["x"] and box["x"] + box["width"] <= 390
+        if control.get_attribute("type") != "checkbox":
+            assert box["height"] >= 44
+    pick = viewer.cell(1).locator(".pick").bounding_box()
+    assert pick and pick["width"] >= 44 <= pick["height"]
+
+    touch(page, viewer.stage, [[(0.8, 0.5)], [(0.5, 0.5)], [(0.2, 0.5)]])
+    viewer.shows(2)
+    touch(page, viewer.stage, [[(0.2, 0.5)], [(0.5, 0.5)], [(0.8, 0.5)]])
+    viewer.shows(1)
+    fitted = viewer.percent.input_value()
+    touch(page, viewer.stage, [[(0.45, 0.5), (0.55, 0.5)], [(0.35, 0.5), (0.65, 0.5)], [(0.25, 0.5), (0.75, 0.5)]])
+    expect(viewer.percent).not_to_have_value(fitted)
+    assert int(viewer.percent.input_value()[:-1]) > 3 * int(fitted[:-1])
+    touch(page, viewer.stage, [[(0.8, 0.5)], [(0.5, 0.5)], [(0.2, 0.5)]])
+    viewer.shows(1)  # enlarged, a finger pans
+    viewer.cell(2).get_by_role("button").tap()
+    viewer.shows(2)
+
+
+def touch(page: Page, target: Locator, steps: list[list[tuple[float, float]]]) -> None:
+    """Put fingers down at the first of ``steps`` (fractions of the target), move them along, and lift them."""
+    target.scroll_into_view_if_needed()
+    box = target.bounding_box()
+    assert box
+    session = page.context.new_cdp_session(page)
+    for order, fingers in enumerate(steps):
+        points = [
+            {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"], "id": i}
+            for i, (x, y) in enumerate(fingers)
+        ]
+        session.send(
+            "Input.dispatchTouchEvent", {"type": "touchMove" if order else "touchStart", "touchPoints": points}
+        )
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_legible_in_either_theme(browser: Browser, server: str, scheme: Any) -> None:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
+    try:
+        page = context.new_page()
+        page.goto(server)
+        Viewer(page)
+        script = """(element) => {
+          const luminance = (colour) => {
+            const context = new OffscreenCanvas(1, 1).getContext("2d");
+            context.fillStyle = colour;
+            context.fillRect(0, 0, 1, 1);
+            const linear = [...context.getImageData(0, 0, 1, 1).data].slice(0, 3)
+              .map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+            return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+          };
+          const ground = getComputedStyle(element.closest("[data-component]")).backgroundColor;
+          const pair = [luminance(getComputedStyle(element).color), luminance(ground)].sort((a, b) => b - a);
+          return (pair[0] + 0.05) / (pair[1] + 0.05);
+        }"""
+        for part in (
+            "[data-ref=name] .file",
+            "[data-ref=name] .folder",
+            "[data-ref=facts]",
+            "[data-ref=count]",
+            ".cell .file",
+        ):
+            assert page.locator(part).first.evaluate(script) >= 4.5, part  # WCAG 2.2, 1.4.3
+    finally:
+        context.close()
