@@ -109,8 +109,10 @@ class Archive:
             ValueError: the archive is closed.
         """
         member = self._members[index]
-        data = _read_member(self._file, member, member.compress_size, member.file_size + 1)
-        if len(data) != member.file_size or zlib.crc32(data) != member.CRC:
+        size = member.file_size
+        longest_packed = size + size // 64 + _PEEK_BYTES  # deflate never makes data longer than this
+        data = _read_member(self._file, member, longest_packed, size + 1)
+        if len(data) != size or zlib.crc32(data) != member.CRC:
             raise ImageError(_DAMAGED)
         return data
 
@@ -225,7 +227,6 @@ def _refuse(member: zipfile.ZipInfo, name: str, archive_bytes: int, settings: Se
     path = PurePosixPath(name)
     shown = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) == "Cc" else char for char in name)
     hidden = any(part.startswith(".") or part.lower() in _SYSTEM_NAMES for part in path.parts)
-    largest = max(member.file_size, member.compress_size)
     too_dense = member.file_size > max(_RATIO_CHECK_BYTES, settings.max_compression_ratio * member.compress_size)
     outside = not 0 <= member.header_offset <= archive_bytes - member.compress_size
     checks = (
@@ -239,7 +240,7 @@ def _refuse(member: zipfile.ZipInfo, name: str, archive_bytes: int, settings: Se
             "Compressed in a way that is not supported; pack it with the usual method (Deflate).",
         ),
         (
-            largest > settings.max_entry_bytes,
+            member.file_size > settings.max_entry_bytes,
             "entry_too_large",
             f"Larger than {settings.max_entry_bytes / MIB:,.1f} MiB; make it smaller.",
         ),

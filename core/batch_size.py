@@ -82,7 +82,9 @@ def _read(path: Path) -> dict[str, int]:
         content = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return {str(key): int(size) for key, size in content.items() if size in CANDIDATES}
+    if not isinstance(content, dict):
+        return {}
+    return {key: size for key, size in content.items() if size in CANDIDATES}
 
 
 def _write(path: Path, known: dict[str, int]) -> None:

@@ -43,7 +43,8 @@ class JobState:
     @property
     def seconds_left(self) -> float | None:
         """Estimate for the current phase; None before the first images are done."""
-        return (self.total - self.done) / self.images_per_second if self.done else None
+        rate = self.images_per_second
+        return (self.total - self.done) / rate if rate else None
 
 
 class RecognitionJob:

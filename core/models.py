@@ -68,8 +68,12 @@ class Model:
 
     @property
     def checksum(self) -> str:
-        """Short checksum of the weights; part of every cache key, so that a new model never meets an old cache."""
-        return self.card.checksums[self.weights_name][:12]
+        """Short checksum of all its files; part of every cache key, so that a new model never meets an old cache."""
+        return hashlib.sha256("".join(sorted(self.card.checksums.values())).encode()).hexdigest()[:12]
+
+    @property
+    def _cache(self) -> Path:
+        return self._cache_dir / f"{self.card.name}-{self.checksum}"
 
     def engine(self, name: EngineName) -> Engine:
         """The loaded engine; the first call loads it (OpenVINO from its compiled cache, PyTorch in seconds).
@@ -103,11 +107,11 @@ class Model:
         from core.engines.openvino import OpenVinoEngine
 
         ir_path = self.folder / self.int8_name if name == "openvino-int8" else self._fp32_ir()
-        return OpenVinoEngine(name, ir_path, self._cache_dir / "compiled")
+        return OpenVinoEngine(name, ir_path, self._cache / "compiled")
 
     def _fp32_ir(self) -> Path:
         """The FP32 IR, converted from the weights the first time: committing it would double the model's size."""
-        path = self._cache_dir / f"{self.card.name}-{self.checksum}" / "resnet18-fp32.xml"
+        path = self._cache / "resnet18-fp32.xml"
         if not path.exists():
             from core.optimize import make_fp32_ir
 

@@ -132,7 +132,7 @@ def _predict(
             job.result()
             clock.wait += time.perf_counter() - waiting
             if error := stack.error(index):
-                yield [Prediction(index, stack.entries[index].name, (), engine.name, name, error=str(error))]
+                yield [Prediction(index, stack.entries[index].name, (), engine.name, name, error)]
                 continue
             stack.read_model_input(index, filling.inputs[len(filling.indices)])
             filling.indices.append(index)

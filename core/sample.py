@@ -57,12 +57,12 @@ _VIEWS = (
     _View(310, zoom=1.3, brightness=1.45),
 )
 
-# (name, file, what to zoom in on: x and y as fractions of the photo's width and height)
+# (name in the archive, file, what to zoom in on: x and y as fractions of the photo's width and height)
 _COLOUR_PHOTOS = (
-    ("cat", "chelsea.png", (0.50, 0.45)),
-    ("coffee", "coffee.png", (0.50, 0.45)),
-    ("rocket", "rocket.jpg", (0.50, 0.42)),
-    ("astronaut", "astronaut.png", (0.45, 0.40)),
+    ("cats/cat", "chelsea.png", (0.50, 0.45)),
+    ("photos/coffee", "coffee.png", (0.50, 0.45)),
+    ("photos/rocket", "rocket.jpg", (0.50, 0.42)),
+    ("photos/astronaut", "astronaut.png", (0.45, 0.40)),
 )
 _GREY_PHOTOS = (("camera", "camera.png"), ("clock", "clock_motion.png"), ("coins", "coins.png"))
 _CUT_OUT_PHOTOS = (("retina", "retina.jpg"), ("coffee", "coffee.png"), ("astronaut", "astronaut.png"))
@@ -88,7 +88,7 @@ def _sample_images() -> Iterator[tuple[str, Image.Image]]:
     for subject, filename, focus in _COLOUR_PHOTOS:
         photo = _open_photo(filename)
         for number, view in enumerate(_VIEWS, start=1):
-            yield f"photos/{subject} {number}", _take(photo, focus, view)
+            yield f"{subject} {number}", _take(photo, focus, view)
     for subject, filename in _GREY_PHOTOS:
         yield f"photos/grey/{subject}", _fit(_open_photo(filename), 384)
     yield "photos/palette/deep field", _fit(_open_photo("hubble_deep_field.jpg"), 420).quantize(256)

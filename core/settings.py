@@ -54,7 +54,10 @@ class Settings(BaseSettings):
         description="Largest decompressed/compressed ratio of an entry over 1 MiB; PNGs hardly compress.",
     )
     max_pixels: int = Field(
-        100_000_000, gt=0, description="Most pixels in one image, checked in its header before anything is decoded."
+        100_000_000,
+        gt=0,
+        le=250_000_000,
+        description="Most pixels in one image, checked in its header before anything is decoded; at most 250 million.",
     )
     max_stacks: int = Field(256, gt=0, description="Most stacks kept at once, over all sessions and clients.")
     stack_ttl_seconds: int = Field(

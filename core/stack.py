@@ -106,8 +106,7 @@ class ImageStack:
             ImageNotFound, ImageError: as for ``original``, and for an image that cannot be decoded.
         """
         data = self.original(index)
-        if error := self.error(index):
-            raise error
+        self._check_readable(index)
         if self.entries[index].header.bit_depth < 16:
             return data
         return pixels.encode_png(pixels.to_rgb(pixels.decode(data, max_pixels=self._settings.max_pixels)))
@@ -119,14 +118,12 @@ class ImageStack:
             ImageNotFound, ImageError: as for ``rendered``.
         """
         self.prepare(index, Priority.VISIBLE).result()
-        if error := self.error(index):
-            raise error
+        self._check_readable(index)
         return self._thumbnails.read(index)
 
-    def error(self, index: int) -> ImageError | None:
+    def error(self, index: int) -> str | None:
         """Why a prepared image cannot be read; None for one that can be."""
-        found = self._errors.get(index)
-        return found[0](found[1]) if found else None
+        return self._errors[index][1] if index in self._errors else None
 
     def read_model_input(self, index: int, out: NDArray[np.uint8]) -> None:
         """Fill ``out`` (uint8 ``[224, 224, 3]``, C-contiguous) with the prepared model input of an image.
@@ -164,6 +161,11 @@ class ImageStack:
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self):
             raise ImageNotFound(f"This stack has images 0 to {len(self) - 1}; there is no image {index}.")
+
+    def _check_readable(self, index: int) -> None:
+        if index in self._errors:
+            kind, sentence = self._errors[index]
+            raise kind(sentence)
 
     def _prepare(self, index: int) -> None:
         try:

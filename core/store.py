@@ -32,6 +32,7 @@ class StackStore:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stacks: dict[str, tuple[ImageStack, float]] = {}
+        self._opening = 0  # uploads under way; they count towards max_stacks
         self._lock = threading.Lock()
         self._pool = WorkerPool(settings.decode_workers)
         settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,18 +59,22 @@ class StackStore:
         stack_id = secrets.token_urlsafe(ID_BYTES)
         folder = self._folder / stack_id
         with self._lock:
-            if len(self._stacks) >= self._settings.max_stacks:
+            if len(self._stacks) + self._opening >= self._settings.max_stacks:
                 raise TooManyStacks("The server holds as many stacks as it can. Try again in a few minutes.")
-        folder.mkdir(mode=0o700)
+            self._opening += 1
         try:
+            folder.mkdir(mode=0o700)
             path = folder / "stack.zip"
             self._copy(source, path, on_copied)
             stack = ImageStack(stack_id, name, Archive.open(path, self._settings), folder, self._pool, self._settings)
+            with self._lock:
+                self._stacks[stack_id] = (stack, time.monotonic())
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        with self._lock:
-            self._stacks[stack_id] = (stack, time.monotonic())
+        finally:
+            with self._lock:
+                self._opening -= 1
         stack.start_ingest()
         return stack
 
@@ -91,16 +96,17 @@ class StackStore:
         with self._lock:
             stack, _ = self._stacks.pop(stack_id, (None, 0.0))
         if stack is not None:
-            stack.mark_deleted()
-            shutil.rmtree(self._folder / stack_id, ignore_errors=True)
+            self._discard(stack)
 
     def sweep(self) -> None:
         """Delete the stacks nobody has used for ``stack_ttl_seconds``."""
         oldest = time.monotonic() - self._settings.stack_ttl_seconds
         with self._lock:
-            expired = [stack_id for stack_id, (_, used) in self._stacks.items() if used < oldest]
-        for stack_id in expired:
-            self.delete(stack_id)
+            expired = [stack for stack, used in self._stacks.values() if used < oldest]
+            for stack in expired:
+                del self._stacks[stack.id]
+        for stack in expired:
+            self._discard(stack)
 
     def close(self) -> None:
         """Delete everything; the store cannot be used afterwards."""
@@ -110,6 +116,10 @@ class StackStore:
         self._pool.close()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._run_lock.close()
+
+    def _discard(self, stack: ImageStack) -> None:
+        stack.mark_deleted()
+        shutil.rmtree(self._folder / stack.id, ignore_errors=True)
 
     def _copy(self, source: BinaryIO, path: Path, on_copied: Callable[[int], None]) -> None:
         limit, copied = self._settings.max_upload_bytes, 0
@@ -128,7 +138,10 @@ class StackStore:
 
 def _try_lock(folder: Path) -> TextIO | None:
     """Lock a run folder; None where a living process holds it. The lock ends with the process, however it ends."""
-    handle = (folder / "lock").open("w")
+    try:
+        handle = (folder / "lock").open("w")
+    except OSError:  # no folder of ours, or another process has just removed it
+        return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

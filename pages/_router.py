@@ -14,6 +14,9 @@ ICON = Path(__file__).parent / "_ui" / "icon.svg"
 
 st.set_page_config(page_title="AI Image Stack Recognizer", page_icon=str(ICON), layout="wide")
 
+# Streamlit leaves a gap meant for pages without a navigation bar; the first image belongs on the first screen.
+st.html("<style>[data-testid='stMainBlockContainer'] { padding-top: 4.5rem; padding-bottom: 2rem; }</style>")
+
 page = st.navigation(
     [
         st.Page("viewer.py", title="Viewer", icon=":material/photo_library:", default=True),

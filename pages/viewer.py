@@ -8,7 +8,7 @@ from pages._ui.results import top_classes
 from pages._ui.run_panel import run_panel
 from pages._ui.session import current_session
 from pages._ui.stack_viewer import stack_viewer
-from pages._ui.upload import rendering_note, stack_summary, upload_area
+from pages._ui.upload import rendering_note, stack_summary, upload_area, upload_error
 
 session = current_session()
 stack = session.stack
@@ -20,14 +20,14 @@ if stack is None:
         "OpenVINO INT8 for speed, PyTorch FP32 beside it to see what the speed costs."
     )
     upload_area(session)
+    upload_error(session)
     rendering_note()
 else:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         stack_summary(stack)
-        with st.popover("Open another stack", icon=":material/folder_open:"):
+        with st.popover("Open another", icon=":material/folder_open:"):
             upload_area(session)
-    if session.upload_error:
-        st.error(f"{session.upload_error} The stack you had open is still here.", icon=":material/error:")
+    upload_error(session)
     links = stack_links(stack)
     panel = st.container()  # above the viewer, and drawn after it: its buttons count what the viewer has selected
     session.view = stack_viewer(key="viewer", stack=links, view=session.view, version=session.view_version)

@@ -1,0 +1,1 @@
+"""Command lines over core; each runs as ``python -m scripts.NAME``."""

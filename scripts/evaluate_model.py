@@ -37,11 +37,15 @@ def evaluate(name: str, data: Path, engines: list[EngineName]) -> bool:
     model = ModelRegistry(get_settings()).get(name)
     photos = load_photos(data / "val")
     if photos.classes != model.card.classes:
-        raise SystemExit(f"The folders in {data / 'val'} are not the classes of {name}: {', '.join(model.card.classes)}.")
+        raise SystemExit(
+            f"The folders in {data / 'val'} are not the classes of {name}: {', '.join(model.card.classes)}."
+        )
     inputs = model_inputs(photos.images)
     reference = logits(model.engine("pytorch-fp32"), inputs)
     reproduced = True
-    print(f"{name}, {len(inputs)} photos\n\n| engine | top-1 | top-5 | agreement (95% interval) | mean KL | card: top-1 |")
+    print(
+        f"{name}, {len(inputs)} photos\n\n| engine | top-1 | top-5 | agreement (95% interval) | mean KL | card: top-1 |"
+    )
     print("| --- | --- | --- | --- | --- | --- |")
     for engine in engines:
         answers = reference if engine == "pytorch-fp32" else logits(model.engine(engine), inputs)

@@ -44,6 +44,8 @@ CROP_RATIO = (3 / 4, 4 / 3)
 JITTER = 0.3  # brightness, contrast and saturation factors are drawn from 1 +- JITTER
 SEED = 20260
 
+Batch = tuple[np.ndarray, np.ndarray]  # crops uint8 [B, side, side, 3], class indices int64 [B]
+
 
 def random_crop(image: Image.Image, side: int, rng: np.random.Generator) -> np.ndarray:
     """A random resized crop, flipped half of the time: uint8 ``[side, side, 3]`` (Inception's scheme)."""
@@ -62,12 +64,12 @@ def random_crop(image: Image.Image, side: int, rng: np.random.Generator) -> np.n
     return pixels[:, ::-1] if rng.random() < 0.5 else pixels
 
 
-def batches(photos: Photos, side: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def batches(photos: Photos, side: int, epoch: int) -> Iterator[Batch]:
     """Shuffled training batches ``(uint8 [B, side, side, 3], int64 [B])``, prepared ahead by one thread."""
     order = np.random.default_rng([SEED, epoch]).permutation(len(photos.images))
     steps = len(order) // BATCH_SIZE
 
-    def prepare(step: int) -> tuple[np.ndarray, np.ndarray]:
+    def prepare(step: int) -> Batch:
         rng = np.random.default_rng([SEED, epoch, step])
         chosen = order[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]
         crops = np.stack([random_crop(photos.images[index], side, rng) for index in chosen])
@@ -122,7 +124,6 @@ def top1(model: Any, photos: Photos, device: str) -> float:
 def train(data: Path, work: Path, device: str) -> None:
     """Run (or resume) the whole schedule; leaves ``work/checkpoint.pt`` with the averaged weights in it."""
     import torch
-    from torch.nn import functional
 
     from core.torchvision_compat import import_torchvision
 
@@ -153,38 +154,14 @@ def train(data: Path, work: Path, device: str) -> None:
         print(f"resuming at epoch {first_epoch}", flush=True)
 
     sides = [side for side, epochs in PHASES for _ in range(epochs)]
-    steps_per_epoch = len(train_photos.images) // BATCH_SIZE
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    steps = len(train_photos.images) // BATCH_SIZE
     for epoch in range(first_epoch, len(sides)):
         torch.manual_seed(SEED + epoch)
-        model.train()
-        started, total_loss = time.perf_counter(), 0.0
-        for step, (pixels, labels) in enumerate(batches(train_photos, sides[epoch], epoch)):
-            rate = learning_rate((epoch * steps_per_epoch + step) / (len(sides) * steps_per_epoch))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            inputs = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
-            inputs = (colour_jitter(inputs) - mean) / std
-            target = torch.from_numpy(labels).to(device)
-            with torch.autocast(torch.device(device).type, torch.bfloat16):
-                logits = model(inputs.contiguous(memory_format=torch.channels_last))
-                loss = functional.cross_entropy(logits.float(), target, label_smoothing=LABEL_SMOOTHING)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            total_loss += loss.item()
-            with torch.no_grad():
-                for mine, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-                    if mine.dtype.is_floating_point:
-                        mine.lerp_(new, 1 - EMA_DECAY)
-                    else:
-                        mine.copy_(new)
-        record = {
-            "epoch": epoch,
-            "side": sides[epoch],
-            "loss": round(total_loss / steps_per_epoch, 4),
-            "seconds": round(time.perf_counter() - started, 1),
-        }
+        started = time.perf_counter()
+        epoch_batches = batches(train_photos, sides[epoch], epoch)
+        loss = _train_epoch(model, average, optimizer, epoch_batches, steps, epoch / len(sides))
+        record = {"epoch": epoch, "side": sides[epoch], "loss": round(loss, 4)}
+        record["seconds"] = round(time.perf_counter() - started, 1)
         if epoch % 4 == 3 or epoch == len(sides) - 1:
             record["val_top1"] = round(top1(average, val_photos, device), 4)
         partial = checkpoint_path.with_suffix(".partial")
@@ -192,6 +169,39 @@ def train(data: Path, work: Path, device: str) -> None:
         torch.save({name: part.state_dict() for name, part in state.items()} | {"epoch": epoch}, partial)
         partial.replace(checkpoint_path)
         print(json.dumps(record), flush=True)
+
+
+def _train_epoch(
+    model: Any, average: Any, optimizer: Any, epoch_batches: Iterator[Batch], steps: int, progress: float
+) -> float:
+    """One pass over the photos, ``average`` following ``model``; ``progress`` is where the schedule stands (0..1)."""
+    import torch
+    from torch.nn import functional
+
+    device = next(model.parameters()).device
+    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    epochs = sum(epochs for _, epochs in PHASES)
+    losses = []
+    model.train()
+    for step, (pixels, labels) in enumerate(epoch_batches):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(progress + step / steps / epochs)
+        inputs = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
+        inputs = ((colour_jitter(inputs) - mean) / std).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = model(inputs).float()
+        loss = functional.cross_entropy(logits, torch.from_numpy(labels).to(device), label_smoothing=LABEL_SMOOTHING)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(loss.item())
+        with torch.no_grad():
+            for mine, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+                if mine.dtype.is_floating_point:
+                    mine.lerp_(new, 1 - EMA_DECAY)
+                else:
+                    mine.copy_(new)
+    return sum(losses) / len(losses)
 
 
 def recipe() -> dict[str, str]:

@@ -66,28 +66,24 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
     """The answers as a table with thumbnails; the position of the row a person has picked, if any."""
     thumbnails = absolute(stack_links(stack).thumbnail_url)
     engines = stack.results.engines
-    columns: dict[str, list[object]] = {
-        "Image": [thumbnails.format(index=index) for index in found],
-        "No.": [index + 1 for index in found],
-        "File": [stack.entries[index].name for index in found],
-    }
-    config: dict[str, Any] = {
-        "Image": st.column_config.ImageColumn(width=64),
-        "No.": st.column_config.NumberColumn(width=64),
-        "File": st.column_config.TextColumn(width="medium"),
-    }
+    columns: dict[str, list[object]] = {"Image": [thumbnails.format(index=index) for index in found]}
+    config: dict[str, Any] = {"Image": st.column_config.ImageColumn(width=64)}
     for engine in engines:
         answers = [next((one for one in predictions if one.engine == engine), None) for predictions in found.values()]
-        label = ENGINE_LABELS[engine]
-        columns[f"Class · {label}"] = [answer and (answer.error or answer.label) for answer in answers]
-        columns[f"Confidence · {label}"] = [
-            None if not answer or answer.error else answer.confidence for answer in answers
-        ]
-        config[f"Confidence · {label}"] = st.column_config.ProgressColumn(
-            format="percent", min_value=0.0, max_value=1.0, width="small"
+        name, confidence = ENGINE_LABELS[engine], f"Confidence, {ENGINE_LABELS[engine]}"
+        columns[name] = [answer and (answer.error or answer.label) for answer in answers]
+        columns[confidence] = [None if not answer or answer.error else answer.confidence for answer in answers]
+        config[name] = st.column_config.TextColumn(width=150, help="The class this engine names first")
+        config[confidence] = st.column_config.ProgressColumn(
+            "Confidence", help=confidence, format="percent", min_value=0.0, max_value=1.0, width=130
         )
     if len(engines) > 1:
         columns["Differs"] = [differs(predictions) for predictions in found.values()]
+        config["Differs"] = st.column_config.CheckboxColumn(width=70, help="The engines name different classes")
+    columns["File"] = [stack.entries[index].name for index in found]
+    columns["Position"] = [index + 1 for index in found]
+    config["File"] = st.column_config.TextColumn(width="medium")
+    config["Position"] = st.column_config.NumberColumn(width=80)
     event = st.dataframe(
         pd.DataFrame(columns),
         column_config=config,

@@ -13,6 +13,7 @@ from core.stack import ImageStack
 from pages._ui.session import Session
 
 COMPARE_WITH: EngineName = "pytorch-fp32"
+FEW_CLASSES = 50  # up to here a list of the classes helps to understand a surprising answer
 _REFRESH_SECONDS = 0.3
 
 
@@ -28,7 +29,7 @@ def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
             choices: list[tuple[str, str, Sequence[int]]] = [
                 (f"Selected ({len(selected):,})", ":material/check_box:", selected),
                 (f"All ({len(stack):,})", ":material/select_all:", range(len(stack))),
-                (f"Current ({session.view.current + 1:,})", ":material/image:", [session.view.current]),
+                (f"Image {session.view.current + 1:,}", ":material/image:", [session.view.current]),
             ]
             best = 0 if selected else 1
             for number, (label, icon, indices) in enumerate(choices):
@@ -118,10 +119,16 @@ def _outcome(session: Session) -> None:
     elif state.phase == "cancelled":
         st.info(state.message, icon=":material/cancel:")
     else:
-        st.caption(" · ".join(run_line(job, engine) for engine in job.engines))
+        st.caption(" · ".join(_run_line(job, engine) for engine in job.engines))
+        known = job.model.card.classes
+        if len(known) <= FEW_CLASSES:
+            st.caption(
+                f"This model knows {len(known)} classes: {', '.join(known)}. Whatever else an image shows gets the "
+                "nearest of these, mostly with a low confidence."
+            )
 
 
-def run_line(job: RecognitionJob, engine: EngineName) -> str:
+def _run_line(job: RecognitionJob, engine: EngineName) -> str:
     """``OpenVINO INT8: 600 images in 1.92 s (313 images/s)``."""
     timing = job.recognitions[engine].timing
     return (

@@ -35,6 +35,10 @@ def upload_area(session: Session) -> None:
     if uploaded is not None:
         session.upload_number += 1
         _open(session, uploaded, uploaded.name)
+
+
+def upload_error(session: Session) -> None:
+    """Why the last upload failed, until one succeeds."""
     if session.upload_error:
         kept = " The stack you had open is still here." if session.stack else ""
         st.error(session.upload_error + kept, icon=":material/error:")

@@ -50,16 +50,22 @@ def encode_ranges(indices: Collection[int]) -> str:
 def decode_ranges(text: str, count: int) -> tuple[int, ...]:
     """The inverse of :func:`encode_ranges`, without anything outside ``0 <= index < count``.
 
-    The text comes from the browser, so its ranges are cut to ``count`` before they are expanded.
+    The text comes from the browser: ranges must ascend, and are cut to ``count`` before they are expanded, so
+    that no text makes this take more than ``count`` steps.
 
     Raises:
-        ValueError: the text is not a list of ranges.
+        ValueError: the text is not a list of ascending ranges.
     """
-    indices: set[int] = set()
+    indices: list[int] = []
+    previous = -1
     for part in text.split(",") if text else []:
-        first, _, last = part.partition("-")
-        indices.update(range(max(0, int(first)), min(int(last or first), count - 1) + 1))
-    return tuple(sorted(indices))
+        first_text, dash, last_text = part.partition("-")
+        first, last = int(first_text), int(last_text if dash else first_text)
+        if not previous < first <= last:
+            raise ValueError(f"expected ascending ranges, got {part!r} after {previous}")
+        indices.extend(range(first, min(last, count - 1) + 1))
+        previous = last
+    return tuple(indices)
 
 
 def declare(name: str, *scripts: str) -> ComponentRenderer:

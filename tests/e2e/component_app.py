@@ -73,7 +73,8 @@ async def results_route(request: Request) -> Response:
 
 
 SCRIPT = Path(__file__).with_name("component_page.py")
-BASE = "test-api/stacks/{stack_id}"
+# Routes of one's own do not follow Streamlit's base path by themselves.
+BASE = f"{st.get_option('server.baseUrlPath').strip('/')}/test-api/stacks/{{stack_id}}".lstrip("/")
 app = st.App(
     SCRIPT.resolve(),
     routes=[

@@ -25,7 +25,8 @@ CORNERS = {"top left": (0, 0), "top right": (1, 0), "bottom left": (0, 1), "bott
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with streamlit_server(Path(__file__).with_name("component_app.py")) as address:
+    script = Path(__file__).with_name("component_app.py")
+    with streamlit_server(script, environment={"STREAMLIT_CLIENT_TOOLBAR_MODE": "developer"}) as address:
         yield address
 
 
@@ -104,10 +105,11 @@ class Viewer:
     def cell(self, number: int) -> Locator:
         return self.page.locator(f".cell[data-index='{number - 1}']")
 
-    def selected(self) -> list[int]:
-        """Numbers of the cells whose checkbox is ticked."""
-        cells = self.page.locator(".cell:has(input:checked)")
-        return sorted(int(cell.get_attribute("data-index") or -1) + 1 for cell in cells.all())
+    def selects(self, *numbers: int) -> None:
+        """Of the cells in the page, those of ``numbers`` and no others are ticked."""
+        ticked = self.page.locator(".cell:has(input:checked)")
+        expect(ticked).to_have_count(len(numbers))
+        assert sorted(int(cell.get_attribute("data-index") or -1) + 1 for cell in ticked.all()) == list(numbers)
 
 
 def pixel(shot: Image.Image, x: float, y: float) -> tuple[int, ...]:
@@ -173,8 +175,6 @@ def test_keys_are_left_alone_while_typing(viewer: Viewer) -> None:
 
 def test_rotating_and_flipping(viewer: Viewer) -> None:
     viewer.press("End")
-    viewer.told(40, 0)
-    runs = viewer.python()[2]
     for keys, corner in [
         ("r", "top right"), ("rr", "bottom right"), ("l", "bottom left"), ("h", "top right"), ("v", "bottom left"),
         ("hv", "bottom right"), ("rh", "top left"), ("rl", "top left"), ("rrrr", "top left"),
@@ -202,6 +202,11 @@ def test_letters_do_not_rerun_the_app(viewer: Viewer) -> None:
     viewer.page.wait_for_timeout(SETTLE_MS)
     assert viewer.python()[2] == runs
     expect(viewer.page.get_by_role("dialog")).to_have_count(0)
+    viewer.page.get_by_role("button", name="Go to 20 in Python").focus()
+    viewer.press("r")  # elsewhere Streamlit's own shortcut works as ever
+    expect(viewer.page.get_by_text(f"run {runs + 1}")).to_be_visible()
+    viewer.press("c")
+    expect(viewer.page.get_by_role("dialog")).to_be_visible()
 
 
 def test_zoom_by_keys_buttons_slider_and_typing(viewer: Viewer) -> None:
@@ -287,7 +292,7 @@ def test_selecting_in_the_viewer(viewer: Viewer) -> None:
     viewer.press("x", "ArrowRight", "ArrowRight", "x")
     expect(viewer.count).to_have_text("2 of 40 selected")
     expect(viewer.page.locator("[data-ref=chosen]")).to_be_visible()
-    assert viewer.selected() == [1, 3]
+    viewer.selects(1, 3)
     viewer.told(3, 2)
     viewer.press("x")
     expect(viewer.page.locator("[data-ref=chosen]")).to_be_hidden()
@@ -297,23 +302,23 @@ def test_selecting_in_the_viewer(viewer: Viewer) -> None:
     viewer.told(3, 40)
     viewer.page.get_by_role("button", name="None").click()
     viewer.told(3, 0)
-    assert viewer.selected() == []
+    viewer.selects()
 
 
 def test_selecting_in_the_gallery(viewer: Viewer) -> None:
     viewer.cell(2).get_by_role("checkbox").click()
     viewer.shows(1)
-    assert viewer.selected() == [2]
+    viewer.selects(2)
     viewer.cell(5).get_by_role("checkbox").click(modifiers=["Shift"])
-    assert viewer.selected() == [2, 3, 4, 5]
+    viewer.selects(2, 3, 4, 5)
     viewer.cell(3).get_by_role("button").click(modifiers=["Control"])
-    assert viewer.selected() == [2, 4, 5]
+    viewer.selects(2, 4, 5)
     viewer.shows(3)
     viewer.cell(7).get_by_role("button").click()
-    assert viewer.selected() == [2, 4, 5], "a plain click changed the selection"
+    viewer.selects(2, 4, 5)
     viewer.shows(7)
     viewer.cell(9).get_by_role("button").click(modifiers=["Shift"])
-    assert viewer.selected() == [2, 4, 5, 7, 8, 9]
+    viewer.selects(2, 4, 5, 7, 8, 9)
     viewer.told(9, 6)
 
 
@@ -326,7 +331,7 @@ def test_keys_in_the_gallery(viewer: Viewer) -> None:
         expect(viewer.cell(number).get_by_role("button")).to_be_focused()
     viewer.press("Home", "Space", "ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight")
     viewer.shows(4)
-    assert viewer.selected() == [1, 2, 3, 4]
+    viewer.selects(1, 2, 3, 4)
     viewer.press("r")
     assert viewer.corner() == "top right", "the viewer's keys work from the gallery too"
 
@@ -339,13 +344,26 @@ def test_gallery_and_viewer_stay_in_step(viewer: Viewer) -> None:
     expect(viewer.page.locator(".cell.current")).to_have_count(1)
 
 
+def test_the_gallery_stays_where_a_person_scrolled_it(viewer: Viewer) -> None:
+    scroller = viewer.page.locator("[data-ref=scroller]")
+    scroller.evaluate("(element) => { element.scrollTop = 400; }")
+    viewer.cell(30).get_by_role("checkbox").click()
+    top = scroller.evaluate("(element) => element.scrollTop")
+    viewer.told(1, 1)
+    viewer.page.wait_for_timeout(SETTLE_MS)
+    assert scroller.evaluate("(element) => element.scrollTop") == top > 0
+    viewer.page.get_by_label("Thumbnail size").fill("200")
+    expect(viewer.cell(22)).to_be_in_viewport()
+    expect(viewer.cell(1)).not_to_be_in_viewport()
+
+
 def test_filter_by_name(viewer: Viewer) -> None:
     field = viewer.page.get_by_label("Filter by name")
     field.fill("FRAME_0001")
     expect(viewer.page.locator(".cell")).to_have_count(10)
     viewer.page.get_by_role("button", name="All shown").click()
     expect(viewer.count).to_have_text("10 of 40 selected, 10 shown")
-    assert viewer.selected() == list(range(10, 20))
+    viewer.selects(*range(10, 20))
     field.fill("no such name")
     expect(viewer.page.get_by_text("No image has this in its name.")).to_be_visible()
     field.fill("")
@@ -382,7 +400,9 @@ def test_results_are_shown_beside_the_images(viewer: Viewer) -> None:
     viewer.stage.focus()
     viewer.press("ArrowRight")
     expect(answers).to_have_count(0)
-    assert viewer.stage.bounding_box() == place == before, "the stage jumped"
+    after = viewer.stage.bounding_box()
+    assert before and place and after
+    assert abs(place["y"] - before["y"]) < 0.5 and abs(after["y"] - before["y"]) < 0.5, "the stage jumped"
     expect(viewer.count).to_have_text("1 of 40 selected")
     viewer.page.get_by_text("Results").click()
     expect(viewer.cell(1)).not_to_contain_text("cat")
@@ -440,20 +460,32 @@ def test_position_and_selection_survive_a_change_of_page(viewer: Viewer) -> None
     viewer.told(3, 1)
     viewer.page.get_by_role("link", name="Alone").click()
     expect(viewer.canvas).to_have_count(0)
-    assert viewer.selected() == [3]
+    viewer.selects(3)
     viewer.cell(5).get_by_role("button").click(modifiers=["Control"])
     viewer.told(5, 2)
     viewer.press("ArrowRight", "x")
     viewer.told(6, 3)
     viewer.page.get_by_role("link", name="Browse").click()
     viewer.shows(6)
-    assert viewer.selected() == [3, 5, 6]
+    viewer.selects(3, 5, 6)
     viewer.page.wait_for_timeout(SETTLE_MS)
     assert viewer.knows() == (6, 3)
 
 
 def test_addresses_hold_on_a_page_with_a_path(page: Page, server: str) -> None:
-    page.goto(f"{server}/alone")
+    shows_thumbnails(page, f"{server}/alone")
+
+
+def test_addresses_hold_under_a_base_path(page: Page) -> None:
+    script = Path(__file__).with_name("component_app.py")
+    with streamlit_server(script, base_path="/some/base") as address:
+        shows_thumbnails(page, f"{address}/alone")
+        page.goto(address)
+        Viewer(page).shows(1)
+
+
+def shows_thumbnails(page: Page, address: str) -> None:
+    page.goto(address)
     thumbnail = page.locator(".cell img").first
     expect(thumbnail).to_have_class("ready", timeout=20_000)
     expect(page.get_by_text("frame_00002.png")).to_be_visible()
@@ -469,6 +501,7 @@ def test_ten_thousand_images(page: Page, server: str) -> None:
     viewer.press("a", "x")
     viewer.told(10_000, 9_999)
     page.locator("[data-ref=scroller]").evaluate("(element) => { element.scrollTop = element.scrollHeight / 2; }")
+    expect(viewer.cell(10_000)).not_to_be_attached()
     ready = page.locator(".cell:has(img.ready)")
     expect(ready.nth(5)).to_be_visible()
     assert 4_000 < int(ready.nth(5).get_attribute("data-index") or 0) < 6_000
@@ -482,7 +515,8 @@ def test_touch_on_a_phone(viewer: Viewer) -> None:
     for control in page.locator("[data-component] button:visible, [data-component] input:visible").all():
         box = control.bounding_box()
         assert box
-        assert 0 <= box["x"] and box["x"] + box["width"] <= 390
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
         if control.get_attribute("type") != "checkbox":
             assert box["height"] >= 44
     pick = viewer.cell(1).locator(".pick").bounding_box()

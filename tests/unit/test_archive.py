@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import struct
 import time
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -224,7 +225,6 @@ WHOLE = zip_bytes({"a.png": PHOTO, "b.png": PHOTO}, zipfile.ZIP_STORED)
         (WHOLE[:100], ArchiveTruncated, "ends too early"),
         (WHOLE[:-30], ArchiveTruncated, "ends too early"),
         (WHOLE[:-1], ArchiveTruncated, "ends too early"),
-        (WHOLE[:200] + WHOLE[600:], ArchiveError, "damaged"),
         (WHOLE.replace(b"PK\x01\x02", b"PK\x01\x99"), ArchiveError, "damaged"),
         (zip_bytes({}), ArchiveEmpty, "is empty"),
         (zip_bytes({"a/": b""}), ArchiveEmpty, "is empty"),
@@ -262,6 +262,12 @@ def test_file_after_other_bytes_is_read(open_zip: OPEN) -> None:
     assert open_zip(b"MZ program" * 50 + WHOLE).read(1) == PHOTO
 
 
+def test_what_is_left_of_a_torn_archive_is_read(open_zip: OPEN) -> None:
+    archive = open_zip(WHOLE[:200] + WHOLE[600:])
+    assert (names(archive), skipped(archive)) == (["b.png"], {"a.png": "image_invalid"})
+    assert archive.read(0) == PHOTO
+
+
 LIES: dict[str, Callable[[zipfile.ZipInfo], None]] = {
     "smaller": lambda info: setattr(info, "file_size", info.file_size - 1),
     "larger": lambda info: setattr(info, "file_size", info.file_size + 1),
@@ -293,13 +299,13 @@ def test_false_directory_never_gives_false_bytes(open_zip: OPEN, lie: str, compr
 
 
 def test_bomb_that_states_a_small_size_is_not_unpacked(open_zip: OPEN) -> None:
-    bomb = PHOTO + bytes(200 * MIB)
-    data = zip_bytes({"bomb.png": bomb}, edit=LIES["nothing"])
-    archive = open_zip(data)
-    start = time.perf_counter()
+    archive = open_zip(zip_bytes({"bomb.png": PHOTO + bytes(20 * MIB)}, edit=LIES["nothing"]))
+    tracemalloc.start()
     with pytest.raises(ImageError):
         archive.read(0)
-    assert time.perf_counter() - start < 0.05
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < MIB
 
 
 @given(data=st.data())

@@ -77,7 +77,7 @@ def test_names_lie_in_folders_and_need_natural_order(images: dict[str, Image.Ima
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("photos/cat 1.png", (8, 2)),
+        ("cats/cat 1.png", (8, 2)),
         ("photos/grey/camera.png", (8, 0)),
         ("photos/palette/deep field.png", (8, 3)),
         ("cut-outs/retina.png", (8, 6)),
@@ -106,7 +106,7 @@ def test_cut_outs_are_neither_opaque_nor_empty(images: dict[str, Image.Image], n
 
 
 def test_turned_views_show_no_empty_corner(images: dict[str, Image.Image]) -> None:
-    for name in ("photos/cat 4.png", "photos/cat 5.png", "photos/coffee 4.png", "photos/coffee 5.png"):
+    for name in ("cats/cat 4.png", "cats/cat 5.png", "photos/coffee 4.png", "photos/coffee 5.png"):
         image = images[name]
         right, bottom = image.width - 1, image.height - 1
         corners = [image.getpixel(corner) for corner in ((0, 0), (right, 0), (0, bottom), (right, bottom))]

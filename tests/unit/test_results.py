@@ -31,7 +31,9 @@ def test_softmax_gives_probabilities_in_the_order_of_the_logits(logits: np.ndarr
     assert probabilities.dtype == np.float32
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert (probabilities >= 0).all()
-    assert np.allclose(probabilities, np.exp(np.float64(logits)) / np.exp(np.float64(logits)).sum(1)[:, None], atol=1e-5)
+    assert np.allclose(
+        probabilities, np.exp(np.float64(logits)) / np.exp(np.float64(logits)).sum(1)[:, None], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("shift", [-1e30, -1e4, 0, 1e4, 1e30])

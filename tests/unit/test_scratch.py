@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.scratch import BlobFile, RowFile
+from tests.helpers import open_files
 
 SHAPE = (3, 4, 2)
 ROW = np.zeros(SHAPE, np.uint8)
@@ -97,15 +98,15 @@ def test_blobs_written_side_by_side_stay_apart(tmp_path: Path) -> None:
 
 
 def test_nothing_is_visible_in_the_folder_and_the_files_close_with_their_objects(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     rows, blobs = RowFile(tmp_path, SHAPE), BlobFile(tmp_path)
     rows.write(0, ROW)
     blobs.write(0, b"secret")
     assert list(tmp_path.iterdir()) == []
-    assert len(os.listdir("/proc/self/fd")) == before + 2
+    assert open_files() == before + 2
     del rows, blobs
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_files() == before
 
 
 def test_rows_never_written_take_no_disk_space(tmp_path: Path) -> None:

@@ -46,9 +46,7 @@ def test_every_setting_is_read_from_the_environment(name: str, monkeypatch: pyte
         ("max_compression_ratio", "1"),
     ],
 )
-def test_a_value_that_makes_no_sense_is_refused_by_name(
-    name: str, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"AISR_{name.upper()}", value)
     with pytest.raises(ValidationError, match=name):
         Settings()

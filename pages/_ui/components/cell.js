@@ -48,7 +48,7 @@ class Cell {
     this.checkbox.checked = selected;
     this.checkbox.setAttribute("aria-label", `Select ${name}`);
     this.file.textContent = name.slice(name.lastIndexOf("/") + 1);
-    this.image.alt = name;
+    this.image.alt = `Thumbnail of ${name}`;
     this.open.title = [name, ...spoken].join("\n");
     this.open.setAttribute("aria-label", [`Image ${index + 1}: ${name}`, ...spoken].join("; "));
     this.showLabel(answers);

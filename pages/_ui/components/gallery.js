@@ -30,7 +30,6 @@ class Gallery {
     on("selection", () => this.refresh());
     on("results", () => {
       this.layout();
-      this.reveal();
       this.refresh();
     });
     on("index", () => this.filter());
@@ -42,7 +41,8 @@ class Gallery {
     this.ref.scroller.style.setProperty("--scroller-height", `${height}px`);
     if (this.count !== this.store.count) this.filter();
     this.layout();
-    this.reveal();
+    if (!this.settled) this.reveal(); // later only when the current image changes: people scroll where they like
+    this.settled = true;
   }
 
   remove() {
@@ -61,7 +61,6 @@ class Gallery {
     ref.size.oninput = () => {
       localStorage.setItem(SIZE_KEY, ref.size.value);
       this.layout();
-      this.reveal();
     };
     ref.scroller.onscroll = () => {
       this.frame ??= requestAnimationFrame(() => {
@@ -90,10 +89,13 @@ class Gallery {
     this.refresh();
   }
 
+  /** Work out columns and rows; what stands at the top stays there. */
   layout() {
-    const { grid, size } = this.ref;
+    const { grid, scroller, size } = this.ref;
     const width = grid.clientWidth;
     if (!width) return;
+    const topPlace = this.columns ? Math.round(scroller.scrollTop / this.rowHeight) * this.columns : 0;
+    const before = [this.columns, this.rowHeight].join();
     const answered = this.store.answers.size > 0;
     this.root.classList.toggle("answered", answered);
     showFill(size);
@@ -105,6 +107,7 @@ class Gallery {
     grid.style.height = `${Math.max(0, rows * this.rowHeight - GAP)}px`;
     grid.style.setProperty("--cell-width", `${this.cellWidth}px`);
     grid.style.setProperty("--cell-height", `${this.rowHeight - GAP}px`);
+    if (before !== [this.columns, this.rowHeight].join()) scroller.scrollTop = Math.floor(topPlace / this.columns) * this.rowHeight;
     this.render();
   }
 

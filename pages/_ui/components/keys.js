@@ -27,7 +27,7 @@ function routeKey(event) {
   }
   if (!plain) return;
   const viewers = components.filter((component) => component.isViewer && (!owner || component.store === owner.store));
-  const candidates = owner ? new Set([owner, ...viewers]) : viewers.filter(({ root }) => nothingFocused(root));
+  const candidates = owner ? [...new Set([owner, ...viewers])] : viewers.filter(({ root }) => nothingFocused(root));
   for (const component of candidates) {
     if (component.onKey(event, path[0])) {
       event.preventDefault();
@@ -35,7 +35,7 @@ function routeKey(event) {
       return;
     }
   }
-  if (owner && event.key.length === 1 && event.key !== " ") event.stopPropagation();
+  if (candidates.length > 0 && event.key.length === 1) event.stopPropagation(); // a slip beside "x" must not open a dialog
 }
 
 /** Connect a mounted component to its store and to the keyboard. */

@@ -89,6 +89,7 @@ class StackStore extends EventTarget {
       const response = await fetch(resolveUrl(this.indexUrl));
       if (!response.ok) throw new Error(await failureMessage(response));
       this.images = (await response.json()).images;
+      this.error = null;
     } catch (error) {
       this.error = error instanceof TypeError ? "The server cannot be reached. Reload the page to try again." : error.message;
       this.indexUrl = null; // asked for again at the next update
@@ -98,13 +99,14 @@ class StackStore extends EventTarget {
 
   async fetchResults() {
     const url = this.resultsUrl;
-    let answers = new Map();
-    if (url) {
-      const response = await fetch(resolveUrl(url)).catch(() => null);
-      if (!response?.ok) return; // the results that are shown stay
-      answers = new Map(Object.entries((await response.json()).results).map(([index, found]) => [Number(index), found]));
+    let results = {};
+    try {
+      if (url) results = (await (await fetch(resolveUrl(url))).json()).results;
+    } catch {
+      results = undefined;
     }
-    if (url !== this.resultsUrl) return; // a newer request has been made meanwhile
+    if (!results || url !== this.resultsUrl) return; // failed, or overtaken by newer ones: those on show stay
+    const answers = new Map(Object.entries(results).map(([index, found]) => [Number(index), found]));
     this.answers = answers;
     this.answerLines = Math.max(0, ...Array.from(answers.values(), (found) => found.length));
     this.emit("results");

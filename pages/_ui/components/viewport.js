@@ -45,20 +45,23 @@ class Viewport {
 
   setStage(width, height) {
     this.stage = { width: Math.max(1, width), height: Math.max(1, height) };
-    this.settle();
+    this.settle(this.room);
   }
 
   setImage(width, height) {
     this.image = { width: Math.max(1, width), height: Math.max(1, height) };
-    this.settle();
+    this.settle(this.reach);
   }
 
   fit() {
     this.fitted = true;
-    this.settle();
+    this.settle(this.room);
   }
 
-  /** Zoom to `scale`, keeping the image point under (x, y), measured from the centre of the stage. */
+  /**
+   * Zoom to `scale`, keeping the image point under (x, y), measured from the centre of the stage. On the way
+   * out the image comes back to the middle as far as there is room.
+   */
   zoomTo(scale, x = 0, y = 0) {
     const target = clamp(scale, Math.min(MIN_SCALE, this.fitScale), MAX_SCALE);
     const ratio = target / this.scale;
@@ -66,13 +69,15 @@ class Viewport {
     this.panY = y - (y - this.panY) * ratio;
     this.scale = target;
     this.fitted = false;
-    this.settle();
+    this.settle(ratio < 1 ? this.room : this.reach);
   }
 
+  /** Move the image, never further off the stage than it is already. */
   panBy(dx, dy) {
+    const limit = { x: Math.max(this.room.x, Math.abs(this.panX)), y: Math.max(this.room.y, Math.abs(this.panY)) };
     this.panX += dx;
     this.panY += dy;
-    this.settle();
+    this.settle(limit);
   }
 
   /** Turn or mirror what is seen: the new step comes after those before it. */
@@ -80,21 +85,33 @@ class Viewport {
     const [e, f, g, h] = this.orientation;
     this.orientation = [a * e + c * f, b * e + d * f, a * g + c * h, b * g + d * h].map((value) => value + 0);
     [this.panX, this.panY] = [a * this.panX + c * this.panY, b * this.panX + d * this.panY];
-    this.settle();
+    this.settle(this.room);
   }
 
-  settle() {
+  /** How far the image may be off centre while it still covers the stage; nothing where it is smaller. */
+  get room() {
+    const { width, height } = this.turned;
+    return {
+      x: Math.max(0, (width * this.scale - this.stage.width) / 2),
+      y: Math.max(0, (height * this.scale - this.stage.height) / 2),
+    };
+  }
+
+  /** How far it may be off centre while the middle of the stage is still on the image. */
+  get reach() {
+    const { width, height } = this.turned;
+    return { x: (width * this.scale) / 2, y: (height * this.scale) / 2 };
+  }
+
+  settle(limit) {
     if (this.fitted) {
       this.scale = this.fitScale;
       this.panX = 0;
       this.panY = 0;
       return;
     }
-    const { width, height } = this.turned;
-    const roomX = Math.max(0, (width * this.scale - this.stage.width) / 2);
-    const roomY = Math.max(0, (height * this.scale - this.stage.height) / 2);
-    this.panX = clamp(this.panX, -roomX, roomX);
-    this.panY = clamp(this.panY, -roomY, roomY);
+    this.panX = clamp(this.panX, -limit.x, limit.x);
+    this.panY = clamp(this.panY, -limit.y, limit.y);
   }
 
   /** Draw `bitmap` (the image itself or a smaller stand-in) on a canvas of stage size times `density`. */
@@ -108,6 +125,8 @@ class Viewport {
     context.setTransform(a, b, c, d, originX, originY);
     context.imageSmoothingEnabled = bitmap.width < width || this.scale * density <= SMOOTH_BELOW;
     context.imageSmoothingQuality = this.scale < 1 ? "medium" : "low";
+    context.fillStyle = "#fff"; // what the model sees behind transparent pixels
+    context.fillRect(-width / 2, -height / 2, width, height);
     context.drawImage(bitmap, -width / 2, -height / 2, width, height);
   }
 }

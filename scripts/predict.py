@@ -1,0 +1,123 @@
+"""Recognise every image of a ZIP or folder.
+
+    python -m scripts.predict STACK.zip --engine openvino-int8 --out results.csv
+
+Without --out a line for each image goes to standard output. Exit code 0: every image was recognised; 1: some could
+not be read (the output says why); 2: nothing could be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from core.errors import AppError
+from core.models import ModelRegistry
+from core.recognize import recognize
+from core.report import to_csv, to_json
+from core.results import ENGINE_LABELS, ENGINE_NAMES, Prediction, Recognition
+from core.settings import get_settings
+from core.store import StackStore
+
+FORMATS = {".csv": to_csv, ".json": to_json}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; see the module's text."""
+    options = _parser().parse_args(arguments)
+    try:
+        result = _predict(options)
+    except (AppError, OSError) as error:
+        print(f"{options.stack}: {error}", file=sys.stderr)
+        return 2
+    _write(result, options.out)
+    timing = result.timing
+    print(
+        f"{ENGINE_LABELS[result.engine]} ({result.precision}), model {result.model}: {timing.images} images in "
+        f"{timing.total_seconds:.2f} s, {timing.images_per_second:.0f} images/s, batches of {timing.batch_size}",
+        file=sys.stderr,
+    )
+    broken = sum(prediction.error is not None for prediction in result.predictions)
+    if broken:
+        print(f"{broken} of {timing.images} images could not be read; the output says why.", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of PNG images")
+    parser.add_argument("--engine", choices=ENGINE_NAMES, default=ENGINE_NAMES[0], help="default: %(default)s")
+    parser.add_argument("--model", help="name of an installed model (default: the app's)")
+    parser.add_argument("--batch-size", type=_batch_size, default=0, metavar="auto|N", help="default: auto")
+    parser.add_argument("--out", type=_output, metavar="results.csv|.json", help="file to write")
+    return parser
+
+
+def _batch_size(text: str) -> int:
+    if text == "auto":
+        return 0
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 'auto' nor a whole number from 1")
+    return int(text)
+
+
+def _output(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in FORMATS:
+        raise argparse.ArgumentTypeError(f"{text!r} must end in {' or '.join(FORMATS)}")
+    return path
+
+
+def _predict(options: argparse.Namespace) -> Recognition:
+    settings = get_settings()
+    model = ModelRegistry(settings).get(options.model)
+    store = StackStore(settings)
+    try:
+        with _open(options.stack) as source:
+            stack = store.create(source, options.stack.name)
+        for skipped in stack.skipped:
+            print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
+        with tqdm(total=len(stack), unit="image", file=sys.stderr) as bar:
+
+            def on_batch(predictions: Sequence[Prediction]) -> None:
+                bar.update(len(predictions))
+
+            indices = range(len(stack))
+            return recognize(
+                stack, indices, model, options.engine, settings, batch_size=options.batch_size, on_batch=on_batch
+            )
+    finally:
+        store.close()
+
+
+def _open(path: Path) -> BinaryIO:
+    """The ZIP at ``path``, or the folder there as a ZIP, so that both go the same way and get the same names."""
+    if not path.is_dir():
+        return path.open("rb")
+    packed = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(path).as_posix())
+    packed.seek(0)
+    return packed
+
+
+def _write(result: Recognition, out: Path | None) -> None:
+    if out is not None:
+        out.write_text(FORMATS[out.suffix.lower()](result.predictions), encoding="utf-8")
+        return
+    for prediction in result.predictions:
+        answer = prediction.error or f"{prediction.label} {prediction.confidence:.1%}"
+        print(f"{prediction.filename}: {answer}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Fixtures that tests of every kind share: settings, stacks and models in folders of their own."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from core.models import Model, ModelRegistry
+from core.settings import Settings
+from core.stack import ImageStack
+from core.store import StackStore
+from tests.builders import zip_bytes
+
+MakeStack = Callable[[Mapping[str, bytes]], ImageStack]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AISR_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled and converted models, made once for all tests and never in the project's own folder."""
+    return tmp_path_factory.mktemp("model-cache")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, model_cache: Path) -> Settings:
+    return Settings(work_dir=tmp_path / "work", cache_dir=model_cache, workers=2, batch_size=4)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[StackStore]:
+    store = StackStore(settings)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def make_stack(store: StackStore) -> MakeStack:
+    """A stack in ``store`` of these files."""
+    return lambda files: store.create(io.BytesIO(zip_bytes(files)), "test.zip")
+
+
+@pytest.fixture(scope="session")
+def registry(model_cache: Path) -> ModelRegistry:
+    """The models that ship with the app; their engines are loaded once for all tests."""
+    return ModelRegistry(Settings(cache_dir=model_cache))
+
+
+@pytest.fixture(scope="session")
+def starter(registry: ModelRegistry) -> Model:
+    return registry.get("starter")

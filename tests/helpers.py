@@ -1,0 +1,102 @@
+"""What several tests need: an engine that can be slowed down or made to fail, and a way to wait for threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from core.engines.base import Engine, check_batch
+from core.models import CARD_NAME, Model, ModelCard
+from core.results import EngineName
+from tests.builders import png_bytes
+
+SECONDS = 20.0  # longer than anything here takes on a busy machine; reaching it is a failure
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Poll ``condition`` until it holds; fail after ``SECONDS``."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {SECONDS} s in vain: {what}"
+        time.sleep(0.002)
+
+
+def open_files() -> int:
+    """Number of files this process holds open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def grey_png(value: int, side: int = 8) -> bytes:
+    """A PNG of one shade of grey, which every resize leaves as it is: ``FakeEngine`` names it ``str(value)``."""
+    return png_bytes(np.full((side, side, 1), value))
+
+
+class FakeEngine:
+    """An engine that reads the class off the image: the value of its first sample, with confidence near 1.
+
+    ``before`` runs at the start of each call with the batch, in the calling thread: to wait, or to raise.
+    """
+
+    classes = 256
+    precision = "FAKE"
+
+    def __init__(
+        self,
+        name: EngineName = "openvino-int8",
+        parallelism: int = 2,
+        before: Callable[[np.ndarray], None] = lambda batch: None,
+    ) -> None:
+        self.name = name
+        self.parallelism = parallelism
+        self.before = before
+        self.batch_sizes: list[int] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._lock = threading.Lock()
+
+    def infer(self, batch: np.ndarray) -> np.ndarray:
+        """See ``Engine.infer``."""
+        check_batch(batch)
+        with self._lock:
+            self.batch_sizes.append(len(batch))
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            self.before(batch)
+            return np.eye(self.classes, dtype=np.float32)[batch[:, 0, 0, 0]] * np.float32(20)
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+
+class FakeModel(Model):
+    """A real model folder with a real card, whose engines are given; ``loads`` counts how often each was made."""
+
+    def __init__(self, folder: Path, *engines: Engine) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        card = ModelCard(
+            name=folder.name,
+            title="Shades of grey",
+            description="",
+            architecture="",
+            classes=tuple(map(str, range(256))),
+            data="",
+            recipe={},
+            preprocessing="",
+            quantization={},
+            versions={},
+            checksums={"weights.safetensors": "0" * 64},
+        )
+        (folder / CARD_NAME).write_text(card.model_dump_json())
+        super().__init__(folder, folder / "cache")
+        self._given = {engine.name: engine for engine in engines}
+        self.loads: list[EngineName] = []
+
+    def _load(self, name: EngineName) -> Engine:
+        self.loads.append(name)
+        time.sleep(0.02)  # long enough for a second thread to come in between
+        return self._given[name]

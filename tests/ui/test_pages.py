@@ -1,0 +1,173 @@
+"""The pages as scripts: what a session sees before, during and after its work. The browser itself is in tests/e2e."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.runtime import get_runtime
+from pages._ui.session import Session
+from tests.builders import encrypted, photo_png, zip_bytes
+
+ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
+TIMEOUT = 30
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    yield AppTest.from_file(ROUTER, default_timeout=TIMEOUT).run()
+    for stack_id in list(get_runtime().store._stacks):
+        get_runtime().store.delete(stack_id)
+
+
+def stack_of(count: int) -> bytes:
+    return zip_bytes({f"photos/frame_{number}.png": photo_png(seed=number) for number in range(1, count + 1)})
+
+
+def upload(app: AppTest, data: bytes, name: str = "photos.zip") -> AppTest:
+    return app.file_uploader[0].set_value((name, data, "application/zip")).run()
+
+
+def session(app: AppTest) -> Session:
+    found = app.session_state["session"]
+    assert isinstance(found, Session)
+    return found
+
+
+def run(app: AppTest, label: str) -> AppTest:
+    """Press a run button and let the recognition finish."""
+    next(button for button in app.button if button.label.startswith(label)).click().run()
+    job = session(app).job
+    assert job is not None
+    job.wait(TIMEOUT)
+    return app.run()
+
+
+def page_text(app: AppTest) -> str:
+    return "\n".join(element.value for element in (*app.markdown, *app.caption, *app.error, *app.info))
+
+
+def test_an_empty_page_says_what_to_do(app: AppTest) -> None:
+    assert not app.exception
+    assert app.file_uploader[0].label == "ZIP of PNG images"
+    assert any(button.label == "Try a sample stack" for button in app.button)
+    assert not any(button.label.startswith("All") for button in app.button), "nothing to recognise yet"
+
+
+def test_an_upload_becomes_the_sessions_stack(app: AppTest) -> None:
+    upload(app, zip_bytes({"a/frame_1.png": photo_png(), "a/notes.txt": b"text", "a/broken.png": b"not a png"}))
+    assert not app.exception
+    assert "1 images" in page_text(app)
+    stack = session(app).stack
+    assert stack is not None
+    assert {item.name for item in stack.skipped} == {"a/notes.txt", "a/broken.png"}
+    assert app.file_uploader[0].value is None, "the uploaded bytes must not stay in the widget"
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"plain text", "not a ZIP"),
+        (stack_of(2)[:-30], "ends too early"),
+        (zip_bytes({"a.png": photo_png()}, edit=encrypted), "password"),
+        (zip_bytes({}), "empty"),
+        (zip_bytes({"a.png": b"text"}), "no usable PNG"),
+    ],
+    ids=["not a zip", "truncated", "encrypted", "empty", "no png"],
+)
+def test_bad_input_gets_a_sentence_and_keeps_the_open_stack(app: AppTest, data: bytes, sentence: str) -> None:
+    upload(app, stack_of(2), "good.zip")
+    before = session(app).stack
+    upload(app, data, "bad.zip")
+    assert not app.exception
+    shown = [error.value for error in app.error]
+    assert len(shown) == 1
+    assert sentence.lower() in shown[0].lower()
+    assert "still here" in shown[0]
+    assert session(app).stack is before
+    assert before is not None
+    assert get_runtime().store.get(before.id) is before
+    upload(app, stack_of(3), "next.zip")
+    assert not app.error, "the sentence must go with the next success"
+
+
+def test_opening_another_stack_closes_the_first(app: AppTest) -> None:
+    upload(app, stack_of(2), "one.zip")
+    first = session(app).stack
+    upload(app, stack_of(3), "two.zip")
+    second = session(app).stack
+    assert first is not None
+    assert second is not None
+    assert (len(second), second.name) == (3, "two.zip")
+    assert first.id not in get_runtime().store._stacks
+
+
+def test_recognising_all_images_with_int8(app: AppTest) -> None:
+    upload(app, stack_of(3))
+    run(app, "All")
+    stack = session(app).stack
+    assert stack is not None
+    assert stack.results.engines == ("openvino-int8",)
+    assert sorted(stack.results.of("openvino-int8")) == [0, 1, 2]
+    assert "OpenVINO INT8: 3 images in" in page_text(app)
+    assert "PyTorch" not in page_text(app).replace("PyTorch FP32 beside", ""), "an engine that did not run is not shown"
+
+
+@pytest.mark.torch
+def test_comparing_runs_both_engines_and_says_both_times(app: AppTest) -> None:
+    upload(app, stack_of(3))
+    app.toggle[0].set_value(True).run()
+    run(app, "All")
+    stack = session(app).stack
+    assert stack is not None
+    assert stack.results.engines == ("openvino-int8", "pytorch-fp32")
+    app.switch_page("inference.py").run()
+    assert [metric.label for metric in app.metric] == [
+        "OpenVINO INT8 · 3 images",
+        "PyTorch FP32 · 3 images",
+        "Speed-up",
+        "Same answer",
+    ]
+    assert "accura" not in " ".join(metric.label + (metric.help or "") for metric in app.metric).lower()
+
+
+def test_two_sessions_do_not_share_anything(app: AppTest) -> None:
+    other = AppTest.from_file(ROUTER, default_timeout=TIMEOUT).run()
+    upload(app, stack_of(2))
+    other.run()
+    assert session(other).stack is None
+    upload(other, stack_of(2))
+    first, second = session(app).stack, session(other).stack
+    assert first is not None
+    assert second is not None
+    assert first.id != second.id
+    run(app, "All")
+    assert second.results.engines == ()
+
+
+def test_a_stack_goes_with_its_session() -> None:
+    session = Session()
+    session.open(BytesIO(stack_of(1)), "photos.zip")
+    assert session.stack is not None
+    stack_id = session.stack.id
+    assert stack_id in get_runtime().store._stacks
+    del session
+    gc.collect()
+    assert stack_id not in get_runtime().store._stacks
+
+
+def test_an_expired_stack_is_explained(app: AppTest) -> None:
+    upload(app, stack_of(1))
+    stack = session(app).stack
+    assert stack is not None
+    get_runtime().store.delete(stack.id)
+    app.run()
+    assert not app.exception
+    assert session(app).stack is None
+    assert "expired" in app.error[0].value
+    assert "still here" not in app.error[0].value
