@@ -54,7 +54,7 @@ async def image_route(request: Request) -> Response:
     """One image, or its thumbnail."""
     index = int(request.path_params["index"])
     if index == BROKEN:
-        return JSONResponse({"code": "image_invalid", "message": "The PNG ends too early."}, status_code=422)
+        return JSONResponse({"code": "image_invalid", "detail": "The PNG ends too early."}, status_code=422)
     if request.path_params["kind"] == "thumbnail":
         return Response(png(index, 192, 144), media_type="image/png", headers=IMMUTABLE)
     if index == SLOW:

@@ -19,7 +19,7 @@ def browser() -> Iterator[Browser]:
     """One headless Chromium for a module: ``CHROMIUM``, or the first ``chromium`` on the path."""
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
-        pytest.skip("no Chromium: install it, or name it in the CHROMIUM environment variable")
+        pytest.fail("no Chromium: install it, or name it in the CHROMIUM environment variable")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield chromium

@@ -61,7 +61,10 @@ class Cell {
     if (!leading) return;
     const differs = others.some(([label]) => label !== leading[0]);
     this.bar.style.setProperty("--share", leading[1]);
-    this.label.append(textElement("span", "class", leading[0]), textElement("span", "confidence", formatConfidence(leading[1])));
+    this.label.append(
+      textElement("span", "class", leading[0]),
+      textElement("span", "confidence", formatConfidence(leading[1])),
+    );
     if (differs) this.label.append(textElement("span", "differs", "≠"));
   }
 

@@ -31,7 +31,12 @@ function showAnswers(element, answers) {
       line.classList.toggle("differs", order > 0 && label !== answers[0][0]);
       const bar = textElement("span", "bar", "");
       bar.style.setProperty("--share", confidence);
-      line.append(textElement("span", "label", label), textElement("span", "confidence", formatConfidence(confidence)), bar, textElement("span", "source", source));
+      line.append(
+        textElement("span", "label", label),
+        textElement("span", "confidence", formatConfidence(confidence)),
+        bar,
+        textElement("span", "source", source),
+      );
       return line;
     }),
   );

@@ -107,7 +107,9 @@ class Gallery {
     grid.style.height = `${Math.max(0, rows * this.rowHeight - GAP)}px`;
     grid.style.setProperty("--cell-width", `${this.cellWidth}px`);
     grid.style.setProperty("--cell-height", `${this.rowHeight - GAP}px`);
-    if (before !== [this.columns, this.rowHeight].join()) scroller.scrollTop = Math.floor(topPlace / this.columns) * this.rowHeight;
+    if (before !== [this.columns, this.rowHeight].join()) {
+      scroller.scrollTop = Math.floor(topPlace / this.columns) * this.rowHeight;
+    }
     this.render();
   }
 
@@ -125,7 +127,9 @@ class Gallery {
     for (const index of visible) {
       const cell = this.cells.get(index) ?? this.take(index);
       const place = this.placeOf.get(index);
-      cell.place(place, this.shown.length, (place % this.columns) * (this.cellWidth + GAP), Math.floor(place / this.columns) * this.rowHeight);
+      const x = (place % this.columns) * (this.cellWidth + GAP);
+      const y = Math.floor(place / this.columns) * this.rowHeight;
+      cell.place(place, this.shown.length, x, y);
       if (!fast) cell.load();
     }
     this.updateTabStop();
@@ -232,7 +236,7 @@ class Gallery {
     const place = this.placeOf.get(this.store.current);
     const last = this.shown.length - 1;
     let target = place === undefined ? 0 : place + by;
-    if (Number.isFinite(by) && Math.abs(by) > 1 && (target < 0 || target > last) && Math.abs(by) === this.columns) return;
+    if (Math.abs(by) === this.columns && (target < 0 || target > last)) return; // no row there
     target = clamp(target, 0, last);
     if (extend) this.selectTo(this.shown[target]);
     else this.store.anchor = this.shown[target];

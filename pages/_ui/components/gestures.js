@@ -67,7 +67,8 @@ class Gestures {
     if (!touched || this.pointers.size > 0 || event.pointerType === "mouse" || !this.start.single) return;
     const dx = event.clientX - this.start.x;
     const dy = event.clientY - this.start.y;
-    if (!this.viewport.pannable && Math.abs(dx) > SWIPE_PX && Math.abs(dx) > 1.5 * Math.abs(dy)) this.host.step(dx < 0 ? 1 : -1);
+    const swiped = Math.abs(dx) > SWIPE_PX && Math.abs(dx) > 1.5 * Math.abs(dy);
+    if (swiped && !this.viewport.pannable) this.host.step(dx < 0 ? 1 : -1);
   }
 
   cancel(event) {

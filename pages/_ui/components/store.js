@@ -40,7 +40,7 @@ function resolveUrl(template, index = "") {
 /** The API's own sentence about a failed response, or a general one. */
 async function failureMessage(response) {
   const body = await response.json().catch(() => null);
-  return body?.message ?? `The server answered with status ${response.status}.`;
+  return body?.detail ?? `The server answered with status ${response.status}.`;
 }
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -91,7 +91,8 @@ class StackStore extends EventTarget {
       this.images = (await response.json()).images;
       this.error = null;
     } catch (error) {
-      this.error = error instanceof TypeError ? "The server cannot be reached. Reload the page to try again." : error.message;
+      const unreachable = error instanceof TypeError;
+      this.error = unreachable ? "The server cannot be reached. Reload the page to try again." : error.message;
       this.indexUrl = null; // asked for again at the next update
     }
     this.emit("index");

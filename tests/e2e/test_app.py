@@ -1,0 +1,232 @@
+"""The whole app in a real browser: a ZIP goes in, named images come out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
+
+from tests.builders import BROKEN_PNGS, encrypted, png_bytes, zip_bytes
+from tests.e2e.server import ARTIFACTS, ROOT, streamlit_server
+
+pytestmark = pytest.mark.browser
+
+COUNT = 24
+SIZE = (500, 375)
+RUN_MS = 60_000  # a whole run with both engines on a busy machine, importing torch included
+
+
+def photo(seed: int) -> bytes:
+    """A PNG of a photo's size and weight: smooth shapes with sensor noise on top."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
+    smooth = np.asarray(coarse.resize(SIZE, Image.Resampling.BICUBIC), np.int16)
+    noisy = np.clip(smooth + rng.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noisy).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def photos() -> bytes:
+    """``COUNT`` photos, natural order tested by their numbers, with things beside them that are not images."""
+    files = {f"series/photo {number}.png": photo(number) for number in range(1, COUNT + 1)}
+    return zip_bytes({**files, "series/notes.txt": b"text", "__MACOSX/._photo 1.png": b"x"})
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("app")
+    environment = {"AISR_WORK_DIR": str(folder / "work"), "AISR_CACHE_DIR": str(folder / "cache")}
+    with streamlit_server(ROOT / "app.py", environment=environment) as address:
+        yield address
+
+
+@pytest.fixture
+def app(page: Page, server: str) -> App:
+    return App(page, server)
+
+
+class App:
+    """The app as a person uses it."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        page.goto(address)
+        expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible(timeout=20_000)
+
+    def upload(self, data: bytes, name: str = "photos.zip") -> None:
+        file: FilePayload = {"name": name, "mimeType": "application/zip", "buffer": data}
+        field = self.page.locator("input[type=file]")
+        expect(field).to_have_count(1)
+        field.set_input_files(file)
+
+    def open(self, data: bytes, name: str = "photos.zip") -> None:
+        self.upload(data, name)
+        expect(self.page.get_by_text(name, exact=True)).to_be_visible()
+        expect(self.page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
+
+    def run(self, label: str) -> None:
+        self.page.get_by_role("button", name=label).click()
+        expect(self.page.get_by_text(re.compile(r"images in [\d.]+ s")).first).to_be_visible(timeout=RUN_MS)
+
+    @property
+    def answer(self) -> Locator:
+        """Class and confidence beside the image on show."""
+        return self.page.locator("[data-ref=answers]").first
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def shoot(self, name: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+
+def test_from_a_zip_to_named_images(app: App, photos: bytes) -> None:
+    page = app.page
+    app.open(photos)
+    expect(page.get_by_text(f"{COUNT} images")).to_be_visible()
+    page.get_by_role("button", name="2 skipped").click()
+    expect(page.get_by_text("not part of the stack")).to_be_visible()
+    page.keyboard.press("Escape")
+
+    page.locator("[data-ref=stage]").click()
+    app.press("ArrowRight", "ArrowRight", "x", "ArrowRight", "x")
+    expect(page.locator("[data-ref=position]")).to_have_text(f"4 / {COUNT}")
+    expect(page.get_by_text("photo 4.png", exact=True).first).to_be_visible()
+    expect(app.answer).not_to_contain_text("%")
+
+    expect(page.get_by_role("button", name="Selected (2)")).to_be_enabled()
+    app.run("Selected (2)")
+    expect(app.answer).to_contain_text("%")
+    expect(app.answer).to_contain_text("OpenVINO INT8")
+    app.press("Home")
+    expect(app.answer).not_to_contain_text("%")  # image 1 was not selected
+    app.shoot("recognised-selected")
+
+
+@pytest.mark.torch
+def test_both_engines_side_by_side_and_in_files(app: App, photos: bytes) -> None:
+    page = app.page
+    app.open(photos)
+    page.get_by_text("Compare with PyTorch").click()
+    app.run(f"All ({COUNT})")
+    expect(app.answer).to_contain_text("OpenVINO INT8")
+    expect(page.locator("[data-ref=answers]")).to_contain_text("PyTorch FP32")
+
+    page.get_by_role("link", name="Inference").click()
+    expect(page.get_by_text("Speed-up")).to_be_visible()
+    expect(page.get_by_text(f"of {COUNT}")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
+    with page.expect_download() as as_csv:
+        page.get_by_role("button", name="Download CSV").click()
+    rows = list(csv.DictReader(as_csv.value.path().read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 2 * COUNT
+    assert {row["engine"] for row in rows} == {"openvino-int8", "pytorch-fp32"}
+    assert [row["filename"] for row in rows[::2]] == [f"series/photo {number}.png" for number in range(1, COUNT + 1)]
+    with page.expect_download() as as_json:
+        page.get_by_role("button", name="Download JSON").click()
+    entries = json.loads(as_json.value.path().read_text(encoding="utf-8"))
+    assert [entry["class"] for entry in entries] == [row["class"] for row in rows]
+    assert all(len(entry["top5"]) == 5 for entry in entries)
+
+    strip = page.frame_locator("iframe[title*=image_select]")
+    expect(strip.get_by_text("1: ", exact=False).first).to_be_visible()
+    assert "accura" not in page.get_by_test_id("stMain").inner_text().lower(), "agreement is not accuracy"
+    app.shoot("compared")
+
+
+BAD_INPUT = {
+    "not a zip": (b"plain text", "not a ZIP"),
+    "truncated": (zip_bytes({"a.png": photo(0)})[:-40], "ends too early"),
+    "encrypted": (zip_bytes({"a.png": photo(0)}, edit=encrypted), "password"),
+    "empty": (zip_bytes({}), "empty"),
+    "text named png": (zip_bytes({"a.png": b"text"}), "no usable PNG"),
+}
+
+
+def test_bad_input_gets_a_sentence_and_the_stack_stays(app: App, photos: bytes) -> None:
+    app.open(photos)
+    for name, (data, sentence) in BAD_INPUT.items():
+        app.page.get_by_role("button", name="Open another").click()
+        app.upload(data, "bad.zip")
+        alert = app.page.get_by_role("alert").filter(has_text=sentence)
+        expect(alert, name).to_have_count(1)
+        expect(alert).to_contain_text("still here")
+        app.page.keyboard.press("Escape")
+        expect(app.page.locator("[data-ref=position]")).to_have_text(f"1 / {COUNT}")
+
+
+def test_a_broken_image_has_a_reason_and_spares_the_others(app: App) -> None:
+    app.open(
+        zip_bytes({"1 good.png": photo(1), "2 broken.png": BROKEN_PNGS["data stops early"], "3 good.png": photo(3)})
+    )
+    app.page.locator("[data-ref=stage]").click()
+    app.run("All (3)")
+    app.press("ArrowRight")
+    expect(app.page.locator("[data-ref=stage]")).to_contain_text("damaged")
+    app.press("ArrowRight")
+    expect(app.answer).to_contain_text("%")
+
+
+def test_cancel_keeps_what_was_recognised(app: App) -> None:
+    one = png_bytes(np.zeros((8, 8, 3), int))
+    app.open(zip_bytes({f"{number}.png": one for number in range(3000)}))
+    app.page.get_by_role("button", name="All (3,000)").click()
+    app.page.get_by_role("button", name="Cancel").click()
+    expect(app.page.get_by_text("What was recognised so far is kept")).to_be_visible()
+    expect(app.page.get_by_role("button", name="All (3,000)")).to_be_enabled()
+
+
+def test_two_people_never_meet(browser: Browser, app: App, photos: bytes) -> None:
+    app.open(photos)
+    context = browser.new_context()
+    other = App(context.new_page(), app.page.url)
+    expect(other.page.get_by_text("photos.zip")).to_have_count(0)
+    other.open(zip_bytes({"theirs.png": photo(99)}), "other.zip")
+    other.run("All (1)")
+    app.page.wait_for_timeout(500)
+    expect(app.page.get_by_text("theirs.png")).to_have_count(0)
+    expect(app.answer).not_to_contain_text("%")
+    context.close()
+
+
+@pytest.mark.parametrize(
+    "context_options",
+    [{"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}],
+    indirect=True,
+)
+def test_the_sample_stack_on_a_phone(app: App) -> None:
+    app.page.get_by_role("button", name="Try a sample stack").click()
+    expect(app.page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
+    app.run("Image 1")
+    expect(app.answer).to_contain_text("%")
+    width = app.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 390, "nothing may stick out to the right"
+    app.shoot("phone")
+
+
+def test_a_closed_page_leaves_nothing_in_the_work_folder_after_the_server_stops(
+    tmp_path: Path, browser: Browser, photos: bytes
+) -> None:
+    environment = {"AISR_WORK_DIR": str(tmp_path / "work"), "AISR_CACHE_DIR": str(tmp_path / "cache")}
+    with streamlit_server(ROOT / "app.py", environment=environment) as address:
+        context = browser.new_context()
+        App(context.new_page(), address).open(photos)
+        assert list((tmp_path / "work").glob("run-*/*/stack.zip"))
+        context.close()
+    deadline = time.monotonic() + 10
+    while list((tmp_path / "work").iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not list((tmp_path / "work").iterdir())
