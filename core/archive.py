@@ -184,7 +184,7 @@ def _select(
     paths = [(member, _path(member)) for member in members]
     files = [(member, str(PurePosixPath(path))) for member, path in paths if not path.endswith("/")]
     taken = {name for _, name in files}
-    used: set[str] = set()
+    used: Counter[str] = Counter()
     found: list[tuple[Entry, zipfile.ZipInfo]] = []
     skipped: list[Skipped] = []
     for member, name in files:
@@ -197,8 +197,8 @@ def _select(
         except ImageError as error:
             skipped.append(Skipped(name, error.code, str(error)))
             continue
-        unique = _numbered(name, taken) if name in used else name
-        used.add(name)
+        unique = _numbered(name, taken, used[name] + 1) if used[name] else name
+        used[name] += 1
         taken.add(unique)
         found.append((Entry(unique, header, member.file_size), member))
     return found, skipped
@@ -213,10 +213,9 @@ def _path(member: zipfile.ZipInfo) -> str:
     return unicodedata.normalize("NFC", path.replace("\\", "/"))
 
 
-def _numbered(name: str, taken: set[str]) -> str:
+def _numbered(name: str, taken: set[str], number: int) -> str:
     """``name (2).png`` for the second file called ``name.png``, or the next free number."""
     path = PurePosixPath(name)
-    number = 2
     while (candidate := str(path.with_name(f"{path.stem} ({number}){path.suffix}"))) in taken:
         number += 1
     return candidate

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.engines.openvino import shared_core
 from core.errors import ModelError
 from core.network import load_resnet18
 from core.preprocessing import IMAGENET_MEAN, IMAGENET_STD
@@ -120,9 +121,8 @@ def make_fp32_ir(weights: Path, path: Path) -> None:
 
 
 def _run_fp32(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    import openvino as ov
     import openvino.properties.hint as hints
 
-    compiled = ov.Core().compile_model(model, "CPU", {hints.inference_precision: "f32"})
+    compiled = shared_core().compile_model(model, "CPU", {hints.inference_precision: "f32"})
     result: NDArray[np.float32] = compiled(inputs)[0]
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,22 @@ from core.errors import ModelError
 from core.results import EngineName
 
 
+_core_lock = threading.Lock()
+
+
+def shared_core() -> Any:
+    """The process's one ``ov.Core``: plugins are loaded once and their threads shared. Call it before anything else."""
+    with _core_lock:
+        return _make_core()
+
+
 @cache
-def _core() -> Any:
-    """The process's one ``ov.Core``: plugins are loaded once and their threads shared."""
+def _make_core() -> Any:
     import openvino as ov
 
+    # Builds OpenVINO's table of types, which otherwise happens in the first inference: two threads that get there
+    # together wait for each other for ever, one for the interpreter lock and one for the table (2026.4.1).
+    ov.Type.u8.to_dtype()
     return ov.Core()
 
 
@@ -42,7 +54,7 @@ class OpenVinoEngine:
             props.cache_dir: str(cache_dir),
         }
         try:
-            self._model = _core().compile_model(str(ir_path), "CPU", config)
+            self._model = shared_core().compile_model(str(ir_path), "CPU", config)
         except RuntimeError as error:
             raise ModelError(f"The model file {ir_path.name} cannot be loaded; reinstall the model.") from error
         self.classes: int = self._model.output(0).partial_shape[1].get_length()

@@ -76,7 +76,7 @@ class App:
         expect(self.page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
 
     def run(self, label: str) -> None:
-        self.page.get_by_role("button", name=label).click()
+        self.page.get_by_test_id("stMain").get_by_role("button", name=label, exact=True).click()
         expect(self.page.get_by_text(re.compile(r"images in [\d.]+ s")).first).to_be_visible(timeout=RUN_MS)
 
     @property
