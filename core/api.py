@@ -7,22 +7,25 @@ Full paths are declared here because two families share one application: the sho
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from fastapi import Cookie, FastAPI, File, Query, Request, Response, UploadFile
+from fastapi import Cookie, FastAPI, File, Header, Query, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
-from core.errors import AppError, ImageNotFound, InvalidRequest, NotAZip, StackNotFound
+from core.errors import AppError, ImageNotFound, InvalidRequest, ModelError, NotAZip, StackNotFound
 from core.models import ModelRegistry
 from core.recognize import recognize
 from core.results import ENGINE_LABELS, EngineName, Prediction
 from core.settings import Settings
 from core.stack import ImageStack
 from core.store import StackStore
+from core.values import pack
 
 STACK_COOKIE = "aisr_stack"
 DOORS = ("/upload", "/uploaded_images/{filename:path}", "/predict", "/predict_optimized", "/api/{path:path}")
@@ -66,9 +69,9 @@ class PredictAnswer(BaseModel):
 
 
 class StackAnswers(BaseModel):
-    """What has been recognised in a stack: position -> [class, confidence, engine] of each engine that ran."""
+    """What has been recognised in a stack: position -> [class, confidence, engine, model] of each engine that ran."""
 
-    results: dict[int, list[tuple[str, float, str]]]
+    results: dict[int, list[tuple[str, float, str, str]]]
 
 
 class StackIndex(BaseModel):
@@ -87,7 +90,11 @@ def create_api(store: StackStore, registry: ModelRegistry, settings: Settings) -
         docs_url="/api/docs",
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        exception_handlers={AppError: _app_error, RequestValidationError: _validation_error},
+        exception_handlers={
+            AppError: _app_error,
+            RequestValidationError: _validation_error,
+            HTTPException: _http_error,
+        },
     )
     _add_health(api, registry)
     _add_doors(api, store, registry, settings)
@@ -104,8 +111,9 @@ def _add_health(api: FastAPI, registry: ModelRegistry) -> None:
     @api.get("/api/health/ready", tags=["health"])
     def ready(response: Response) -> dict[str, str]:
         """The default model is loaded: predictions are answered at once."""
-        if registry.get().is_loaded("openvino-int8"):
-            return {"status": "ready"}
+        with suppress(ModelError):
+            if registry.get().is_loaded("openvino-int8"):
+                return {"status": "ready"}
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return {"status": "starting"}
 
@@ -188,12 +196,16 @@ def _add_stacks(api: FastAPI, store: StackStore) -> None:
 
     @api.get("/api/v1/stacks/{stack_id}/results", tags=["stacks"])
     def results(stack_id: str, response: Response) -> StackAnswers:
-        """What has been recognised so far, for the captions of the viewer and the gallery."""
+        """What has been recognised so far, by position; unreadable images have no answer."""
         response.headers["Cache-Control"] = "no-store"
         found = store.get(stack_id).results.by_image()
         return StackAnswers(
             results={
-                index: [(one.label, one.confidence, ENGINE_LABELS[one.engine]) for one in predictions]
+                index: [
+                    (one.label, one.confidence, ENGINE_LABELS[one.engine], one.model)
+                    for one in predictions
+                    if one.error is None
+                ]
                 for index, predictions in found.items()
             }
         )
@@ -207,6 +219,12 @@ def _add_stacks(api: FastAPI, store: StackStore) -> None:
     def display(stack_id: str, index: int) -> Response:
         """An image any browser shows as the model sees it: 16-bit values are scaled to 8."""
         return Response(store.get(stack_id).rendered(index), media_type="image/png", headers=IMMUTABLE)
+
+    @api.get("/api/v1/stacks/{stack_id}/images/{index}/values", tags=["stacks"], response_class=Response)
+    def values(stack_id: str, index: int, accept_encoding: Annotated[str, Header()] = "") -> Response:
+        """The samples of an image, unscaled: little-endian rows, their shape and type in ``X-Image-*`` headers."""
+        body, headers = pack(store.get(stack_id).values(index), gzip="gzip" in accept_encoding)
+        return Response(body, media_type="application/octet-stream", headers=IMMUTABLE | headers)
 
     @api.get("/api/v1/stacks/{stack_id}/images/{index}/thumbnail", tags=["stacks"], response_class=Response)
     def thumbnail(stack_id: str, index: int) -> Response:
@@ -255,6 +273,12 @@ def _problem(status: int, code: str, detail: str) -> JSONResponse:
 async def _app_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AppError)  # noqa: S101 - registered for AppError only
     return _problem(error.status, error.code, str(error))
+
+
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for HTTPException only
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    return _problem(error.status_code, code, str(error.detail))
 
 
 async def _validation_error(_: Request, error: Exception) -> JSONResponse:

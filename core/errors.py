@@ -110,6 +110,48 @@ class ModelNotFound(ModelError):
     status = 404
 
 
+class WeightsInvalid(ModelError):
+    """A person's file of weights that is damaged, unsafe, or no ResNet18."""
+
+    code = "weights_invalid"
+    status = 422
+
+
+class LabelsInvalid(ModelError):
+    """A person's file of class labels that cannot be read or does not fit the weights."""
+
+    code = "labels_invalid"
+    status = 422
+
+
+class DownloadError(AppError):
+    """A file that cannot be had from the web."""
+
+    code = "download_failed"
+    status = 502
+
+
+class DownloadInterrupted(DownloadError):
+    """No connection, or it broke too often; what has arrived is kept, and trying again goes on from there."""
+
+    code = "download_interrupted"
+    status = 503
+
+
+class DownloadRejected(DownloadError):
+    """What arrived is not the file that was published: another checksum, or too large. It is not kept."""
+
+    code = "download_rejected"
+    status = 502
+
+
+class DiskFull(AppError):
+    """No space left for a file of the product."""
+
+    code = "disk_full"
+    status = 507
+
+
 class EngineUnavailable(AppError):
     """An engine cannot run here: its package is missing or its model cannot be made."""
 

@@ -14,7 +14,6 @@ from core.recognize import recognize, resolve_batch_size
 from core.results import EngineName, Prediction, Recognition
 from core.settings import Settings
 from core.stack import ImageStack
-from core.workers import Priority
 
 Phase = Literal["decoding", "loading", "recognizing", "done", "cancelled", "failed"]
 
@@ -118,8 +117,7 @@ class RecognitionJob:
 
     def _decode_all(self) -> None:
         self._enter("decoding", self.engines[0])
-        jobs = [self.stack.prepare(index, Priority.RECOGNIZE) for index in self.indices]
-        for job in jobs:
+        for _, job in self.stack.prepare_ahead(self.indices):
             if self._cancelled.is_set():
                 raise Cancelled("Cancelled. Nothing was recognised yet.")
             job.result()

@@ -72,8 +72,19 @@ class Model:
         return hashlib.sha256("".join(sorted(self.card.checksums.values())).encode()).hexdigest()[:12]
 
     @property
-    def _cache(self) -> Path:
-        return self._cache_dir / f"{self.card.name}-{self.checksum}"
+    def has_int8(self) -> bool:
+        """Whether an INT8 model was made from the weights."""
+        return (self.folder / self.int8_name).exists()
+
+    @property
+    def weights(self) -> Path:
+        """The file of weights."""
+        return self.folder / self.weights_name
+
+    @property
+    def base_folder(self) -> Path:
+        """Where the ONNX and FP32 forms of these weights are cached; models with the same weights share them."""
+        return self._cache_dir / f"weights-{self.card.checksums[self.weights_name][:12]}"
 
     def engine(self, name: EngineName) -> Engine:
         """The loaded engine; the first call loads it (OpenVINO from its compiled cache, PyTorch in seconds).
@@ -103,20 +114,18 @@ class Model:
         if name == "pytorch-fp32":
             from core.engines.pytorch import PyTorchEngine
 
-            return PyTorchEngine(self.folder / self.weights_name)
+            return PyTorchEngine(self.weights)
         from core.engines.openvino import OpenVinoEngine
 
         ir_path = self.folder / self.int8_name if name == "openvino-int8" else self._fp32_ir()
-        return OpenVinoEngine(name, ir_path, self._cache / "compiled")
+        return OpenVinoEngine(name, ir_path, self._cache_dir / f"compiled-{self.checksum}")
 
     def _fp32_ir(self) -> Path:
-        """The FP32 IR, converted from the weights the first time: committing it would double the model's size."""
-        path = self._cache / "resnet18-fp32.xml"
-        if not path.exists():
-            from core.optimize import make_fp32_ir
+        """The FP32 IR, converted from the weights the first time: keeping it would double the model's size."""
+        from core.optimize.base import FP32_NAME, make_base
 
-            make_fp32_ir(self.folder / self.weights_name, path)
-        return path
+        make_base(self.weights, self.base_folder)
+        return self.base_folder / FP32_NAME
 
 
 class ModelRegistry:

@@ -20,11 +20,6 @@ from core.models import Model
 from core.results import TOP_K, EngineName, Prediction, Recognition, Timing, top_scores
 from core.settings import Settings
 from core.stack import MODEL_INPUT_SHAPE, ImageStack
-from core.workers import Job, Priority
-
-# Images whose decoding is requested ahead of the batch being filled: enough to keep every core busy, few enough
-# that other people's requests in the shared pool are not kept waiting.
-LOOKAHEAD = 32
 
 OnBatch = Callable[[Sequence[Prediction]], None]
 
@@ -126,7 +121,7 @@ def _predict(
         exits.callback(pool.shutdown, cancel_futures=True)
         running: deque[Future[tuple[list[Prediction], float]]] = deque()
         filling = _new_batch(size)
-        for index, job in _prepared(stack, indices):
+        for index, job in stack.prepare_ahead(indices):
             check_cancelled()
             waiting = time.perf_counter()
             job.result()
@@ -150,13 +145,3 @@ def _predict(
 
 def _new_batch(size: int) -> _Batch:
     return _Batch([], np.empty((size, *MODEL_INPUT_SHAPE), np.uint8))
-
-
-def _prepared(stack: ImageStack, indices: list[int]) -> Iterator[tuple[int, Job]]:
-    """Each image with the job that decodes it, ``LOOKAHEAD`` images requested in advance."""
-    ahead: deque[tuple[int, Job]] = deque()
-    for index in indices:
-        ahead.append((index, stack.prepare(index, Priority.RECOGNIZE)))
-        if len(ahead) > LOOKAHEAD:
-            yield ahead.popleft()
-    yield from ahead

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from core.errors import AppError
 from core.models import ModelRegistry
@@ -26,6 +28,10 @@ class AppRuntime:
     def warm_up(self) -> None:
         """Load the default model's INT8 engine in the background, so that the first prediction does not wait for it."""
         threading.Thread(target=self._load_default, name="warm-up", daemon=True).start()
+
+    def new_model_folder(self, name: str) -> Path:
+        """A folder, not made yet, for a model that belongs to one session; it goes with the process at the latest."""
+        return self.store.folder / "models" / f"{name}-{secrets.token_hex(4)}"
 
     def close(self) -> None:
         """Delete every stack."""

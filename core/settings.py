@@ -11,11 +11,13 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
+MAX_WEIGHTS_BYTES = 512 * MIB
 
 # The side of the square the network sees and of the resized photo it is cut from, in pixels:
 # torchvision's ResNet18_Weights.IMAGENET1K_V1.transforms().
@@ -35,11 +37,24 @@ class Settings(BaseSettings):
         PROJECT_ROOT / "models" / "cache",
         description="Folder for what can be made again: compiled models, converted models, measured batch sizes.",
     )
+    data_dir: Path = Field(
+        platformdirs.user_data_path("aisr"),
+        description="Folder of models that people download or make; outside the app, so that updating it keeps them.",
+    )
     work_dir: Path = Field(
         Path(tempfile.gettempdir()) / f"aisr-{os.getuid()}",
         description="Private folder for uploaded stacks; each stack gets a folder of its own, deleted with it.",
     )
     model: str = Field("starter", description="Name of the model that recognises images by default.")
+    imagenet_url: str = Field(
+        "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+        description="Where torchvision's ImageNet weights come from, or a mirror; its name holds the file's checksum.",
+    )
+    max_weights_bytes: int = Field(
+        MAX_WEIGHTS_BYTES,
+        gt=0,
+        description="Largest file of model weights accepted; a ResNet18 has 45 MiB, and 2 KiB more for each class.",
+    )
     max_upload_bytes: int = Field(
         2048 * MIB, gt=0, description="Largest ZIP accepted: about 6,000 photos of 345 kB each."
     )
@@ -96,6 +111,8 @@ def settings_table() -> str:
             default = default.relative_to(PROJECT_ROOT)
         elif name == "work_dir":
             default = "`aisr-UID` in the system's temporary folder"
+        elif name == "data_dir":
+            default = "`aisr` in the user's data folder"
         rows.append(f"| `AISR_{name.upper()}` | {default} | {field.description} |")
     return "\n".join(rows)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import weakref
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +21,9 @@ from core.settings import MODEL_INPUT_SIDE, Settings
 from core.stack_results import StackResults
 from core.workers import Job, Priority, WorkerPool
 
+# Images whose decoding is requested ahead of the one that is waited for: enough to keep every core busy, few enough
+# that other people's requests in the shared pool are not kept waiting.
+LOOKAHEAD = 32
 MODEL_INPUT_SHAPE = (MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
 
 
@@ -57,6 +62,8 @@ class ImageStack:
         for index, entry in enumerate(archive.entries):
             base = PurePosixPath(entry.name).name
             self._by_base_name[base] = index if base not in self._by_base_name else None
+        listing = "\n".join(f"{entry.file_size} {entry.name}" for entry in archive.entries)
+        self._fingerprint = hashlib.sha256(listing.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def __len__(self) -> int:
         return len(self._archive.entries)
@@ -70,6 +77,11 @@ class ImageStack:
     def skipped(self) -> tuple[Skipped, ...]:
         """What the ZIP held besides, each with a reason."""
         return self._archive.skipped
+
+    @property
+    def fingerprint(self) -> str:
+        """A short name for what is in the stack; the same images make the same one, and it gives access to nothing."""
+        return self._fingerprint
 
     @property
     def progress(self) -> Progress:
@@ -111,6 +123,14 @@ class ImageStack:
             return data
         return pixels.encode_png(pixels.to_rgb(pixels.decode(data, max_pixels=self._settings.max_pixels)))
 
+    def values(self, index: int) -> pixels.Pixels:
+        """The samples of an image, ``[H, W, C]``, as ``core.png.decode`` returns them: 16-bit values are not scaled.
+
+        Raises:
+            ImageNotFound, ImageError: as for ``rendered``.
+        """
+        return pixels.decode(self.original(index), max_pixels=self._settings.max_pixels)
+
     def thumbnail(self, index: int) -> bytes:
         """A small JPEG of the image, made at once if it is not there yet.
 
@@ -148,6 +168,15 @@ class ImageStack:
                 job = self._jobs[index] = Job(lambda: self._prepare(index))
         return self._pool.submit(job, priority)
 
+    def prepare_ahead(self, indices: Iterable[int]) -> Iterator[tuple[int, Job]]:
+        """Each image with the job that decodes it, in order, for a caller who waits for one after the other."""
+        ahead: deque[tuple[int, Job]] = deque()
+        for index in indices:
+            ahead.append((index, self.prepare(index, Priority.RECOGNIZE)))
+            if len(ahead) > LOOKAHEAD:
+                yield ahead.popleft()
+        yield from ahead
+
     def start_ingest(self) -> None:
         """Decode all images in the background, a few at a time so that several stacks take turns."""
         lanes = 2 * self._settings.decode_workers
@@ -182,10 +211,13 @@ class ImageStack:
 def _ingest_lane(reference: weakref.ref[ImageStack], indices: Iterator[int]) -> None:
     """Submit the next undecoded image of one lane; its end submits the one after. A deleted stack ends the lane."""
     stack = reference()
-    if stack is None or stack._deleted:
+    if stack is None:
         return
     for index in indices:
-        job = stack.prepare(index, Priority.INGEST)
+        try:
+            job = stack.prepare(index, Priority.INGEST)
+        except StackNotFound:
+            return
         if not job.done():
             job.add_done_callback(lambda _: _ingest_lane(reference, indices))
             return

@@ -26,7 +26,7 @@ class StackStore:
     """Creates, finds, expires and deletes stacks. One per process.
 
     Every process works in a folder of its own below ``settings.work_dir`` and holds a lock on it for as long as it
-    lives; folders without a living owner are removed when the next process starts.
+    lives; folders without a living owner are removed when the next process starts. ``folder`` is that folder.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -37,7 +37,7 @@ class StackStore:
         self._pool = WorkerPool(settings.decode_workers)
         settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _remove_abandoned_runs(settings.work_dir)
-        self._folder, self._run_lock = _create_run_folder(settings.work_dir)
+        self.folder, self._run_lock = _create_run_folder(settings.work_dir)
         self._stopping = threading.Event()
         threading.Thread(target=self._sweep_until_stopped, name="stack-sweeper", daemon=True).start()
 
@@ -57,7 +57,7 @@ class StackStore:
             TooManyStacks: the server is full.
         """
         stack_id = secrets.token_urlsafe(ID_BYTES)
-        folder = self._folder / stack_id
+        folder = self.folder / stack_id
         with self._lock:
             if len(self._stacks) + self._opening >= self._settings.max_stacks:
                 raise TooManyStacks("The server holds as many stacks as it can. Try again in a few minutes.")
@@ -114,12 +114,12 @@ class StackStore:
         for stack_id in list(self._stacks):
             self.delete(stack_id)
         self._pool.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         self._run_lock.close()
 
     def _discard(self, stack: ImageStack) -> None:
         stack.mark_deleted()
-        shutil.rmtree(self._folder / stack.id, ignore_errors=True)
+        shutil.rmtree(self.folder / stack.id, ignore_errors=True)
 
     def _copy(self, source: BinaryIO, path: Path, on_copied: Callable[[int], None]) -> None:
         limit, copied = self._settings.max_upload_bytes, 0

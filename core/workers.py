@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from enum import IntEnum
 
 
@@ -65,11 +66,16 @@ class WorkerPool:
         return job
 
     def close(self) -> None:
-        """Stop the threads once their current jobs end; jobs still waiting are dropped."""
+        """Stop the threads once their current jobs end; waiting jobs are cancelled, so that nobody waits on them."""
         for _ in self._threads:
             self._queue.put((-1, next(self._order), None))
         for thread in self._threads:
             thread.join(timeout=10)
+        with suppress(queue.Empty):
+            while True:
+                _, _, job = self._queue.get_nowait()
+                if job is not None:
+                    job.cancel()
 
     def _work(self) -> None:
         while True:

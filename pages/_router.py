@@ -5,7 +5,6 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import AppError
-from core.runtime import get_runtime
 from pages._ui.run_panel import engine_options
 from pages._ui.session import current_session
 
@@ -21,6 +20,7 @@ page = st.navigation(
     [
         st.Page("viewer.py", title="Viewer", icon=":material/photo_library:", default=True),
         st.Page("inference.py", title="Inference", icon=":material/label:"),
+        st.Page("optimize.py", title="Optimize", icon=":material/tune:"),
     ],
     position="top",
 )
@@ -28,7 +28,7 @@ session = current_session()
 with st.sidebar:
     st.subheader("Recognition")
     try:
-        card = get_runtime().models.get().card
+        card = session.model.card
     except AppError as error:
         st.error(str(error), icon=":material/error:")
     else:

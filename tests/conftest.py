@@ -34,7 +34,9 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, model_cache: Path) -> Settings:
-    return Settings(work_dir=tmp_path / "work", cache_dir=model_cache, workers=2, batch_size=4)
+    return Settings(
+        work_dir=tmp_path / "work", data_dir=tmp_path / "data", cache_dir=model_cache, workers=2, batch_size=4
+    )
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def make_stack(store: StackStore) -> MakeStack:
 @pytest.fixture(scope="session")
 def registry(model_cache: Path) -> ModelRegistry:
     """The models that ship with the app; their engines are loaded once for all tests."""
-    return ModelRegistry(Settings(cache_dir=model_cache))
+    return ModelRegistry(Settings(cache_dir=model_cache, data_dir=model_cache / "data"))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ from core.engines.base import check_batch
 from core.errors import ModelError
 from core.results import EngineName
 
-
 _core_lock = threading.Lock()
 
 
@@ -42,7 +41,7 @@ class OpenVinoEngine:
     Calling a CompiledModel directly would make all threads share one request, so requests are lent out instead.
     """
 
-    def __init__(self, name: EngineName, ir_path: Path, cache_dir: Path) -> None:
+    def __init__(self, name: EngineName, ir_path: Path, cache_dir: Path | None) -> None:
         import openvino.properties as props
         import openvino.properties.hint as hints
 
@@ -51,8 +50,9 @@ class OpenVinoEngine:
             hints.performance_mode: hints.PerformanceMode.THROUGHPUT,
             # Without it "FP32" silently runs in bf16 on CPUs with AMX.
             hints.inference_precision: "f32",
-            props.cache_dir: str(cache_dir),
         }
+        if cache_dir is not None:
+            config[props.cache_dir] = str(cache_dir)
         try:
             self._model = shared_core().compile_model(str(ir_path), "CPU", config)
         except RuntimeError as error:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pages._ui.view import StackLinks, ViewState, declare, exchange
 
-_renderer = declare("gallery", "store", "keys", "mount", "format", "cell")
+_renderer = declare(
+    "gallery",
+    *("preferences", "link", "store", "keys", "mount", "answers", "format"),
+    *("long_press", "cell", "arrangement", "marquee"),
+)
 
 
 def gallery(

@@ -18,6 +18,8 @@ def stack_links(stack: ImageStack) -> StackLinks:
         index_url=base,
         image_url=f"{base}/images/{{index}}/display",
         thumbnail_url=f"{base}/images/{{index}}/thumbnail",
+        values_url=f"{base}/images/{{index}}/values",
+        tag=stack.fingerprint,
         results_url=f"{base}/results?version={version}" if version else "",
     )
 

@@ -78,7 +78,7 @@ def _start(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
     if session.compare and COMPARE_WITH not in engines:
         engines.append(COMPARE_WITH)
     session.job = RecognitionJob(
-        stack, indices, runtime.models.get(), engines, runtime.settings, batch_size=session.batch_size or 0
+        stack, indices, session.model, engines, runtime.settings, batch_size=session.batch_size or 0
     )
     session.job.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress bar would only flicker
     st.rerun()

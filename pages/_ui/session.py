@@ -11,6 +11,8 @@ import streamlit as st
 
 from core.errors import StackNotFound
 from core.jobs import RecognitionJob
+from core.models import Model
+from core.optimize.run import OptimizationJob
 from core.results import EngineName
 from core.runtime import get_runtime
 from core.stack import ImageStack
@@ -32,6 +34,17 @@ class Session:
     engine: EngineName = "openvino-int8"
     batch_size: int | None = None
     compare: bool = False
+    chosen_model: Model | None = None
+    optimizations: list[OptimizationJob] = field(default_factory=list)
+
+    @property
+    def model(self) -> Model:
+        """The model in use: the chosen one, or the app's default.
+
+        Raises:
+            ModelError: there is none.
+        """
+        return self.chosen_model or get_runtime().models.get()
 
     def open(self, source: BinaryIO, name: str, on_copied: Callable[[int], None] = lambda copied: None) -> None:
         """Open a ZIP as this session's stack; the one that was open is closed only when that has succeeded.
@@ -52,9 +65,16 @@ class Session:
             self.job.cancel()
         if self.stack is not None:
             get_runtime().store.delete(self.stack.id)
-        self.stack, self.job = None, None
+        for optimization in self.optimizations:
+            optimization.cancel()
+        self.stack, self.job, self.optimizations = None, None, []
         self.view, self.view_version = ViewState(), self.view_version + 1
         self.upload_error = ""
+
+    @property
+    def optimizing(self) -> bool:
+        """Whether an optimisation is running."""
+        return bool(self.optimizations) and self.optimizations[-1].phase == "running"
 
     @property
     def working(self) -> bool:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pages._ui.view import StackLinks, ViewState, declare, exchange
 
-_renderer = declare("stack_viewer", "store", "keys", "mount", "format", "bitmaps", "viewport", "gestures", "stage")
+_renderer = declare(
+    "stack_viewer",
+    *("preferences", "link", "store", "keys", "mount", "answers", "format", "long_press"),
+    *("samples", "bitmaps", "windowing", "viewport", "gestures", "stage", "window_panel", "probe", "film"),
+)
 
 
 def stack_viewer(*, key: str, stack: StackLinks, view: ViewState, version: int, height: int = 460) -> ViewState:

@@ -19,8 +19,9 @@ class StackLinks:
     """Where the browser finds one stack.
 
     Addresses are relative to the app's base path (no leading slash), so that they hold behind a proxy.
-    ``image_url`` and ``thumbnail_url`` contain ``{index}``. ``results_url`` is empty while there are no
-    results; it must change whenever they do, for example by a version number in its query.
+    ``image_url``, ``thumbnail_url`` and ``values_url`` contain ``{index}``. ``results_url`` is empty while there
+    are no results; it must change whenever they do, for example by a version number in its query. ``tag`` names
+    the stack in the address of the page, where anybody may see it; empty, the address is left alone.
     """
 
     stack_id: str
@@ -28,7 +29,9 @@ class StackLinks:
     index_url: str
     image_url: str
     thumbnail_url: str
+    values_url: str
     results_url: str = ""
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,8 @@ def exchange(
             "index_url": stack.index_url,
             "image_url": stack.image_url,
             "thumbnail_url": stack.thumbnail_url,
+            "values_url": stack.values_url,
+            "tag": stack.tag,
             "results_url": stack.results_url,
             "height": height,
             "reports": reports,

@@ -1,7 +1,8 @@
 """A small app that mounts the viewer and the gallery on generated images: ``streamlit run component_app.py``.
 
 Image ``i`` is one flat colour with a white block in its top left quarter, so that a test can tell from the
-canvas which image is shown and how it is turned. Image 7 cannot be read; image 9 answers slowly.
+canvas which image is shown and how it is turned. Image 7 cannot be read; image 9 answers slowly; image 25 is
+16-bit grey, its values rising from 1000 by one for each column.
 """
 
 from __future__ import annotations
@@ -9,16 +10,23 @@ from __future__ import annotations
 import asyncio
 import colorsys
 import io
+import sys
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from core.pixels import encode_png, to_rgb
+from core.values import pack
+
 WIDTH, HEIGHT = 500, 375
-BROKEN, SLOW = 7, 9
+BROKEN, SLOW, DEEP = 7, 9, 25
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 LABELS = ("cat", "dog", "tabby cat with a long name")
 
@@ -38,6 +46,13 @@ def png(index: int, width: int, height: int) -> bytes:
     return buffer.getvalue()
 
 
+def samples(index: int) -> np.ndarray:
+    """``[H, W, C]`` samples of image ``index`` as they would be in its file."""
+    if index == DEEP:
+        return np.broadcast_to(np.arange(1000, 1000 + WIDTH, dtype=np.uint16)[:, np.newaxis], (HEIGHT, WIDTH, 1))
+    return np.asarray(Image.open(io.BytesIO(png(index, WIDTH, HEIGHT))))
+
+
 def name(index: int) -> str:
     """File name of image ``index``; one of them holds markup, which must stay text."""
     return "<img src=x onerror=alert(1)>.png" if index == 3 else f"series é/frame_{index + 1:05d}.png"
@@ -46,7 +61,8 @@ def name(index: int) -> str:
 async def index_route(request: Request) -> Response:
     """The index of a stack of as many images as its id says."""
     count = int(request.path_params["stack_id"].rsplit("-", 1)[1])
-    images = [[name(index), WIDTH, HEIGHT, "8-bit RGB", 345_000] for index in range(count)]
+    kinds = {DEEP: "16-bit grey"}
+    images = [[name(index), WIDTH, HEIGHT, kinds.get(index, "8-bit RGB"), 345_000] for index in range(count)]
     return JSONResponse({"id": request.path_params["stack_id"], "images": images}, headers=IMMUTABLE)
 
 
@@ -59,6 +75,11 @@ async def image_route(request: Request) -> Response:
         return Response(png(index, 192, 144), media_type="image/png", headers=IMMUTABLE)
     if index == SLOW:
         await asyncio.sleep(1)
+    if request.path_params["kind"] == "values":
+        body, headers = pack(samples(index), gzip=True)
+        return Response(body, headers=IMMUTABLE | headers)
+    if index == DEEP:
+        return Response(encode_png(to_rgb(samples(index))), media_type="image/png", headers=IMMUTABLE)
     return Response(png(index, WIDTH, HEIGHT), media_type="image/png", headers=IMMUTABLE)
 
 
@@ -68,7 +89,10 @@ async def results_route(request: Request) -> Response:
     for index in range(0, 40, 2):
         label = LABELS[index // 2 % 3]
         other = "dog" if index == 4 else label
-        results[index] = [[label, 0.983 - index / 100, "OpenVINO INT8"], [other, 0.91, "PyTorch FP32"]]
+        results[index] = [
+            [label, 0.983 - index / 100, "OpenVINO INT8", "starter"],
+            [other, 0.91, "PyTorch FP32", "starter"],
+        ]
     return JSONResponse({"results": results})
 
 

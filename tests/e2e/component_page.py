@@ -24,6 +24,8 @@ def links(*, results: bool = False) -> StackLinks:
         index_url=f"{base}/index",
         image_url=f"{base}/images/{{index}}/display",
         thumbnail_url=f"{base}/images/{{index}}/thumbnail",
+        values_url=f"{base}/images/{{index}}/values",
+        tag=f"tag-{count}",
         results_url=f"{base}/results?version=1" if results else "",
     )
 

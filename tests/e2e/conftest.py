@@ -6,12 +6,14 @@ import os
 import re
 import shutil
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.server import ARTIFACTS
+from tests.e2e.server import ARTIFACTS, streamlit_server
+from tests.e2e.viewer import Viewer
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +58,18 @@ def page(browser: Browser, context_options: dict[str, Any], request: pytest.Fixt
         opened.screenshot(path=ARTIFACTS / f"{re.sub(r'[^0-9A-Za-z-]+', '_', request.node.name)}.png")
     context.close()
     assert not errors, f"JavaScript errors on the page: {errors}"
+
+
+@pytest.fixture(scope="session")
+def component_server() -> Iterator[str]:
+    """The address of one server for all tests of viewer and gallery on generated images."""
+    script = Path(__file__).with_name("component_app.py")
+    with streamlit_server(script, environment={"STREAMLIT_CLIENT_TOOLBAR_MODE": "developer"}) as address:
+        yield address
+
+
+@pytest.fixture
+def viewer(page: Page, component_server: str) -> Viewer:
+    """Viewer and gallery on a fresh page, the first image on show."""
+    page.goto(component_server)
+    return Viewer(page)

@@ -2,122 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.component_app import colour
 from tests.e2e.server import streamlit_server
+from tests.e2e.viewer import PHONE, SETTLE_MS, WHITE, Viewer, close, touch
 
 pytestmark = pytest.mark.browser
-
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-WHITE = (255, 255, 255)
-SETTLE_MS = 700  # longer than the delay after which Python is told, with a rerun
-CORNERS = {"top left": (0, 0), "top right": (1, 0), "bottom left": (0, 1), "bottom right": (1, 1)}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    script = Path(__file__).with_name("component_app.py")
-    with streamlit_server(script, environment={"STREAMLIT_CLIENT_TOOLBAR_MODE": "developer"}) as address:
-        yield address
-
-
-@pytest.fixture
-def viewer(page: Page, server: str) -> Viewer:
-    page.goto(server)
-    return Viewer(page)
-
-
-class Viewer:
-    """The page as a person sees it."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.stage = page.locator("[data-ref=stage]")
-        self.canvas = page.locator("[data-ref=canvas]")
-        self.position = page.locator("[data-ref=position]")
-        self.count = page.locator("[data-ref=count]")
-        self.percent = page.get_by_label("Zoom in percent")
-        expect(self.canvas).to_have_attribute("data-painted", "sharp", timeout=20_000)
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def shows(self, number: int) -> None:
-        """The canvas shows image ``number`` (from 1) in its own colour, and the page says so."""
-        expect(self.position).to_have_text(re.compile(rf"^{number} / "))
-        expect(self.canvas).to_have_attribute("data-index", str(number - 1))
-        expect(self.canvas).to_have_attribute("data-painted", "sharp")
-        assert close(self.pixel(0.5, 0.5), colour(number - 1)), "another image is on screen"
-
-    def pixel(self, x: float, y: float) -> tuple[int, ...]:
-        """The colour on screen at a fraction of the stage's width and height."""
-        return pixel(self.screenshot(), x, y)
-
-    def screenshot(self) -> Image.Image:
-        self.page.mouse.move(0, 0)
-        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        return Image.open(io.BytesIO(self.stage.screenshot())).convert("RGB")
-
-    def corner(self) -> str:
-        """The corner of the fitted image in which its white block is on screen."""
-        shot = self.screenshot()
-        centre, (width, height) = pixel(shot, 0.5, 0.5), shot.size
-        middle = [shot.getpixel((x, height // 2)) for x in range(width)]
-        left, right = (edges := [x for x, found in enumerate(middle) if close(found, centre)])[0], edges[-1]
-        column = [shot.getpixel((width // 2, y)) for y in range(height)]
-        top, bottom = (edges := [y for y, found in enumerate(column) if close(found, centre)])[0], edges[-1]
-        found = [
-            name
-            for name, (x, y) in CORNERS.items()
-            if close(
-                shot.getpixel(
-                    (round(left + (right - left) * (0.1 + 0.8 * x)), round(top + (bottom - top) * (0.1 + 0.8 * y)))
-                ),
-                WHITE,
-            )
-        ]
-        assert len(found) == 1
-        return found[0]
-
-    def knows(self) -> tuple[int, int]:
-        """Image number and count of selected images that Python knows of."""
-        current, selected, _ = self.python()
-        return current, selected
-
-    def python(self) -> tuple[int, int, int]:
-        text = self.page.get_by_text(re.compile("^Python: image")).inner_text()
-        current, selected, run = re.findall(r"\d+", text)
-        return int(current), int(selected), int(run)
-
-    def told(self, current: int, selected: int) -> None:
-        expect(self.page.get_by_text(f"Python: image {current}, {selected} selected")).to_be_visible()
-
-    def cell(self, number: int) -> Locator:
-        return self.page.locator(f".cell[data-index='{number - 1}']")
-
-    def selects(self, *numbers: int) -> None:
-        """Of the cells in the page, those of ``numbers`` and no others are ticked."""
-        ticked = self.page.locator(".cell:has(input:checked)")
-        expect(ticked).to_have_count(len(numbers))
-        assert sorted(int(cell.get_attribute("data-index") or -1) + 1 for cell in ticked.all()) == list(numbers)
-
-
-def pixel(shot: Image.Image, x: float, y: float) -> tuple[int, ...]:
-    return shot.getpixel((round(x * (shot.width - 1)), round(y * (shot.height - 1))))  # type: ignore[return-value]
-
-
-def close(found: Any, expected: Any) -> bool:
-    return all(abs(a - b) <= 3 for a, b in zip(found, expected, strict=True))
 
 
 def test_first_image_its_name_facts_and_position(viewer: Viewer) -> None:
@@ -361,11 +257,11 @@ def test_filter_by_name(viewer: Viewer) -> None:
     field = viewer.page.get_by_label("Filter by name")
     field.fill("FRAME_0001")
     expect(viewer.page.locator(".cell")).to_have_count(10)
-    viewer.page.get_by_role("button", name="All shown").click()
+    viewer.page.get_by_role("button", name="All matching").click()
     expect(viewer.count).to_have_text("10 of 40 selected, 10 shown")
     viewer.selects(*range(10, 20))
     field.fill("no such name")
-    expect(viewer.page.get_by_text("No image has this in its name.")).to_be_visible()
+    expect(viewer.page.get_by_text("No image matches the filters.")).to_be_visible()
     field.fill("")
     expect(viewer.count).to_have_text("10 of 40 selected")
     viewer.shows(1)
@@ -392,7 +288,7 @@ def test_results_are_shown_beside_the_images(viewer: Viewer) -> None:
     viewer.press("x")
     viewer.page.get_by_text("Results").click()
     answers = viewer.page.locator("[data-ref=answers] .answer")
-    expect(answers).to_have_text(["cat98.3%OpenVINO INT8", "cat91.0%PyTorch FP32"])
+    expect(answers).to_have_text(["cat98.3%OpenVINO INT8 · starter", "cat91.0%PyTorch FP32 · starter"])
     expect(viewer.cell(1)).to_contain_text("cat98.3%")
     expect(viewer.cell(5)).to_contain_text("≠")
     expect(viewer.cell(3)).not_to_contain_text("≠")
@@ -472,8 +368,8 @@ def test_position_and_selection_survive_a_change_of_page(viewer: Viewer) -> None
     assert viewer.knows() == (6, 3)
 
 
-def test_addresses_hold_on_a_page_with_a_path(page: Page, server: str) -> None:
-    shows_thumbnails(page, f"{server}/alone")
+def test_addresses_hold_on_a_page_with_a_path(page: Page, component_server: str) -> None:
+    shows_thumbnails(page, f"{component_server}/alone")
 
 
 def test_addresses_hold_under_a_base_path(page: Page) -> None:
@@ -491,8 +387,8 @@ def shows_thumbnails(page: Page, address: str) -> None:
     expect(page.get_by_text("frame_00002.png")).to_be_visible()
 
 
-def test_ten_thousand_images(page: Page, server: str) -> None:
-    page.goto(f"{server}/?count=10000")
+def test_ten_thousand_images(page: Page, component_server: str) -> None:
+    page.goto(f"{component_server}/?count=10000")
     viewer = Viewer(page)
     assert page.locator(".cell").count() < 100
     viewer.press("End")
@@ -536,29 +432,12 @@ def test_touch_on_a_phone(viewer: Viewer) -> None:
     viewer.shows(2)
 
 
-def touch(page: Page, target: Locator, steps: list[list[tuple[float, float]]]) -> None:
-    """Put fingers down at the first of ``steps`` (fractions of the target), move them along, and lift them."""
-    target.scroll_into_view_if_needed()
-    box = target.bounding_box()
-    assert box
-    session = page.context.new_cdp_session(page)
-    for order, fingers in enumerate(steps):
-        points = [
-            {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"], "id": i}
-            for i, (x, y) in enumerate(fingers)
-        ]
-        session.send(
-            "Input.dispatchTouchEvent", {"type": "touchMove" if order else "touchStart", "touchPoints": points}
-        )
-    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_is_legible_in_either_theme(browser: Browser, server: str, scheme: Any) -> None:
+def test_text_is_legible_in_either_theme(browser: Browser, component_server: str, scheme: Any) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
     try:
         page = context.new_page()
-        page.goto(server)
+        page.goto(component_server)
         Viewer(page)
         script = """(element) => {
           const luminance = (colour) => {

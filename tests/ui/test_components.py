@@ -13,7 +13,7 @@ def page() -> None:
     from pages._ui.stack_viewer import stack_viewer
     from pages._ui.view import StackLinks, ViewState
 
-    stack = StackLinks("abc", 3, "index", "images/{index}", "thumbnails/{index}")
+    stack = StackLinks("abc", 3, "index", "images/{index}", "thumbnails/{index}", "values/{index}")
     view = stack_viewer(key="viewer", stack=stack, view=ViewState(1, (0, 2)), version=1)
     view = gallery(key="gallery", stack=stack, view=view, version=1)
     st.text(f"{view.current} {view.selected}")

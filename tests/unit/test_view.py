@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,7 @@ from hypothesis import strategies as some
 from pages._ui.view import StackLinks, ViewState, decode_ranges, encode_ranges, exchange
 
 COUNT = 200
-STACK = StackLinks("abc", COUNT, "index", "images/{index}", "thumbnails/{index}")
+STACK = StackLinks("abc", COUNT, "index", "images/{index}", "thumbnails/{index}", "values/{index}")
 
 
 @pytest.mark.parametrize(
@@ -42,10 +41,9 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 def test_a_long_text_of_overlapping_ranges_costs_nothing() -> None:
-    start = time.perf_counter()
+    """Expanded one by one, these would be a million million numbers: without the refusal this test never ends."""
     with pytest.raises(ValueError, match="ascending"):
-        decode_ranges(",".join(["0-99999"] * 100_000), 100_000)
-    assert time.perf_counter() - start < 1
+        decode_ranges(",".join(["0-9999999"] * 100_000), 10_000_000)
 
 
 class Renderer:
@@ -104,5 +102,5 @@ def test_what_is_sent_changes_with_the_version_only(renderer: Renderer) -> None:
     assert renderer.sent == sent, "a rerun caused by the browser sends its own change back to it"
     renderer.mount(ViewState(9, (4,)), version=2)
     assert (renderer.sent["current"], renderer.sent["selected"], renderer.sent["version"]) == (9, "4", 2)
-    renderer.mount(ViewState(0), stack=StackLinks("def", 3, "", "", ""), version=2)
+    renderer.mount(ViewState(0), stack=StackLinks("def", 3, "", "", "", ""), version=2)
     assert (renderer.sent["stack"], renderer.sent["current"], renderer.sent["selected"]) == ("def", 0, "")

@@ -1,22 +1,32 @@
 /*
- * Decoded images. ImageBitmaps are decoded off the main thread and stay decoded, so that showing one is a
- * single draw; what is kept is bounded by bytes, least recently used first.
+ * Decoded images, fetched ahead of the reader. What is kept is bounded by bytes, least recently used first.
  */
 const BYTES_PER_PIXEL = 4;
 
-class BitmapCache {
+/** ImageBitmaps are decoded off the main thread and stay decoded, so that showing one is a single draw. */
+async function decodeBitmap(response) {
+  const bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" }); // as the model sees it
+  return { bitmap, bytes: bitmap.width * bitmap.height * BYTES_PER_PIXEL };
+}
+
+async function decodeSamples(response) {
+  const samples = await Samples.from(response);
+  return { samples, bytes: samples.data.byteLength };
+}
+
+class ImageCache {
   /**
-   * urlOf(index) gives the address, bytesOf(index) the expected decoded size (0 when unknown), and
-   * onSettled(index) is called when an image has been decoded or has failed.
+   * urlOf(index) gives the address, bytesOf(index) the expected decoded size (0 when unknown), decode(response)
+   * what is kept ({bitmap or samples, bytes}), and onSettled(index) is called when an image is here or has failed.
    */
-  constructor({ urlOf, bytesOf, onSettled, budgetBytes, concurrency }) {
-    Object.assign(this, { urlOf, bytesOf, onSettled, budgetBytes, concurrency });
-    this.entries = new Map(); // index -> {bitmap, error, bytes}; Map order is order of use
+  constructor({ urlOf, bytesOf, decode, onSettled, budgetBytes, concurrency }) {
+    Object.assign(this, { urlOf, bytesOf, decode, onSettled, budgetBytes, concurrency });
+    this.entries = new Map(); // index -> {bitmap or samples or error, bytes}; Map order is order of use
     this.pending = new Map(); // index -> AbortController
     this.wanted = [];
   }
 
-  /** {bitmap} or {error}, or undefined while it is not here. */
+  /** {bitmap}, {samples} or {error}, or undefined while it is not here. */
   get(index) {
     const entry = this.entries.get(index);
     if (entry) {
@@ -53,7 +63,7 @@ class BitmapCache {
   async load(index) {
     const controller = new AbortController();
     this.pending.set(index, controller);
-    const entry = await this.fetchBitmap(index, controller.signal);
+    const entry = await this.fetch(index, controller.signal);
     if (controller.signal.aborted) {
       entry.bitmap?.close();
       return;
@@ -65,13 +75,12 @@ class BitmapCache {
     this.pump();
   }
 
-  async fetchBitmap(index, signal) {
+  async fetch(index, signal) {
     try {
       const priority = index === this.wanted[0] ? "high" : "low";
       const response = await fetch(this.urlOf(index), { signal, priority });
       if (!response.ok) return { error: await failureMessage(response), bytes: 0, retry: response.status >= 500 };
-      const bitmap = await createImageBitmap(await response.blob());
-      return { bitmap, bytes: bitmap.width * bitmap.height * BYTES_PER_PIXEL };
+      return await this.decode(response);
     } catch (error) {
       const undecodable = error instanceof DOMException && error.name === "InvalidStateError";
       return undecodable

@@ -10,9 +10,11 @@ class Cell {
     this.bar = element.querySelector(".bar");
     this.checkbox = element.querySelector("input");
     this.label = element.querySelector(".label");
+    this.engine = element.querySelector(".engine");
     this.file = element.querySelector(".file");
     this.open.onclick = (event) => gallery.clicked(this.index, event);
     this.checkbox.onclick = (event) => gallery.picked(this.index, this.checkbox.checked, event.shiftKey);
+    onLongPress(this.open, () => this.store.toggle(this.index));
     this.image.onload = () => this.image.classList.add("ready");
     this.image.onerror = () => {
       this.broken.hidden = false;
@@ -42,7 +44,7 @@ class Cell {
     const name = store.name(index);
     const answers = store.answers.get(index) ?? [];
     const selected = store.selected.has(index);
-    const spoken = answers.map(([label, confidence, source]) => `${label} ${formatConfidence(confidence)}, ${source}`);
+    const spoken = answers.map(([label, confidence, engine, model]) => `${label} ${formatConfidence(confidence)}, ${engine}, model ${model}`);
     this.element.dataset.index = index;
     this.element.classList.toggle("selected", selected);
     this.checkbox.checked = selected;
@@ -55,17 +57,16 @@ class Cell {
     this.refreshCurrent();
   }
 
-  showLabel([leading, ...others]) {
+  showLabel(answers) {
+    const [label, confidence, engine] = answers[0] ?? [];
     this.label.replaceChildren();
-    this.bar.hidden = !leading;
-    if (!leading) return;
-    const differs = others.some(([label]) => label !== leading[0]);
-    this.bar.style.setProperty("--share", leading[1]);
-    this.label.append(
-      textElement("span", "class", leading[0]),
-      textElement("span", "confidence", formatConfidence(leading[1])),
-    );
-    if (differs) this.label.append(textElement("span", "differs", "≠"));
+    this.engine.textContent = engine ?? "";
+    this.bar.hidden = label === undefined;
+    if (label === undefined) return;
+    this.element.dataset.band = band(confidence);
+    this.bar.style.setProperty("--share", confidence);
+    this.label.append(textElement("span", "class", label), textElement("span", "confidence", formatConfidence(confidence)));
+    if (differ(answers)) this.label.append(textElement("span", "differs", "≠"));
   }
 
   refreshCurrent() {

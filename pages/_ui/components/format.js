@@ -26,8 +26,9 @@ function showName(element, name) {
 /** One line for each answer: class, confidence as number and bar, who said it. */
 function showAnswers(element, answers) {
   element.replaceChildren(
-    ...answers.map(([label, confidence, source], order) => {
+    ...answers.map(([label, confidence, engine, model], order) => {
       const line = textElement("div", "answer", "");
+      line.dataset.band = band(confidence);
       line.classList.toggle("differs", order > 0 && label !== answers[0][0]);
       const bar = textElement("span", "bar", "");
       bar.style.setProperty("--share", confidence);
@@ -35,7 +36,7 @@ function showAnswers(element, answers) {
         textElement("span", "label", label),
         textElement("span", "confidence", formatConfidence(confidence)),
         bar,
-        textElement("span", "source", source),
+        textElement("span", "source", `${engine} · ${model}`),
       );
       return line;
     }),

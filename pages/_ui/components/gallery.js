@@ -4,12 +4,11 @@
  */
 const GAP = 8;
 const CAPTION_HEIGHT = 31; // below the thumbnail, with the borders: the name
-const ANSWER_HEIGHT = 21; // and the class, once there are results
+const ANSWER_HEIGHT = 39; // and class and engine, once there are results
 const THUMBNAIL_ASPECT = 3 / 4; // height of the thumbnail box for its width
 const OVERSCAN_ROWS = 1;
 const FAST_ROWS = 4; // rows passed in one frame from which thumbnails wait until the scrolling settles
 const SETTLE_MS = 90;
-const SIZE_KEY = "image-gallery-size";
 
 class Gallery {
   isViewer = false;
@@ -21,25 +20,24 @@ class Gallery {
     this.cells = new Map(); // image index -> Cell on show
     this.spare = [];
     this.ref.grid.replaceChildren();
-    this.ref.size.value = localStorage.getItem(SIZE_KEY) ?? this.ref.size.value;
-    this.filter();
+    this.ref.size.value = readPreference("thumbnail-size", this.ref.size.value);
+    this.arrangement = new Arrangement(this.ref, store, () => this.arrange());
+    this.marquee = new Marquee(this.ref, store, (...box) => this.cellsIn(...box));
+    this.arrange();
     this.bindControls();
     this.listeners = new AbortController();
     const on = (type, handler) => store.addEventListener(type, handler, { signal: this.listeners.signal });
     on("current", () => this.follow());
     on("selection", () => this.refresh());
-    on("results", () => {
-      this.layout();
-      this.refresh();
-    });
-    on("index", () => this.filter());
+    on("results", () => this.answered());
+    on("index", () => this.arrange());
     this.resizeObserver = new ResizeObserver(() => this.layout());
     this.resizeObserver.observe(this.ref.scroller);
   }
 
   configure({ height }) {
     this.ref.scroller.style.setProperty("--scroller-height", `${height}px`);
-    if (this.count !== this.store.count) this.filter();
+    if (this.count !== this.store.count) this.arrange();
     this.layout();
     if (!this.settled) this.reveal(); // later only when the current image changes: people scroll where they like
     this.settled = true;
@@ -54,12 +52,15 @@ class Gallery {
 
   bindControls() {
     const { ref, store } = this;
-    ref.all.onclick = () => store.setSelected(new Set([...(this.filtered ? store.selected : []), ...this.shown]));
+    ref.all.onclick = () => store.setSelected([...(this.arrangement.filtered ? store.selected : []), ...this.shown]);
     ref.none.onclick = () => store.setSelected([]);
     ref.invert.onclick = () => store.invert(this.shown);
-    ref.filter.oninput = () => this.filter();
+    ref.fold.onclick = () => {
+      const unfolded = this.root.classList.toggle("unfolded");
+      ref.fold.setAttribute("aria-expanded", String(unfolded));
+    };
     ref.size.oninput = () => {
-      localStorage.setItem(SIZE_KEY, ref.size.value);
+      keepPreference("thumbnail-size", ref.size.value);
       this.layout();
     };
     ref.scroller.onscroll = () => {
@@ -70,18 +71,25 @@ class Gallery {
     };
   }
 
-  /** Work out which images are shown: those whose name holds the filter's text. */
-  filter() {
+  /** Results have come or gone: captions and classes are others, and where answers filter or sort, so is the order. */
+  answered() {
+    this.arrangement.showClasses();
+    const before = this.shown.join();
+    if (this.arrangement.apply().join() !== before) this.arrange();
+    this.layout();
+    this.refresh();
+  }
+
+  /** Work out which images are shown, and in which order. */
+  arrange() {
     const { ref, store } = this;
-    const wanted = ref.filter.value.trim().toLowerCase();
     this.count = store.count;
-    this.filtered = wanted !== "" && store.images !== null;
-    this.shown = store.allIndices();
-    if (this.filtered) this.shown = this.shown.filter((index) => store.name(index).toLowerCase().includes(wanted));
+    this.shown = this.arrangement.apply();
     this.placeOf = new Map(this.shown.map((index, place) => [index, place]));
-    ref.all.textContent = this.filtered ? "All shown" : "All";
+    const { filtered } = this.arrangement;
+    ref.all.textContent = filtered ? "All matching" : "All";
     ref.empty.hidden = this.shown.length > 0;
-    ref.empty.textContent = this.filtered ? "No image has this in its name." : "There are no images.";
+    ref.empty.textContent = filtered ? "No image matches the filters." : "There are no images.";
     for (const index of [...this.cells.keys()]) if (!this.placeOf.has(index)) this.release(index);
     this.layout();
     ref.scroller.scrollTop = 0;
@@ -166,7 +174,7 @@ class Gallery {
   refresh() {
     for (const cell of this.cells.values()) cell.refresh();
     const { selected, count } = this.store;
-    const shown = this.filtered ? `, ${this.shown.length.toLocaleString()} shown` : "";
+    const shown = this.arrangement.filtered ? `, ${this.shown.length.toLocaleString()} shown` : "";
     this.ref.count.textContent = `${selected.size.toLocaleString()} of ${count.toLocaleString()} selected${shown}`;
     this.ref.none.disabled = selected.size === 0;
   }
@@ -203,6 +211,20 @@ class Gallery {
     if (shiftKey) this.selectTo(index);
     else this.store.toggle(index, on);
     this.refresh();
+  }
+
+  /** The images whose cells a rectangle of the grid touches. */
+  cellsIn(left, top, right, bottom) {
+    const [width, height] = [this.cellWidth, this.rowHeight - GAP];
+    const firstColumn = Math.max(0, Math.ceil((left - width) / (width + GAP)));
+    const lastColumn = Math.min(this.columns - 1, Math.floor(right / (width + GAP)));
+    const firstRow = Math.max(0, Math.ceil((top - height) / this.rowHeight));
+    const lastRow = Math.floor(bottom / this.rowHeight);
+    const touched = [];
+    for (let row = firstRow; row <= lastRow; row += 1) {
+      touched.push(...this.shown.slice(row * this.columns + firstColumn, row * this.columns + lastColumn + 1));
+    }
+    return touched;
   }
 
   selectTo(index) {

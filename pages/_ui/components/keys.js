@@ -3,7 +3,7 @@
  * It listens on the way down, so that keys handled here never reach Streamlit's own shortcuts.
  */
 
-/** True for a field people type in; sliders, buttons and checkboxes are not. */
+/** True for a field people type in or choose from by letters; sliders, buttons and checkboxes are not. */
 function isTextField(element) {
   if (element.isContentEditable || element.matches?.("textarea, select")) return true;
   return element.matches?.("input") && !["range", "checkbox", "radio", "button"].includes(element.type);

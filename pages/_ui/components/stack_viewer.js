@@ -11,14 +11,21 @@ class StackViewer {
     this.store = store;
     this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((element) => [element.dataset.ref, element]));
     this.stage = new Stage(this.ref, store, () => this.showView());
+    this.film = new Film(this.ref, store, this.stage);
+    this.panel = new WindowPanel(this.ref, this.stage);
+    this.probe = new Probe(this.ref, this.stage);
+    this.seen = store.current;
     this.bindControls();
     this.listeners = new AbortController();
     const on = (target, type, handler) => target.addEventListener(type, handler, { signal: this.listeners.signal });
-    on(store, "current", () => this.show());
+    on(store, "current", () => this.moved());
     on(store, "index", () => this.show());
     on(store, "selection", () => this.showSelection());
     on(store, "results", () => this.showCaption());
     on(root.getRootNode(), "fullscreenchange", () => this.showFullScreen());
+    onLongPress(this.ref.stage, () => store.toggle(store.current), this.listeners.signal);
+    on(window, "popstate", () => this.followLink());
+    this.followLink();
   }
 
   configure({ height }) {
@@ -29,6 +36,8 @@ class StackViewer {
 
   remove() {
     this.listeners.abort();
+    this.film.stop();
+    this.probe.remove();
     this.stage.remove();
     clearTimeout(this.announceTimer);
   }
@@ -50,6 +59,8 @@ class StackViewer {
     ref.flipHorizontal.onclick = () => stage.change((viewport) => viewport.orient(FLIP_HORIZONTAL));
     ref.flipVertical.onclick = () => stage.change((viewport) => viewport.orient(FLIP_VERTICAL));
     ref.reset.onclick = () => stage.change((viewport) => viewport.reset());
+    ref.keep.checked = readPreference("keep-view", "true") === "true";
+    ref.keep.onchange = () => keepPreference("keep-view", String(ref.keep.checked));
     ref.select.onclick = () => store.toggle(store.current);
     ref.fullScreen.onclick = () => this.toggleFullScreen();
     ref.fullScreen.hidden = !document.fullscreenEnabled;
@@ -85,10 +96,14 @@ class StackViewer {
       a: () => store.setSelected(store.allIndices()),
       i: () => store.invert(store.allIndices()),
       f: () => this.toggleFullScreen(),
+      w: () => this.panel.toggle(),
+      " ": () => this.film.toggle(),
       "?": () => ref.help.click(),
     };
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const move = target === ref.zoomSlider ? undefined : moves[key]; // its arrows move its own handle
+    if (key === " " && target.matches("button, a, [type=checkbox]")) return false; // it presses what has the focus
+    const ownsArrows = target.type === "range" && target !== ref.slider;
+    const move = ownsArrows ? undefined : moves[key];
     const action = move ?? repeating[key] ?? single[key];
     if (action && !(event.repeat && key in single)) action();
     return Boolean(action);
@@ -108,6 +123,20 @@ class StackViewer {
   showFullScreen() {
     const on = this.root.getRootNode().fullscreenElement === this.root;
     this.ref.fullScreen.setAttribute("aria-pressed", String(on));
+  }
+
+  /** Go where the page's address points, if that is in this stack. */
+  followLink() {
+    const { store } = this;
+    const index = linkedImage(store.tag, store.count);
+    if (index !== undefined) store.setCurrent(index);
+  }
+
+  /** The current image is another one; the view on it is kept only where the person wants that. */
+  moved() {
+    if (this.store.current !== this.seen && !this.ref.keep.checked) this.stage.reset();
+    this.seen = this.store.current;
+    this.show();
   }
 
   show() {
@@ -146,6 +175,7 @@ class StackViewer {
   /** Tell screen readers where the person has come to, once they stop there. */
   announce() {
     const { store } = this;
+    if (this.film.playing) return;
     const [leading] = store.answers.get(store.current) ?? [];
     const answer = leading ? `, ${leading[0]} ${formatConfidence(leading[1])}` : "";
     this.ref.status.textContent = `Image ${store.current + 1} of ${store.count}: ${store.name(store.current)}${answer}`;
@@ -171,6 +201,8 @@ class StackViewer {
     ref.fit.setAttribute("aria-pressed", String(viewport.fitted));
     ref.reset.disabled = viewport.isReset;
     ref.stage.classList.toggle("pannable", viewport.pannable);
+    this.panel.show();
+    this.probe.show();
   }
 }
 

@@ -5,28 +5,35 @@
 const MIB = 1024 * 1024;
 const SHARP = { budgetBytes: 192 * MIB, concurrency: 4, ahead: 8, behind: 3 };
 const SMALL = { budgetBytes: 24 * MIB, concurrency: 2, ahead: 16, behind: 4 };
+const VALUES = { budgetBytes: 192 * MIB, concurrency: 2, ahead: 4, behind: 1 };
+const MOST_VALUES = 32e6; // pixels up to which a browser handles an image's values with ease
+const VALUES_QUIET_MS = 150; // how long an image stands before its values are fetched only to be looked at
 const STALE_MS = 100; // how long the image before may stand while nothing of the new one has arrived
 
 class Stage {
-  /** `ref` holds the elements; `onView` is called when zoom, pan or orientation changed. */
+  /** `ref` holds the elements; `onView` is called when zoom, pan, orientation or the known values changed. */
   constructor(ref, store, onView) {
     Object.assign(this, { ref, store, onView });
+    this.windowing = new Windowing();
+    this.valueUsers = new Set(); // who wants to read the current image's values
     this.context = ref.canvas.getContext("2d");
     this.viewport = new Viewport();
     this.painted = { index: -1, kind: "none" };
     this.shown = store.current;
     this.direction = 1;
-    this.sharp = this.cache(SHARP, () => store.imageUrl, (index) => this.decodedBytes(index));
-    this.small = this.cache(SMALL, () => store.thumbnailUrl, () => 0);
+    this.sharp = this.cache(SHARP, () => store.imageUrl, decodeBitmap, (index) => this.decodedBytes(index));
+    this.small = this.cache(SMALL, () => store.thumbnailUrl, decodeBitmap, () => 0);
+    this.exact = this.cache(VALUES, () => store.valuesUrl, decodeSamples, (index) => this.decodedBytes(index));
     this.gestures = new Gestures(ref.stage, this.viewport, this);
     this.resizeObserver = new ResizeObserver(() => this.measure());
     this.resizeObserver.observe(ref.stage);
   }
 
-  cache(limits, template, bytesOf) {
-    return new BitmapCache({
+  cache(limits, template, decode, bytesOf) {
+    return new ImageCache({
       ...limits,
       bytesOf,
+      decode,
       urlOf: (index) => resolveUrl(template(), index),
       onSettled: (index) => index === this.store.current && this.paint(),
     });
@@ -40,9 +47,9 @@ class Stage {
   remove() {
     this.resizeObserver.disconnect();
     clearTimeout(this.staleTimer);
+    clearTimeout(this.valuesTimer);
     cancelAnimationFrame(this.frame);
-    this.sharp.clear();
-    this.small.clear();
+    for (const cache of [this.sharp, this.small, this.exact]) cache.clear();
   }
 
   step(by) {
@@ -53,6 +60,16 @@ class Stage {
   change(action) {
     action(this.viewport);
     this.onView();
+    this.repaint();
+  }
+
+  reset() {
+    this.windowing.reset();
+    this.viewport.reset();
+  }
+
+  repaint() {
+    this.fetchValues();
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
       this.paint();
@@ -91,6 +108,44 @@ class Stage {
     this.paint();
     this.sharp.want(this.around(SHARP));
     this.small.want(this.around(SMALL).filter((index) => !this.sharp.entries.has(index)));
+    this.fetchValues();
+  }
+
+  /** Whether the current image is painted as well as it will be. */
+  get isSettled() {
+    const { index, kind } = this.painted;
+    return index === this.store.current && (kind === "sharp" || kind === "error");
+  }
+
+  get isWindowed() {
+    return this.windowing.isActive(this.store.maxValue(this.store.current));
+  }
+
+  /** The current image's {samples}, or the {error} why there are none, or neither while they are on their way. */
+  get values() {
+    const index = this.store.current;
+    if (this.tooLarge(index)) return { error: "This image is too large for it." };
+    return this.exact.get(index) ?? {};
+  }
+
+  tooLarge(index) {
+    return this.decodedBytes(index) > MOST_VALUES * BYTES_PER_PIXEL;
+  }
+
+  /** `user` wants to read values, or no longer does. */
+  useValues(user, on) {
+    if (on === this.valueUsers.has(user)) return;
+    if (on) this.valueUsers.add(user);
+    else this.valueUsers.delete(user);
+    this.fetchValues();
+  }
+
+  /** Fetch values at once where they are what is painted; where they are only read, once the image stands still. */
+  fetchValues() {
+    clearTimeout(this.valuesTimer);
+    const want = (indices) => this.exact.want(indices.filter((index) => !this.tooLarge(index)));
+    if (this.isWindowed) want(this.around(VALUES));
+    else if (this.valueUsers.size > 0) this.valuesTimer = setTimeout(() => want([this.store.current]), VALUES_QUIET_MS);
   }
 
   /** The current position and those around it, most urgent first: further ahead than behind. */
@@ -108,14 +163,15 @@ class Stage {
   paint() {
     const index = this.store.current;
     const sharp = this.sharp.get(index);
-    const bitmap = sharp ? sharp.bitmap : this.small.get(index)?.bitmap;
+    const { samples } = this.isWindowed && !sharp?.error ? this.values : {};
+    const bitmap = samples ? this.windowing.render(samples) : (sharp ?? this.small.get(index))?.bitmap;
     const error = this.store.error ?? sharp?.error;
     clearTimeout(this.staleTimer);
     if (bitmap) {
       const [, width = bitmap.width, height = bitmap.height] = this.store.images?.[index] ?? [];
       this.viewport.setImage(width, height);
       this.viewport.paint(this.context, bitmap, window.devicePixelRatio || 1);
-      this.setPainted(index, sharp ? "sharp" : "thumbnail");
+      this.setPainted(index, samples || sharp ? "sharp" : "thumbnail");
     } else if (error) {
       this.ref.reason.textContent = error;
       this.clear(index, "error");

@@ -51,7 +51,7 @@ class StackStore extends EventTarget {
     this.id = id;
     this.count = 0;
     this.images = null; // [name, width, height, description, bytes] of each image, once fetched
-    this.answers = new Map(); // index -> [[label, confidence, source], ...], the first one leads
+    this.answers = new Map(); // index -> [[label, confidence, engine, model], ...], the first one leads
     this.answerLines = 0; // most answers an image has: room kept for them, so that nothing jumps
     this.error = null; // why the index could not be fetched
     this.current = 0;
@@ -64,6 +64,8 @@ class StackStore extends EventTarget {
   update(data) {
     this.count = data.count;
     this.imageUrl = data.image_url;
+    this.valuesUrl = data.values_url;
+    this.tag = data.tag;
     this.thumbnailUrl = data.thumbnail_url;
     if (data.version !== this.version) {
       this.version = data.version;
@@ -111,6 +113,11 @@ class StackStore extends EventTarget {
     this.answers = answers;
     this.answerLines = Math.max(0, ...Array.from(answers.values(), (found) => found.length));
     this.emit("results");
+  }
+
+  /** The highest value a sample of this image can have. */
+  maxValue(index) {
+    return this.images?.[index]?.[3].startsWith("16-bit") ? 65535 : 255;
   }
 
   name(index) {
@@ -164,8 +171,15 @@ class StackStore extends EventTarget {
     return { stack: this.id, version: this.version, current: this.current, selected: encodeRanges(this.selected) };
   }
 
+  /** Python is told nothing while a film plays, and everything after it. */
+  hold(on) {
+    this.held = on;
+    this.scheduleReport();
+  }
+
   scheduleReport() {
     clearTimeout(this.reportTimer);
+    if (this.held) return;
     this.reportTimer = setTimeout(() => this.report(), REPORT_DELAY_MS);
   }
 
@@ -176,6 +190,7 @@ class StackStore extends EventTarget {
     const text = JSON.stringify(state);
     if (text === this.reported) return;
     this.reported = text;
+    showLink(this.tag, this.current);
     reporter.report(state);
   }
 }

@@ -103,6 +103,13 @@ class Viewport {
     return { x: (width * this.scale) / 2, y: (height * this.scale) / 2 };
   }
 
+  /** The point of the image, in its pixels, that lies at (x, y) from the centre of the stage. */
+  imagePoint(x, y) {
+    const [a, b, c, d] = this.orientation; // its inverse is its transpose
+    const [dx, dy] = [(x - this.panX) / this.scale, (y - this.panY) / this.scale];
+    return [a * dx + b * dy + this.image.width / 2, c * dx + d * dy + this.image.height / 2];
+  }
+
   settle(limit) {
     if (this.fitted) {
       this.scale = this.fitScale;

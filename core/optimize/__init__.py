@@ -1,0 +1,1 @@
+"""Making INT8 models: graph steps, calibration images, trust gate, and the run that joins them."""

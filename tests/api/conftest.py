@@ -1,0 +1,74 @@
+"""A client of the real application, and what all its doors are tried with."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from core.api import create_api
+from core.models import ModelRegistry
+from core.settings import Settings
+from core.store import StackStore
+from tests.builders import BROKEN_PNGS, photo_png, png_bytes, zip_bytes
+
+Upload = Callable[..., Response]
+
+FILES = {
+    "b/10.png": photo_png(40, 30, seed=1),
+    "b/2.png": photo_png(64, 48, seed=2),
+    "a/same.png": photo_png(20, 50, seed=3),
+    "b/same.png": photo_png(21, 51, seed=4),
+    "größe 100%.PNG": photo_png(33, 22, seed=5),
+    "16.png": png_bytes(np.arange(0, 60000, 100).reshape(20, 30, 1), 16),
+    "broken.png": BROKEN_PNGS["wrong checksum of IDAT"],
+    "notes.txt": b"not an image",
+    "__MACOSX/._2.png": b"resource fork",
+}
+# Natural order, folders first come as their names do.
+NAMES = ["16.png", "a/same.png", "b/2.png", "b/10.png", "b/same.png", "broken.png", "größe 100%.PNG"]
+ARCHIVE = zip_bytes(FILES, zipfile.ZIP_DEFLATED)
+
+
+@pytest.fixture
+def api(store: StackStore, registry: ModelRegistry, settings: Settings) -> FastAPI:
+    return create_api(store, registry, settings)
+
+
+@pytest.fixture
+def make_client(api: FastAPI) -> Iterator[Callable[[], TestClient]]:
+    """Clients with cookies of their own, as different people have."""
+    made: list[TestClient] = []
+
+    def make() -> TestClient:
+        made.append(TestClient(api))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(make_client: Callable[[], TestClient]) -> TestClient:
+    return make_client()
+
+
+def upload(client: TestClient, content: bytes = ARCHIVE, name: str = "photos.zip") -> Response:
+    return client.post("/upload", files={"file": (name, content, "application/zip")})
+
+
+def assert_problem(response: Response, status: int, code: str, text: str) -> None:
+    """The one shape of every failure: a status, a stable code, one sentence, and nothing of the inside."""
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert set(body) == {"type", "title", "status", "detail", "code"}
+    assert (response.status_code, body["status"], body["code"]) == (status, status, code)
+    assert text in body["detail"]
+    assert "Traceback" not in response.text
+    assert "/" not in body["detail"].replace("PNG/", "")
