@@ -21,7 +21,7 @@ CONNECT_SECONDS = 6.0
 SILENCE_SECONDS = 15.0  # a connection that brings nothing for this long is given up
 ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.5  # before the second attempt; doubled before each further one
-CHUNK_BYTES = 32 * 1024  # received between two looks at whether to stop
+CHUNK_BYTES = 8 * 1024  # the most that is lost when a connection breaks
 
 _WORTH_ANOTHER_ATTEMPT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")  # RFC 9110, section 14.4
@@ -74,10 +74,10 @@ def download(
             try:
                 if not _copied(part, copies, sha256_prefix):
                     _Transfer(url, path, part, on_progress, cancelled, max_bytes).run(sha256_prefix)
+                part.move_into_place()
             except (DownloadRejected, OSError):
                 part.discard()
                 raise
-            part.move_into_place()
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(f"The disk is full: make room for {path.name} in {path.parent} and try again.") from error
@@ -184,24 +184,21 @@ class _Transfer:
 
     def _accept(self, response: requests.Response) -> int | None:
         """Make the part what this response continues; return the size of the whole file if the server tells."""
-        start, total = 0, response.headers.get("Content-Length", "")
+        found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         match response.status_code:
             case HTTPStatus.OK:  # also the answer of a server that knows no ranges
-                pass
-            case HTTPStatus.PARTIAL_CONTENT:
-                found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-                start, total = (int(found[1]), found[2]) if found else (-1, "")
-            case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the file has become shorter
-                start = -1
+                self._part.clear()
+                total = response.headers.get("Content-Length", "")
+            case HTTPStatus.PARTIAL_CONTENT if found and int(found[1]) == self._part.size:
+                total = found[2]
+            case HTTPStatus.PARTIAL_CONTENT | HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                self._part.clear()
+                raise _BrokenOff("the server has another file now")
             case status:
                 answer = f"the server answered {status} {response.reason}".strip()
                 if status in _WORTH_ANOTHER_ATTEMPT:
                     raise _BrokenOff(answer)
                 raise DownloadError(f"{self._source} is not to be had ({answer}); {self._by_hand}.")
-        if start != self._part.size:
-            self._part.clear()
-            if start != 0:
-                raise _BrokenOff("the server has another file now")
         size = int(total) if total.isdecimal() else None
         self._check_size(size or 0)
         return size

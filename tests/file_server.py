@@ -37,7 +37,7 @@ class FileServer:
         self._lock = threading.Lock()
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(handler) -> None:  # noqa: N802, N805
+            def do_GET(handler) -> None:  # noqa: N805
                 self._answer(handler)
 
             def log_message(handler, *arguments: object) -> None:  # noqa: N805
@@ -61,7 +61,7 @@ class FileServer:
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             self.requested.append(handler.headers["Range"])
         found = re.fullmatch(r"bytes=(\d+)-", handler.headers["Range"] or "")
-        start = int(found[1]) if found and answer.ranges else 0
+        start = int(found[1]) if found and answer.ranges and not answer.status else 0
         total = len(answer.content)
         status = answer.status or (206 if start else 200)
         headers: dict[str, str | None] = {}

@@ -92,7 +92,9 @@ def test_any_image_is_windowed_and_the_window_stays_while_moving(viewer: Viewer,
     viewer.press("ArrowRight")
     expect(viewer.canvas).to_have_attribute("data-index", "1")
     inverted = tuple(255 - value for value in colour(1))
-    expect(viewer.page.get_by_role("button", name="Window and level")).to_have_attribute("aria-pressed", "true")
+    expect(viewer.page.get_by_role("button", name="Window and level", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
     viewer.paints(inverted)
     viewer.press("w")
     expect(tools.level).to_be_hidden()

@@ -97,7 +97,10 @@ class Arrangement {
     const needed = { class: 1, confidence: 1, difference: 2 };
     for (const option of ref.sort.options) option.hidden = option.disabled = engines < (needed[option.value] ?? 0);
     ref.disagreement.hidden = engines < 2;
-    if (ref.sort.selectedOptions[0].disabled) ref.sort.value = "position";
+    if (ref.sort.selectedOptions[0].disabled) {
+      ref.sort.value = "position";
+      this.setDescending(false);
+    }
   }
 }
 

@@ -62,6 +62,7 @@ class Cell {
     this.label.replaceChildren();
     this.engine.textContent = engine ?? "";
     this.bar.hidden = label === undefined;
+    delete this.element.dataset.band;
     if (label === undefined) return;
     this.element.dataset.band = band(confidence);
     this.bar.style.setProperty("--share", confidence);

@@ -30,7 +30,10 @@ class Gallery {
     on("current", () => this.follow());
     on("selection", () => this.refresh());
     on("results", () => this.answered());
-    on("index", () => this.arrange());
+    on("index", () => {
+      this.arrange();
+      this.reveal();
+    });
     this.resizeObserver = new ResizeObserver(() => this.layout());
     this.resizeObserver.observe(this.ref.scroller);
   }
@@ -92,8 +95,8 @@ class Gallery {
     ref.empty.textContent = filtered ? "No image matches the filters." : "There are no images.";
     for (const index of [...this.cells.keys()]) if (!this.placeOf.has(index)) this.release(index);
     this.layout();
-    ref.scroller.scrollTop = 0;
-    this.reveal();
+    ref.scroller.scrollTop = 0; // whoever sorts or filters wants to see what comes first
+    this.render();
     this.refresh();
   }
 

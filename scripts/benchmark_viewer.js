@@ -1,0 +1,60 @@
+/*
+ * Runs in the page before the app: when the upload ended, when the first image was on the canvas, and how long
+ * each press of the right arrow key took until its image was drawn and until the frame with it was over.
+ */
+(() => {
+  const pressed = new Map(); // position -> time of the key press that asked for it
+  const report = { keys: [], missed: 0, uploaded: null, first: null };
+  window.viewerBenchmark = report;
+  let canvas;
+  let expected = 0;
+
+  const find = () => {
+    for (const element of document.querySelectorAll("*")) {
+      const found = element.shadowRoot?.querySelector("[data-ref=canvas]");
+      if (found) return found;
+    }
+    return null;
+  };
+
+  const afterFrame = (action) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = action;
+    requestAnimationFrame(() => channel.port2.postMessage(null));
+  };
+
+  const painted = () => {
+    const { index, painted } = canvas.dataset;
+    const start = pressed.get(Number(index));
+    if (painted !== "sharp" || start === undefined) return;
+    pressed.delete(Number(index));
+    const drawn = performance.now() - start;
+    afterFrame(() => report.keys.push([drawn, performance.now() - start]));
+  };
+
+  const watch = () => {
+    canvas ??= find();
+    if (canvas?.dataset.painted !== "sharp") return requestAnimationFrame(watch);
+    report.first = performance.now();
+    new MutationObserver(painted).observe(canvas, { attributes: true });
+  };
+  requestAnimationFrame(watch);
+
+  addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowRight" || !canvas) return;
+    expected = Math.max(expected, Number(canvas.dataset.index)) + 1;
+    pressed.set(expected, event.timeStamp);
+  }, true);
+
+  report.take = () => {
+    const { keys } = report;
+    const missed = pressed.size;
+    report.keys = [];
+    pressed.clear();
+    return { keys, missed };
+  };
+  report.openedAfter = () => {
+    const upload = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/_stcore/upload_file/"));
+    return report.first - upload.at(-1).responseEnd;
+  };
+})();

@@ -1,0 +1,184 @@
+"""Measure what a person feels in the viewer: drives Chromium with a stack of your own and prints the figures.
+
+    python -m scripts.benchmark_viewer STACK.zip
+
+Starts the app by itself, or uses a running one (``--url``). Needs a system Chromium and the development requirements.
+Memory is the proportional set size of all processes of the browser, and of the server where it was started here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.settings import PROJECT_ROOT
+from scripts._app_server import AppServer, app_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SINGLE_MS = 250  # between single presses: as fast as a person looks
+HELD_MS = 33  # a held key repeats about 30 times a second
+OPEN_MS = 300_000
+MB = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Milliseconds from each key press to its image drawn on the canvas, and to the end of the frame with it."""
+
+    drawn: list[float]
+    shown: list[float]
+    missed: int
+
+    def lines(self, name: str) -> list[str]:
+        """Two lines for a person."""
+        return [
+            f"{name}, drawn:  {_percentiles(self.drawn)}  ({len(self.drawn)} presses, {self.missed} without an image)",
+            f"{name}, frame:  {_percentiles(self.shown)}",
+        ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code: 0, or 2 where something is missing."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.benchmark_viewer",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("stack", type=Path, metavar="STACK.zip")
+    parser.add_argument("--url", help="address of a running app; without it one is started")
+    parser.add_argument("--keys", type=int, default=100, help="single key presses (default 100)")
+    parser.add_argument("--visit", type=int, default=2000, help="most images visited with a held key (default 2,000)")
+    options = parser.parse_args(arguments)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return _missing("Playwright is missing: pip install -r requirements-dev.txt")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        return _missing("Chromium is missing: install it, or name it in the environment variable CHROMIUM.")
+    if not options.stack.is_file():
+        return _missing(f"{options.stack} is not a file.")
+    print(f"{options.stack.name}, {options.stack.stat().st_size / MB:,.0f} MB; {_machine()}", flush=True)
+    with _server(options.url) as server, sync_playwright() as playwright:
+        # Without a window the frame rate is that of a window on a common screen: 60 a second.
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        measure(browser, server, options.stack, options.keys, options.visit)
+        browser.close()
+    return 0
+
+
+def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: int) -> None:
+    """Open ``stack`` and print the figures one by one."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(OPEN_MS)
+    page.add_init_script(path=Path(__file__).with_suffix(".js"))
+    page.goto(server.address)
+    page.get_by_role("button", name="Try a sample stack").wait_for()
+    server_before = _memory([server.pid])
+    page.locator("input[type=file]").set_input_files(stack)
+    page.locator("[data-ref=canvas][data-painted=sharp]").wait_for()
+    print(f"upload's end to first image:  {page.evaluate('viewerBenchmark.openedAfter()') / 1000:.2f} s", flush=True)
+    count = int(page.locator("[data-ref=position]").inner_text().split("/")[1])
+    page.locator("[data-ref=stage]").focus()
+    page.wait_for_timeout(2000)
+    browser_before = _memory(_browser_processes())
+
+    single = press(page, min(keys, count - 1), SINGLE_MS)
+    print(*single.lines("single key"), sep="\n", flush=True)
+    page.keyboard.press("Home")
+    page.wait_for_timeout(2000)
+    visited = min(visit, count - 1)
+    held = press(page, visited, HELD_MS)
+    print(*held.lines("held key"), sep="\n", flush=True)
+    page.wait_for_timeout(2000)
+    browser_growth = _memory(_browser_processes()) - browser_before
+    print(f"page memory after visiting {visited:,} images:  {browser_growth / MB:+,.0f} MB")
+    if server.pid:
+        growth = _memory([server.pid]) - server_before
+        print(f"server memory since before the upload:  {growth / MB:+,.0f} MB (now {_memory([server.pid]) / MB:,.0f})")
+
+
+def press(page: Page, times: int, pause_ms: float) -> Keys:
+    """Press the right arrow key ``times`` times."""
+    for _ in range(times):
+        page.keyboard.down("ArrowRight")  # again without going up: what a held key sends
+        page.wait_for_timeout(pause_ms)
+    page.keyboard.up("ArrowRight")
+    page.wait_for_timeout(1000)
+    report: dict[str, Any] = page.evaluate("viewerBenchmark.take()")
+    drawn, shown = zip(*report["keys"], strict=True)
+    return Keys(list(drawn), list(shown), report["missed"])
+
+
+@contextlib.contextmanager
+def _server(url: str | None) -> Iterator[AppServer]:
+    if url:
+        yield AppServer(url.rstrip("/"), pid=0)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {"AISR_WORK_DIR": str(Path(folder) / "work")}
+        with app_server(PROJECT_ROOT / "app.py", Path(folder) / "log", environment=environment) as server:
+            yield server
+
+
+def _percentiles(values: Sequence[float]) -> str:
+    median, p95 = statistics.median(values), statistics.quantiles(values, n=20, method="inclusive")[-1]
+    return f"median {median:.1f} ms, p95 {p95:.1f} ms, max {max(values):.1f} ms"
+
+
+def _machine() -> str:
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{os.cpu_count()} CPUs{load}"
+
+
+def _browser_processes() -> list[int]:
+    """The processes of the browser: this one's descendants that Chromium marks with a type."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+
+    def is_ours(pid: int) -> bool:
+        while pid in parents:
+            pid = parents[pid]
+            if pid == os.getpid():
+                return True
+        return False
+
+    return [pid for pid in parents if is_ours(pid) and b"--type=" in _command(pid)]
+
+
+def _command(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def _memory(pids: Sequence[int]) -> int:
+    """Proportional set size of these processes in bytes: shared pages count once, divided among their users."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
+    return total
+
+
+def _missing(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
