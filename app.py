@@ -1,5 +1,6 @@
 """Launcher: one process with the pages and the HTTP API. Start it with ``streamlit run app.py``."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,9 @@ from starlette.routing import Route
 
 from core.api import DOORS, create_api
 from core.runtime import get_runtime
+from pages._ui.compat import drop_ended_sessions
+
+HOUSEKEEPING_SECONDS = 20.0
 
 
 @asynccontextmanager
@@ -16,8 +20,16 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Load the default model before the first request needs it; delete every stack at the end."""
     runtime = get_runtime()
     runtime.warm_up()
+    housekeeping = asyncio.create_task(_drop_ended_sessions())
     yield
+    housekeeping.cancel()
     runtime.close()
+
+
+async def _drop_ended_sessions() -> None:
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+        drop_ended_sessions()
 
 
 _runtime = get_runtime()

@@ -7,10 +7,15 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from core.background import BackgroundJob
 from core.downloads import download, torch_hub_file
 from core.errors import DownloadError
+from core.install import installed_folder, write_model
+from core.models import Model
 from core.settings import Settings
 from core.torchvision_compat import import_torchvision
+
+NAME = "imagenet"
 
 # torch.hub's convention: the name ends in the first digits of the file's SHA-256. It also keeps the name a plain one.
 _HUB_NAME = re.compile(r"[\w.-]+-([0-9a-f]{8,64})\.(pth|pt|safetensors)", re.ASCII)
@@ -47,6 +52,46 @@ def get_weights(
         max_bytes=settings.max_weights_bytes,
     )
     return path
+
+
+def install(
+    settings: Settings,
+    *,
+    on_progress: Callable[[int, int | None], None] = lambda done, total: None,
+    cancelled: threading.Event | None = None,
+) -> Model:
+    """Get the weights and install the model under ``NAME``; it has no INT8 copy yet.
+
+    Raises:
+        AppError, OSError: as ``get_weights`` and ``core.install.write_model``.
+    """
+    weights = get_weights(settings, on_progress=on_progress, cancelled=cancelled)
+    return write_model(
+        weights,
+        lambda _: labels(),
+        installed_folder(NAME, settings),
+        title="ImageNet: 1000 classes",
+        data="ImageNet-1K; torchvision's ResNet18_Weights.IMAGENET1K_V1",
+        settings=settings,
+    )
+
+
+class InstallJob(BackgroundJob):
+    """``install`` in the background; ``done`` and ``total`` are bytes."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__("imagenet")
+        self.done = 0
+        self.total: int | None = None
+        self._settings = settings
+        self.start()
+
+    def work(self) -> None:
+        """Download, check, install."""
+        install(self._settings, on_progress=self._on_progress, cancelled=self.cancelled)
+
+    def _on_progress(self, done: int, total: int | None) -> None:
+        self.done, self.total = done, total
 
 
 def labels() -> tuple[str, ...]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.errors import AppError, Cancelled
+from core.background import BackgroundJob
 from core.models import Model
 from core.recognize import recognize, resolve_batch_size
 from core.results import EngineName, Prediction, Recognition
 from core.settings import Settings
 from core.stack import ImageStack
 
-Phase = Literal["decoding", "loading", "recognizing", "done", "cancelled", "failed"]
+Activity = Literal["decoding", "loading", "recognizing"]
+Phase = Literal[Activity, "done", "cancelled", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class JobState:
         return (self.total - self.done) / rate if rate else None
 
 
-class RecognitionJob:
+class RecognitionJob(BackgroundJob):
     """Runs one or several engines over the same images in a thread of its own.
 
     With several engines all images are decoded first, so that the engines' times compare inference with inference:
@@ -63,63 +63,42 @@ class RecognitionJob:
         settings: Settings,
         batch_size: int = 0,
     ) -> None:
+        super().__init__("recognition")
         self.stack = stack
         self.indices = tuple(indices)
         self.model = model
         self.engines = tuple(engines)
         self._settings = settings
         self._batch_size = batch_size
-        self._cancelled = threading.Event()
-        self._phase: Phase = "loading"
+        self._activity: Activity = "loading"
         self._engine = self.engines[0]
         self._done = 0
-        self._phase_started = time.perf_counter()
-        self._message = ""
+        self._activity_started = time.perf_counter()
         self.recognitions: dict[EngineName, Recognition] = {}
-        self._thread = threading.Thread(target=self._run, name="recognition", daemon=True)
-        self._thread.start()
+        self.start()
 
     @property
     def state(self) -> JobState:
         """A snapshot."""
-        seconds = time.perf_counter() - self._phase_started
-        return JobState(self._phase, self._engine, self._done, len(self.indices), seconds, self._message)
+        seconds = time.perf_counter() - self._activity_started
+        phase: Phase = self._activity if self.status == "running" else self.status
+        return JobState(phase, self._engine, self._done, len(self.indices), seconds, self.message)
 
-    def cancel(self) -> None:
-        """Ask the job to stop; predictions made so far stay in ``stack.results``."""
-        self._cancelled.set()
+    def work(self) -> None:
+        """Decode first where engines are compared, then run one after the other."""
+        if len(self.engines) > 1:
+            self._decode_all()
+        for engine in self.engines:
+            self._recognize(engine)
 
-    def wait(self, timeout: float | None = None) -> None:
-        """Block until the job ends or ``timeout`` seconds have passed."""
-        self._thread.join(timeout)
-
-    def _run(self) -> None:
-        try:
-            if len(self.engines) > 1:
-                self._decode_all()
-            for engine in self.engines:
-                self._recognize(engine)
-            self._enter("done", self._engine)
-        except Cancelled as error:
-            self._message = str(error)
-            self._phase = "cancelled"
-        except AppError as error:
-            self._message = str(error)
-            self._phase = "failed"
-        except Exception as error:  # the page must not wait for ever, whatever went wrong
-            self._message = f"Something unexpected went wrong ({type(error).__name__}). Try again."
-            self._phase = "failed"
-            raise
-
-    def _enter(self, phase: Phase, engine: EngineName) -> None:
-        self._engine, self._done, self._phase_started = engine, 0, time.perf_counter()
-        self._phase = phase
+    def _enter(self, activity: Activity, engine: EngineName) -> None:
+        self._engine, self._done, self._activity_started = engine, 0, time.perf_counter()
+        self._activity = activity
 
     def _decode_all(self) -> None:
         self._enter("decoding", self.engines[0])
         for _, job in self.stack.prepare_ahead(self.indices):
-            if self._cancelled.is_set():
-                raise Cancelled("Cancelled. Nothing was recognised yet.")
+            self.check_cancelled("Cancelled. Nothing was recognised yet.")
             job.result()
             self._done += 1
 
@@ -139,5 +118,5 @@ class RecognitionJob:
             self._settings,
             batch_size=self._batch_size,
             on_batch=on_batch,
-            cancelled=self._cancelled,
+            cancelled=self.cancelled,
         )

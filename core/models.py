@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.engines.base import Engine
-from core.errors import ModelError, ModelNotFound
+from core.errors import EngineUnavailable, ModelError, ModelNotFound
 from core.results import EngineName
 from core.settings import Settings
 
@@ -117,6 +117,10 @@ class Model:
             return PyTorchEngine(self.weights)
         from core.engines.openvino import OpenVinoEngine
 
+        if name == "openvino-int8" and not self.has_int8:
+            raise EngineUnavailable(
+                f"{self.card.title} has no INT8 copy yet: calibrate it on the Optimize page, or choose an FP32 engine."
+            )
         ir_path = self.folder / self.int8_name if name == "openvino-int8" else self._fp32_ir()
         return OpenVinoEngine(name, ir_path, self._cache_dir / f"compiled-{self.checksum}")
 
@@ -129,7 +133,7 @@ class Model:
 
 
 class ModelRegistry:
-    """The models below ``settings.models_dir``, by name."""
+    """The models that ship with the app and those installed beside it, by name; the shipped one wins a name."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -139,8 +143,7 @@ class ModelRegistry:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the installed models, the default one first."""
-        found = sorted(path.parent.name for path in self._settings.models_dir.glob(f"*/{CARD_NAME}"))
-        return tuple(sorted(found, key=lambda name: name != self._settings.model))
+        return tuple(sorted(self._folders(), key=lambda name: (name != self._settings.model, name)))
 
     def get(self, name: str | None = None) -> Model:
         """A model by name, or the default one.
@@ -152,12 +155,15 @@ class ModelRegistry:
         name = name or self._settings.model
         with self._lock:
             if name not in self._models:
-                if name not in self.names:
-                    raise ModelNotFound(
-                        f"There is no model {name!r} here. Installed: {', '.join(self.names) or 'none'}."
-                    )
-                self._models[name] = Model(self._settings.models_dir / name, self._settings.cache_dir)
+                folders = self._folders()
+                if name not in folders:
+                    raise ModelNotFound(f"There is no model {name!r} here. Installed: {', '.join(folders) or 'none'}.")
+                self._models[name] = Model(folders[name], self._settings.cache_dir)
             return self._models[name]
+
+    def _folders(self) -> dict[str, Path]:
+        roots = (self._settings.installed_dir, self._settings.models_dir)
+        return {card.parent.name: card.parent for root in roots for card in sorted(root.glob(f"*/{CARD_NAME}"))}
 
 
 def file_checksum(path: Path) -> str:

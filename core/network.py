@@ -5,26 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelError
+from core.errors import ModelError, WeightsInvalid
 from core.torchvision_compat import import_torchvision
+from core.weights import check_resnet18, read_state
 
 
 def load_resnet18(weights: Path) -> Any:
     """A ``torchvision.models.ResNet`` in eval mode and float32, its number of classes taken from the weights.
 
     Args:
-        weights: safetensors file with torchvision's parameter names, in any float type.
+        weights: a file ``core.weights.read_state`` reads, with torchvision's parameter names, in any float type.
 
     Raises:
         ModelError: the file is missing, damaged, or of another architecture.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
-        state = load_file(weights)
-        network = import_torchvision().models.resnet18(num_classes=state["fc.bias"].numel())
-        network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        state = read_state(weights, max_bytes=None)
+        network = import_torchvision().models.resnet18(num_classes=check_resnet18(state))
+    except WeightsInvalid as error:
         raise ModelError(f"{weights.name} does not hold the weights of a torchvision ResNet18.") from error
+    network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     return network.eval()

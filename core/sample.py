@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
@@ -68,17 +69,17 @@ _GREY_PHOTOS = (("camera", "camera.png"), ("clock", "clock_motion.png"), ("coins
 _CUT_OUT_PHOTOS = (("retina", "retina.jpg"), ("coffee", "coffee.png"), ("astronaut", "astronaut.png"))
 
 
-def make_sample_stack(path: Path) -> None:
-    """Write the sample stack, a ZIP of PNG images in folders, to ``path``; the same bytes each time.
+def make_sample_stack(target: Path | BinaryIO) -> None:
+    """Write the sample stack, a ZIP of PNG images in folders, to ``target``; the same bytes each time.
 
     It holds colour and grey photos, images with transparency, one with a palette, and a focus series of 16-bit
     grey frames that use 12 of the bits (values up to 4095), as many scientific cameras deliver them.
 
     Raises:
         ModuleNotFoundError: scikit-image is not installed.
-        OSError: ``path`` cannot be written.
+        OSError: ``target`` cannot be written.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, image in _sample_images():
             archive.writestr(zipfile.ZipInfo(f"{name}.png", _ZIP_DATE), _encode_png(image))
 

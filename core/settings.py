@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     max_batch_size: int = Field(256, gt=0, description="Largest batch size a person or program may ask for.")
 
     @property
+    def installed_dir(self) -> Path:
+        """Folder of the models that people have installed, one folder each."""
+        return self.data_dir / "models"
+
+    @property
     def decode_workers(self) -> int:
         """Number of decoding threads (at least 1)."""
         return self.workers or cpu_count()

@@ -1,23 +1,19 @@
-"""A person's own weights and labels: read without running anything in them, and checked against torchvision's ResNet18.
+"""A person's own weights: read without running anything in them, and checked against torchvision's ResNet18.
 
 Only callers that can afford importing torch come here.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import re
 import tempfile
-import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.errors import LabelsInvalid, WeightsInvalid
+from core.errors import WeightsInvalid
 from core.settings import MAX_WEIGHTS_BYTES, MIB
 from core.torchvision_compat import import_torchvision
 
@@ -27,17 +23,18 @@ if TYPE_CHECKING:
 # What training scripts put around a state dict, and wrappers (DataParallel, Lightning, torch.compile) before its names.
 _WRAPPINGS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "model.", "_orig_mod.")
+_MOST_WRAPPINGS = 3  # inside each other; a made-up file may hold itself
 _COUNTER = ".num_batches_tracked"  # of BatchNorm: used in training only, and often left out
 
 # (basic or bottleneck blocks, blocks in each layer): torchvision/models/resnet.py
-_ARCHITECTURES = {
-    ("basic", (2, 2, 2, 2)): "ResNet18",
-    ("basic", (3, 4, 6, 3)): "ResNet34",
-    ("bottleneck", (3, 4, 6, 3)): "ResNet50",
-    ("bottleneck", (3, 4, 23, 3)): "ResNet101",
-    ("bottleneck", (3, 8, 36, 3)): "ResNet152",
+_ARCHITECTURES: dict[tuple[str | int, ...], str] = {
+    ("basic", 2, 2, 2, 2): "ResNet18",
+    ("basic", 3, 4, 6, 3): "ResNet34",
+    ("bottleneck", 3, 4, 6, 3): "ResNet50",
+    ("bottleneck", 3, 4, 23, 3): "ResNet101",
+    ("bottleneck", 3, 8, 36, 3): "ResNet152",
 }
-_SHOWN = 3  # names in a message
+_NAMES_SHOWN, _LENGTH_SHOWN = 3, 60  # in a message
 
 
 def read_state(path: Path, *, max_bytes: int | None = MAX_WEIGHTS_BYTES) -> dict[str, Tensor]:
@@ -57,7 +54,7 @@ def read_state(path: Path, *, max_bytes: int | None = MAX_WEIGHTS_BYTES) -> dict
         _check_bytes(path, path.stat().st_size, max_bytes)
     except OSError as error:
         raise WeightsInvalid(f"{path.name} cannot be read; choose it again.") from error
-    state = _without_prefix(_unwrapped(path, reader(path, max_bytes)))
+    state = _without_prefixes(_unwrapped(path, reader(path, max_bytes)))
     # Tensors may claim more than the file holds: one number can be seen as a million by a stride of 0.
     _check_bytes(path, sum(tensor.numel() * tensor.itemsize for tensor in state.values()), max_bytes)
     return {name: tensor for name, tensor in state.items() if not name.endswith(_COUNTER)}
@@ -71,6 +68,7 @@ def check_resnet18(state: Mapping[str, Tensor]) -> int:
     """
     import torch
 
+    plain_types = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
     with torch.device("meta"):  # shapes without memory
         reference = import_torchvision().models.resnet18().state_dict()
     expected = {name: tuple(tensor.shape) for name, tensor in reference.items() if not name.endswith(_COUNTER)}
@@ -89,41 +87,17 @@ def check_resnet18(state: Mapping[str, Tensor]) -> int:
                 f"{name} is {_shown_shape(tensor.shape)} and must be {_shown_shape(shape)}; "
                 f"{_likely(given)}, and only a standard ResNet18 for RGB images can be used."
             )
-        if not tensor.is_floating_point() or tensor.layout != torch.strided or tensor.device.type != "cpu":
+        if tensor.dtype not in plain_types or tensor.layout != torch.strided or tensor.device.type != "cpu":
             raise WeightsInvalid(
                 f"{name} holds no plain floating-point numbers ({str(tensor.dtype).removeprefix('torch.')}); "
                 "save the weights before they are quantized."
             )
-        if not torch.isfinite(tensor.float()).all():
+        low, high = tensor.float().aminmax()  # NaN is passed on to both
+        if not (low.isfinite() and high.isfinite()):
             raise WeightsInvalid(
                 f"{name} holds NaN or infinity, so the training went wrong; use an earlier checkpoint."
             )
     return classes
-
-
-def read_labels(data: bytes, classes: int) -> tuple[str, ...]:
-    """The labels of a file: one a line, a JSON list, or a JSON object with the class numbers ``"0"``, ``"1"``, ... .
-
-    Raises:
-        LabelsInvalid: not UTF-8, not as many as ``classes``, or one is empty, repeated or unprintable.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LabelsInvalid("The labels are not UTF-8 text; save the file as UTF-8.") from error
-    found = _json_labels(text) if text.lstrip().startswith(("[", "{")) else re.split("\r\n|\r|\n", text.rstrip("\r\n"))
-    labels = [unicodedata.normalize("NFC", label.strip()) for label in found]
-    if len(labels) != classes:
-        raise LabelsInvalid(f"There are {len(labels):,} labels for {classes:,} classes; give one for each, in order.")
-    counts = Counter(labels)
-    for number, label in enumerate(labels, 1):
-        if not label:
-            raise LabelsInvalid(f"Label {number} is empty; give every class a name.")
-        if not label.isprintable():
-            raise LabelsInvalid(f"Label {number} holds characters that cannot be shown; write it again.")
-        if counts[label] > 1:
-            raise LabelsInvalid(f"{counts[label]} labels are {label!r}; give every class a name of its own.")
-    return tuple(labels)
 
 
 def save_weights(state: Mapping[str, Tensor], path: Path) -> None:
@@ -175,66 +149,52 @@ def _check_bytes(path: Path, size: int, max_bytes: int | None) -> None:
 def _unwrapped(path: Path, content: object) -> dict[str, Tensor]:
     from torch import Tensor
 
-    while isinstance(content, Mapping):
-        inner = next((content[key] for key in _WRAPPINGS if isinstance(content.get(key), Mapping)), None)
-        if inner is None:
-            break
-        content = inner
-    if isinstance(content, Mapping) and content and all(isinstance(value, Tensor) for value in content.values()):
-        return {str(name): tensor for name, tensor in content.items()}
-    raise WeightsInvalid(
-        f"{path.name} holds no state dict; save it with torch.save(model.state_dict(), 'weights.pth')."
-    )
+    for _ in range(_MOST_WRAPPINGS):
+        if isinstance(content, Mapping):
+            content = next((content[key] for key in _WRAPPINGS if isinstance(content.get(key), Mapping)), content)
+    if (
+        not isinstance(content, Mapping)
+        or not content
+        or not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items())
+    ):
+        raise WeightsInvalid(
+            f"{path.name} holds no state dict; save it with torch.save(model.state_dict(), 'weights.pth')."
+        )
+    return dict(content)
 
 
-def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    for prefix in _PREFIXES:
-        if all(name.startswith(prefix) for name in state):
-            return _without_prefix({name.removeprefix(prefix): tensor for name, tensor in state.items()})
+def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    for _ in range(_MOST_WRAPPINGS):
+        for prefix in _PREFIXES:
+            if all(name.startswith(prefix) for name in state):
+                state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
 
 
-def _check_names(expected: Mapping[str, Any], given: Mapping[str, Tensor]) -> None:
-    differences = {
-        "missing": [name for name in expected if name not in given],
-        "not expected": [name for name in given if name not in expected],
-    }
-    if any(differences.values()):
+def _check_names(expected: Iterable[str], given: Mapping[str, Tensor]) -> None:
+    missing = [name for name in expected if name not in given]
+    unknown = [name for name in given if name not in expected]
+    if missing or unknown:
         listed = "; ".join(
-            f"{len(names)} {what}: {', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''}"
-            for what, names in differences.items()
+            f"{len(names)} {what}: {', '.join(name[:_LENGTH_SHOWN] for name in names[:_NAMES_SHOWN])}"
+            + (", ..." if len(names) > _NAMES_SHOWN else "")
+            for what, names in (("missing", missing), ("unknown", unknown))
             if names
         )
-        raise WeightsInvalid(f"These are not the weights of a torchvision ResNet18: {_likely(given)} ({listed}).")
+        raise WeightsInvalid(
+            f"The weights do not fit torchvision's ResNet18; {_likely(given)} ({listed}). "
+            "Choose those of a ResNet18 whose last layer is one Linear named fc."
+        )
 
 
 def _likely(state: Mapping[str, Tensor]) -> str:
     """Which network it seems to be, told by the blocks of its four layers."""
     blocks = {found.groups() for name in state if (found := re.match(r"layer([1-4])\.(\d+)\.", name))}
     counts = Counter(layer for layer, _ in blocks)
-    kind = "bottleneck" if any(re.match(r"layer1\.0\.conv3\.", name) for name in state) else "basic"
-    name = _ARCHITECTURES.get((kind, tuple(counts[layer] for layer in "1234")))
+    kind = "bottleneck" if "layer1.0.conv3.weight" in state else "basic"
+    name = _ARCHITECTURES.get((kind, *(counts[layer] for layer in "1234")))
     return f"they look like a {name}" if name else "they look like another kind of network"
 
 
 def _shown_shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "a single number"
-
-
-def _json_labels(text: str) -> list[str]:
-    def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(dict(pairs)) != len(pairs):
-            raise LabelsInvalid("The labels give one class number twice; give each class one label.")
-        return dict(pairs)
-
-    try:
-        found = json.loads(text, object_pairs_hook=without_repeats)
-    except (ValueError, RecursionError) as error:
-        raise LabelsInvalid("The labels begin like JSON and are not; correct it, or write one label a line.") from error
-    if isinstance(found, dict):
-        if set(found) != set(map(str, range(len(found)))):
-            raise LabelsInvalid(f'The labels must be numbered "0" to "{len(found) - 1}"; number all classes.')
-        found = [found[str(number)] for number in range(len(found))]
-    if not all(isinstance(label, str) for label in found):
-        raise LabelsInvalid("Some labels are no text; put each in quotation marks.")
-    return list(found)

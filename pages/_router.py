@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import AppError
+from pages._ui.models import model_choice
 from pages._ui.run_panel import engine_options
 from pages._ui.session import current_session
 
@@ -28,14 +29,8 @@ session = current_session()
 with st.sidebar:
     st.subheader("Recognition")
     try:
-        card = session.model.card
+        model_choice(session)
     except AppError as error:
         st.error(str(error), icon=":material/error:")
-    else:
-        st.markdown(f"Model: **{card.title}**")
-        with st.expander("What it knows", icon=":material/list:"):
-            st.markdown(", ".join(card.classes))
-            for engine, score in card.scores.items():
-                st.caption(f"{engine}: top-1 accuracy {score.top1:.1%} on {score.images:,} validation photos")
     engine_options(session)
 page.run()

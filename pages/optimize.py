@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages._ui.models import add_model
 from pages._ui.optimization import attempts, calibration_form, model_facts, progress
 from pages._ui.session import current_session
 
@@ -14,14 +15,15 @@ st.markdown(
 )
 model_facts(session.model)
 
+
 if session.stack is None:
     st.info("Open a stack on the Viewer page to calibrate the model on your own images.", icon=":material/upload_file:")
     st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
-    st.stop()
-
-st.subheader("Calibrate on your stack")
-if session.optimizing:
-    progress(session)
 else:
-    calibration_form(session, session.stack)
-attempts(session)
+    st.subheader("Calibrate on your stack")
+    if session.optimizing:
+        progress(session)
+    else:
+        calibration_form(session, session.stack)
+    attempts(session)
+add_model(session)

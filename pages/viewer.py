@@ -19,6 +19,10 @@ if stack is None:
         "Drop a ZIP of PNG images, look through it like in a desktop viewer, and have ResNet18 name what it shows: "
         "OpenVINO INT8 for speed, PyTorch FP32 beside it to see what the speed costs."
     )
+    if "stack" in st.query_params:
+        st.info(
+            "This link is to an image of a stack that is not open here. Open its ZIP to see it.", icon=":material/link:"
+        )
     upload_area(session)
     upload_error(session)
     rendering_note()

@@ -1,6 +1,7 @@
 /*
- * Runs in the page before the app: when the upload ended, when the first image was on the canvas, and how long
- * each press of the right arrow key took until its image was drawn and until the frame with it was over.
+ * Runs in the page before the app: when the upload ended, when the first image was on the canvas, how long each
+ * press of the right arrow key took until its image was drawn and until the frame with it was over, and how
+ * steadily the gallery scrolls.
  */
 (() => {
   const pressed = new Map(); // position -> time of the key press that asked for it
@@ -51,8 +52,25 @@
     const missed = pressed.size;
     report.keys = [];
     pressed.clear();
+    expected = 0;
     return { keys, missed };
   };
+  /** Scroll `element` steadily for a while and give the time of each frame in milliseconds. */
+  report.scroll = (element, pixelsPerFrame, milliseconds) =>
+    new Promise((done) => {
+      const times = [];
+      let last = performance.now();
+      const end = last + milliseconds;
+      const frame = () => {
+        const now = performance.now();
+        times.push(now - last);
+        last = now;
+        element.scrollTop += pixelsPerFrame;
+        if (now < end) requestAnimationFrame(frame);
+        else done(times.slice(1));
+      };
+      requestAnimationFrame(frame);
+    });
   report.openedAfter = () => {
     const upload = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/_stcore/upload_file/"));
     return report.first - upload.at(-1).responseEnd;

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SINGLE_MS = 250  # between single presses: as fast as a person looks
 HELD_MS = 33  # a held key repeats about 30 times a second
+SCROLL_PX, SCROLL_MS = 40, 3000  # per frame, and for how long: a brisk turn of the wheel
 OPEN_MS = 300_000
 MB = 1e6
 
@@ -101,6 +102,9 @@ def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: 
     visited = min(visit, count - 1)
     held = press(page, visited, HELD_MS)
     print(*held.lines("held key"), sep="\n", flush=True)
+    gallery = page.locator("[data-ref=scroller]")
+    frames: list[float] = gallery.evaluate(f"(element) => viewerBenchmark.scroll(element, {SCROLL_PX}, {SCROLL_MS})")
+    print(f"gallery scrolling, frame:  {_percentiles(frames)}", flush=True)
     page.wait_for_timeout(2000)
     browser_growth = _memory(_browser_processes()) - browser_before
     print(f"page memory after visiting {visited:,} images:  {browser_growth / MB:+,.0f} MB")

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from tqdm import tqdm
 
@@ -25,6 +22,7 @@ from core.report import to_csv, to_json
 from core.results import ENGINE_LABELS, ENGINE_NAMES, Prediction, Recognition
 from core.settings import get_settings
 from core.store import StackStore
+from scripts._stacks import open_stack_file
 
 FORMATS = {".csv": to_csv, ".json": to_json}
 
@@ -80,7 +78,7 @@ def _predict(options: argparse.Namespace) -> Recognition:
     model = ModelRegistry(settings).get(options.model)
     store = StackStore(settings)
     try:
-        with _open(options.stack) as source:
+        with open_stack_file(options.stack) as source:
             stack = store.create(source, options.stack.name)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
@@ -95,19 +93,6 @@ def _predict(options: argparse.Namespace) -> Recognition:
             )
     finally:
         store.close()
-
-
-def _open(path: Path) -> BinaryIO:
-    """The ZIP at ``path``, or the folder there as a ZIP, so that both go the same way and get the same names."""
-    if not path.is_dir():
-        return path.open("rb")
-    packed = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(path.rglob("*")):
-            if file.is_file():
-                archive.write(file, file.relative_to(path).as_posix())
-    packed.seek(0)
-    return packed
 
 
 def _write(result: Recognition, out: Path | None) -> None:

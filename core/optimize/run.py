@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.background import BackgroundJob
 from core.engines.base import Engine
 from core.engines.openvino import OpenVinoEngine
-from core.errors import AppError, Cancelled
 from core.models import CARD_NAME, Model, file_checksum
 from core.optimize import graph
 from core.optimize.base import ONNX_NAME, make_base
@@ -28,6 +27,7 @@ from core.optimize.graph import BATCH, Recipe
 from core.settings import Settings
 from core.stack import ImageStack
 
+CANCELLED = "Cancelled. The model in use is unchanged."
 VERSIONED = ("torch", "torchvision", "onnx", "nncf", "openvino")
 
 
@@ -50,29 +50,26 @@ class Plan:
     labels: NDArray[np.int64] | None = None
 
 
-class OptimizationJob:
+class OptimizationJob(BackgroundJob):
     """Runs in a thread of its own. ``folder`` comes to hold the new model; on failure or cancel it does not exist.
 
     Nothing that was there before is touched, so the previous model stays in use whatever happens here.
     """
 
     def __init__(self, model: Model, plan: Plan, recipe: Recipe, folder: Path, settings: Settings) -> None:
+        super().__init__("optimization")
         self.source = model
         self.plan = plan
         self.recipe = recipe
         self.model: Model | None = None
         self.report: GateReport | None = None
         self.before: GateReport | None = None
-        self.message = ""
-        self.phase: Literal["running", "done", "cancelled", "failed"] = "running"
         self._folder = folder
         self._settings = settings
         self._steps: list[StepState] = []
         self._step_started = 0.0
         self._samples = 0
-        self._cancelled = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="optimization", daemon=True)
-        self._thread.start()
+        self.start()
 
     @property
     def steps(self) -> tuple[StepState, ...]:
@@ -82,32 +79,14 @@ class OptimizationJob:
             steps[-1] = replace(steps[-1], seconds=time.perf_counter() - self._step_started)
         return tuple(steps)
 
-    def cancel(self) -> None:
-        """Ask the job to stop at the next image or step."""
-        self._cancelled.set()
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Block until the job ends or ``timeout`` seconds have passed."""
-        self._thread.join(timeout)
-
-    def _run(self) -> None:
+    def work(self) -> None:
+        """Optimise in a draft folder, which becomes ``folder`` at the end."""
         draft = self._folder.with_name(f"{self._folder.name}.partial")
         try:
             draft.mkdir(parents=True)
             self.report, self.before = self._optimize(draft)
             draft.rename(self._folder)
             self.model = Model(self._folder, self._settings.cache_dir)
-            self.phase = "done"
-        except Cancelled as error:
-            self.message, self.phase = str(error), "cancelled"
-        except AppError as error:
-            self.message, self.phase = str(error), "failed"
-        except OSError as error:
-            self.message, self.phase = f"The model could not be written: {error.strerror}.", "failed"
-        except Exception as error:  # the page must not wait for ever, whatever went wrong
-            self.message = f"Something unexpected went wrong ({type(error).__name__}). The model in use is unchanged."
-            self.phase = "failed"
-            raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
@@ -154,7 +133,7 @@ class OptimizationJob:
     def _logits(self, engine: Engine, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
         batches = []
         for start in range(0, len(inputs), BATCH):
-            self._check_cancelled()
+            self.check_cancelled(CANCELLED)
             batches.append(engine.infer(inputs[start : start + BATCH]))
         return np.concatenate(batches)
 
@@ -180,7 +159,7 @@ class OptimizationJob:
 
     @contextmanager
     def _step(self, title: str) -> Iterator[None]:
-        self._check_cancelled()
+        self.check_cancelled(CANCELLED)
         self._step_started = time.perf_counter()
         self._steps.append(StepState(title, "running", 0.0))
         yield
@@ -191,13 +170,9 @@ class OptimizationJob:
         self._steps[-1] = replace(self._steps[-1], detail=text)
 
     def _on_sample(self) -> None:
-        self._check_cancelled()
+        self.check_cancelled(CANCELLED)
         self._samples += 1
         self._detail(f"{self._samples:,} passes of an image so far")
-
-    def _check_cancelled(self) -> None:
-        if self._cancelled.is_set():
-            raise Cancelled("Cancelled. The model in use is unchanged.")
 
 
 def _link(source: Path, target: Path) -> None:

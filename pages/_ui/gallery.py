@@ -7,7 +7,7 @@ from pages._ui.view import StackLinks, ViewState, declare, exchange
 _renderer = declare(
     "gallery",
     *("preferences", "link", "store", "keys", "mount", "answers", "format"),
-    *("long_press", "cell", "arrangement", "marquee"),
+    *("long_press", "cell", "arrangement", "grid_layout", "marquee"),
 )
 
 

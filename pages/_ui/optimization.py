@@ -29,6 +29,7 @@ from core.optimize.run import OptimizationJob, Plan
 from core.runtime import get_runtime
 from core.stack import ImageStack
 from pages._ui.links import absolute, stack_links
+from pages._ui.models import keep_model
 from pages._ui.session import Session
 
 _REFRESH_SECONDS = 0.5
@@ -40,7 +41,8 @@ def model_facts(model: Model) -> None:
     card = model.card
     with st.container(border=True):
         st.markdown(f"In use: **{card.title}** · {len(card.classes):,} classes · {card.architecture}")
-        st.caption(" · ".join(f"{name}: {value}" for name, value in card.quantization.items()))
+        how = " · ".join(f"{name}: {value}" for name, value in card.quantization.items())
+        st.caption(how if model.has_int8 else "It has no INT8 copy yet: calibrate it on a stack to make one.")
 
 
 def calibration_form(session: Session, stack: ImageStack) -> None:
@@ -76,7 +78,7 @@ def calibration_form(session: Session, stack: ImageStack) -> None:
 def progress(session: Session) -> None:
     """The running optimisation's steps with their times, and a button to stop it."""
     job = session.optimizations[-1]
-    if job.phase != "running":
+    if job.status != "running":
         st.rerun()
         return
     with st.container(border=True):
@@ -90,13 +92,13 @@ def progress(session: Session) -> None:
 def attempts(session: Session) -> None:
     """Every optimisation of this stack, newest first: what it did, how it compares, and a button to use it."""
     for number, job in reversed(list(enumerate(session.optimizations))):
-        if job.phase == "running":
+        if job.status == "running":
             continue
         with st.container(border=True):
             st.markdown(f"**Attempt {number + 1}: {job.recipe.title}**")
-            if job.phase == "failed":
+            if job.status == "failed":
                 st.error(job.message, icon=":material/error:")
-            elif job.phase == "cancelled":
+            elif job.status == "cancelled":
                 st.info(job.message, icon=":material/cancel:")
             if job.report is not None and job.model is not None:
                 _verdict(job.report)
@@ -209,7 +211,7 @@ def _choice(session: Session, job: OptimizationJob, model: Model, number: int) -
             session.chosen_model = job.source
             st.rerun()
     elif st.button("Use this model", icon=":material/check:", key=f"use-{number}"):
-        session.chosen_model = model
+        keep_model(session, model)
         st.rerun()
 
 

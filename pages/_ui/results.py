@@ -120,6 +120,12 @@ def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start:
         # Only our own address and a number go into the HTML; the name, which a stranger chose, goes into the caption.
         address = absolute(stack_links(stack).image_url).format(index=index)
         st.html(f'<img src="{address}" alt="Image {index + 1}" style="max-width:100%;max-height:22rem">')
+        st.page_link(
+            "viewer.py",
+            label=f"Open image {index + 1:,} in the viewer",
+            icon=":material/photo_library:",
+            query_params={"stack": stack.fingerprint, "image": str(index + 1)},
+        )
         st.caption(f"{escape(entry.name)} · {entry.header.width} × {entry.header.height} · {entry.header.description}")
     with right:
         top_classes(found[index])

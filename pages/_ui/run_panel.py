@@ -23,6 +23,11 @@ def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
         if session.working:
             _progress(session)
             return
+        if session.engine == "openvino-int8" and not session.model.has_int8:
+            st.info(
+                "This model has no INT8 copy yet. Make one on the Optimize page, or choose an FP32 engine.",
+                icon=":material/tune:",
+            )
         selected = session.view.selected
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Run inference**", width="content")

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from core.errors import StackNotFound
+from core.imagenet import InstallJob
 from core.jobs import RecognitionJob
 from core.models import Model
 from core.optimize.run import OptimizationJob
@@ -29,12 +30,14 @@ class Session:
     view: ViewState = field(default_factory=ViewState)
     view_version: int = 0
     job: RecognitionJob | None = None
-    upload_number: int = 0  # a new number makes a new, empty upload field, which lets go of the uploaded bytes
+    upload_number: int = 0  # a new number makes a new, empty upload field
     upload_error: str = ""
     engine: EngineName = "openvino-int8"
     batch_size: int | None = None
     compare: bool = False
     chosen_model: Model | None = None
+    own_models: list[Model] = field(default_factory=list)
+    imagenet_job: InstallJob | None = None
     optimizations: list[OptimizationJob] = field(default_factory=list)
 
     @property
@@ -74,7 +77,7 @@ class Session:
     @property
     def optimizing(self) -> bool:
         """Whether an optimisation is running."""
-        return bool(self.optimizations) and self.optimizations[-1].phase == "running"
+        return bool(self.optimizations) and self.optimizations[-1].status == "running"
 
     @property
     def working(self) -> bool:

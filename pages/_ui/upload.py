@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections import Counter
-from pathlib import Path
 from typing import BinaryIO
 
 import pandas as pd
@@ -16,6 +14,7 @@ from core.pixels import RENDERING_RULES
 from core.sample import make_sample_stack
 from core.settings import MIB, get_settings
 from core.stack import ImageStack
+from pages._ui.compat import release_upload
 from pages._ui.messages import escape
 from pages._ui.session import Session
 
@@ -34,6 +33,7 @@ def upload_area(session: Session) -> None:
             _open(session, _sample(), "sample-stack.zip")
     if uploaded is not None:
         session.upload_number += 1
+        release_upload(uploaded)  # what is in hand stays readable until it is dropped
         _open(session, uploaded, uploaded.name)
 
 
@@ -80,13 +80,10 @@ def _open(session: Session, source: BinaryIO, name: str) -> None:
         session.open(source, name, on_copied)
     except AppError as error:
         session.upload_error = str(error)
-    else:
-        st.toast(f"{name} is open.", icon=":material/check_circle:")
     st.rerun()
 
 
 def _sample() -> BinaryIO:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sample.zip"
-        make_sample_stack(path)
-        return io.BytesIO(path.read_bytes())
+    packed = io.BytesIO()
+    make_sample_stack(packed)
+    return packed

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.server import ARTIFACTS, streamlit_server
+from tests.e2e.server import ARTIFACTS, ROOT, streamlit_server
 from tests.e2e.viewer import Viewer
 
 
@@ -58,6 +58,15 @@ def page(browser: Browser, context_options: dict[str, Any], request: pytest.Fixt
         opened.screenshot(path=ARTIFACTS / f"{re.sub(r'[^0-9A-Za-z-]+', '_', request.node.name)}.png")
     context.close()
     assert not errors, f"JavaScript errors on the page: {errors}"
+
+
+@pytest.fixture(scope="session")
+def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one server of the whole app, with folders of its own."""
+    folder = tmp_path_factory.mktemp("app")
+    environment = {"AISR_WORK_DIR": str(folder / "work"), "AISR_CACHE_DIR": str(folder / "cache")}
+    with streamlit_server(ROOT / "app.py", environment=environment) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

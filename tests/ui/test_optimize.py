@@ -53,7 +53,7 @@ def test_calibrate_use_and_go_back(app: AppTest) -> None:
     job.wait(240)
     app.run()
     assert not app.exception
-    assert job.phase == "done"
+    assert job.status == "done"
     assert "names the same class as FP32" in texts(app)
     assert session(app).chosen_model is None, "nothing is put to use by itself"
     next(button for button in app.button if button.label == "Use this model").click().run()

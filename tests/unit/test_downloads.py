@@ -118,7 +118,10 @@ def test_a_broken_connection_is_taken_up_where_it_broke(serve: ServeFile, place:
     "answers",
     [
         pytest.param([replace(GOOD, ranges=False)], id="ranges ignored"),
-        pytest.param([replace(GOOD, headers={"Content-Range": f"bytes 0-299999/{len(CONTENT)}"}), GOOD], id="start"),
+        pytest.param(
+            [replace(GOOD, status=206, headers={"Content-Range": f"bytes 0-299999/{len(CONTENT)}"}), GOOD],
+            id="the whole file as a range",
+        ),
         pytest.param([replace(GOOD, headers={"Content-Range": None}), GOOD], id="no Content-Range"),
         pytest.param([replace(GOOD, headers={"Content-Range": "pages 1-2/3"}), GOOD], id="strange Content-Range"),
         pytest.param([replace(GOOD, headers={"Content-Range": f"bytes {HALF}-299999/*"})], id="unknown size"),
@@ -129,11 +132,21 @@ def test_a_broken_connection_is_taken_up_where_it_broke(serve: ServeFile, place:
 def test_a_server_that_continues_badly_costs_another_request_but_never_the_file(
     serve: ServeFile, place: Path, answers: list[Answer]
 ) -> None:
-    server = serve(BROKEN, *answers)
-    fetch(server, place)
+    server, seen = serve(BROKEN, *answers), []
+    fetch(server, place, on_progress=lambda done, total: seen.append(done))
     assert_whole(place)
+    assert max(seen) == len(CONTENT), "nothing was appended where it does not belong"
     assert server.requested[:2] == [None, f"bytes={HALF}-"]
     assert len(server.requested) <= 3
+
+
+def test_a_server_may_send_less_than_was_asked_for(serve: ServeFile, place: Path) -> None:
+    end = HALF + CHUNK
+    piece = Answer(CONTENT[:end], headers={"Content-Range": f"bytes {HALF}-{end - 1}/{len(CONTENT)}"})
+    server = serve(BROKEN, piece, GOOD)
+    fetch(server, place)
+    assert_whole(place)
+    assert server.requested == [None, f"bytes={HALF}-", f"bytes={end}-"]
 
 
 @pytest.mark.parametrize("new", [OTHER, OTHER + OTHER, OTHER[: HALF + 9], OTHER[:HALF], OTHER[:1000], CONTENT[1:]])

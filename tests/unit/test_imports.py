@@ -18,9 +18,9 @@ HEAVY = ("torch", "torchvision", "nncf", "onnx", "openvino")
 ALLOWED = {
     "engines/openvino.py": {"openvino"},
     "engines/pytorch.py": {"torch"},
-    "network.py": {"safetensors"},
     "optimize/graph.py": {"nncf", "onnx", "openvino", "torch"},
     "torchvision_compat.py": {"torch"},
+    "weights.py": {"safetensors", "torch"},
 }
 MODULES = sorted(path.relative_to(CORE).as_posix() for path in CORE.rglob("*.py"))
 

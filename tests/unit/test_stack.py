@@ -279,3 +279,15 @@ def test_a_deleted_stack_gives_back_its_files_at_once(store: StackStore, extra: 
         assert open_files() == before
     finally:
         gc.enable()
+
+
+def test_equal_images_make_an_equal_fingerprint_and_nothing_of_the_id_is_in_it(make_stack: MakeStack) -> None:
+    files = {"a.png": photo_png(seed=1), "b/ä.png": photo_png(seed=2)}
+    first, second = make_stack(files), make_stack(files)
+    assert re.fullmatch("[0-9a-f]{12}", first.fingerprint)
+    assert first.fingerprint == second.fingerprint
+    assert first.id != second.id
+    assert first.fingerprint not in first.id
+    assert first.id not in first.fingerprint
+    for other in ({"a.png": files["a.png"]}, {"a.png": files["a.png"], "c/ä.png": files["b/ä.png"]}):
+        assert make_stack(other).fingerprint != first.fingerprint

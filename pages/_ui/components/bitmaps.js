@@ -1,5 +1,6 @@
 /*
- * Decoded images, fetched ahead of the reader. What is kept is bounded by bytes, least recently used first.
+ * Decoded images, fetched ahead of the reader. What is kept is bounded in number and in bytes; the least recently
+ * used goes first.
  */
 const BYTES_PER_PIXEL = 4;
 
@@ -19,8 +20,8 @@ class ImageCache {
    * urlOf(index) gives the address, bytesOf(index) the expected decoded size (0 when unknown), decode(response)
    * what is kept ({bitmap or samples, bytes}), and onSettled(index) is called when an image is here or has failed.
    */
-  constructor({ urlOf, bytesOf, decode, onSettled, budgetBytes, concurrency }) {
-    Object.assign(this, { urlOf, bytesOf, decode, onSettled, budgetBytes, concurrency });
+  constructor({ urlOf, bytesOf, decode, onSettled, budgetBytes, most, concurrency }) {
+    Object.assign(this, { urlOf, bytesOf, decode, onSettled, budgetBytes, most, concurrency });
     this.entries = new Map(); // index -> {bitmap or samples or error, bytes}; Map order is order of use
     this.pending = new Map(); // index -> AbortController
     this.wanted = [];
@@ -93,7 +94,7 @@ class ImageCache {
     let bytes = 0;
     for (const entry of this.entries.values()) bytes += entry.bytes;
     for (const [index, entry] of this.entries) {
-      if (bytes <= this.budgetBytes) return;
+      if (bytes <= this.budgetBytes && this.entries.size <= this.most) return;
       if (this.wanted.includes(index)) continue;
       entry.bitmap?.close();
       this.entries.delete(index);

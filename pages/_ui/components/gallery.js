@@ -2,10 +2,6 @@
  * The gallery: a grid of thumbnails of which only the visible cells are in the page. The cell of the store's
  * current image holds the keyboard focus and follows the viewer.
  */
-const GAP = 8;
-const CAPTION_HEIGHT = 31; // below the thumbnail, with the borders: the name
-const ANSWER_HEIGHT = 39; // and class and engine, once there are results
-const THUMBNAIL_ASPECT = 3 / 4; // height of the thumbnail box for its width
 const OVERSCAN_ROWS = 1;
 const FAST_ROWS = 4; // rows passed in one frame from which thumbnails wait until the scrolling settles
 const SETTLE_MS = 90;
@@ -17,12 +13,13 @@ class Gallery {
     this.root = root;
     this.store = store;
     this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((element) => [element.dataset.ref, element]));
+    this.grid = new GridLayout();
     this.cells = new Map(); // image index -> Cell on show
     this.spare = [];
     this.ref.grid.replaceChildren();
     this.ref.size.value = readPreference("thumbnail-size", this.ref.size.value);
     this.arrangement = new Arrangement(this.ref, store, () => this.arrange());
-    this.marquee = new Marquee(this.ref, store, (...box) => this.cellsIn(...box));
+    this.marquee = new Marquee(this.ref, store, (...box) => this.grid.touched(this.shown, ...box));
     this.arrange();
     this.bindControls();
     this.listeners = new AbortController();
@@ -105,42 +102,34 @@ class Gallery {
     const { grid, scroller, size } = this.ref;
     const width = grid.clientWidth;
     if (!width) return;
-    const topPlace = this.columns ? Math.round(scroller.scrollTop / this.rowHeight) * this.columns : 0;
-    const before = [this.columns, this.rowHeight].join();
+    const topPlace = Math.round(scroller.scrollTop / this.grid.rowHeight) * this.grid.columns;
     const answered = this.store.answers.size > 0;
     this.root.classList.toggle("answered", answered);
     showFill(size);
-    const minimum = Math.min(Number(size.value), width);
-    this.columns = Math.max(1, Math.floor((width + GAP) / (minimum + GAP)));
-    this.cellWidth = (width - GAP * (this.columns - 1)) / this.columns;
-    this.rowHeight = Math.round(this.cellWidth * THUMBNAIL_ASPECT) + CAPTION_HEIGHT + (answered ? ANSWER_HEIGHT : 0) + GAP;
-    const rows = Math.ceil(this.shown.length / this.columns);
-    grid.style.height = `${Math.max(0, rows * this.rowHeight - GAP)}px`;
-    grid.style.setProperty("--cell-width", `${this.cellWidth}px`);
-    grid.style.setProperty("--cell-height", `${this.rowHeight - GAP}px`);
-    if (before !== [this.columns, this.rowHeight].join()) {
-      scroller.scrollTop = Math.floor(topPlace / this.columns) * this.rowHeight;
-    }
+    const moved = this.grid.fit(width, Number(size.value), answered);
+    grid.style.height = `${this.grid.height(this.shown.length)}px`;
+    grid.style.setProperty("--cell-width", `${this.grid.cellWidth}px`);
+    grid.style.setProperty("--cell-height", `${this.grid.cellHeight}px`);
+    if (moved) [, scroller.scrollTop] = this.grid.position(topPlace);
     this.render();
   }
 
   /** Put the visible cells in the page and take the others out. */
   render() {
-    if (!this.columns) return;
+    const { columns, rowHeight } = this.grid;
+    if (!columns) return;
     const { scrollTop, clientHeight } = this.ref.scroller;
-    const firstRow = Math.max(0, Math.floor(scrollTop / this.rowHeight) - OVERSCAN_ROWS);
-    const lastRow = Math.floor((scrollTop + clientHeight) / this.rowHeight) + OVERSCAN_ROWS;
+    const firstRow = Math.max(0, Math.floor(scrollTop / rowHeight) - OVERSCAN_ROWS);
+    const lastRow = Math.floor((scrollTop + clientHeight) / rowHeight) + OVERSCAN_ROWS;
     const fast = Math.abs(firstRow - (this.firstRow ?? firstRow)) > FAST_ROWS;
     this.firstRow = firstRow;
-    const visible = new Set(this.shown.slice(firstRow * this.columns, (lastRow + 1) * this.columns));
+    const visible = new Set(this.shown.slice(firstRow * columns, (lastRow + 1) * columns));
     if (this.placeOf.has(this.store.current) && this.hasFocus(this.store.current)) visible.add(this.store.current);
     for (const index of [...this.cells.keys()]) if (!visible.has(index)) this.release(index);
     for (const index of visible) {
       const cell = this.cells.get(index) ?? this.take(index);
       const place = this.placeOf.get(index);
-      const x = (place % this.columns) * (this.cellWidth + GAP);
-      const y = Math.floor(place / this.columns) * this.rowHeight;
-      cell.place(place, this.shown.length, x, y);
+      cell.place(place, this.shown.length, ...this.grid.position(place));
       if (!fast) cell.load();
     }
     this.updateTabStop();
@@ -194,9 +183,9 @@ class Gallery {
   reveal() {
     const place = this.placeOf.get(this.store.current);
     const { scroller } = this.ref;
-    if (place === undefined || !this.columns || !scroller.clientHeight) return;
-    const top = Math.floor(place / this.columns) * this.rowHeight;
-    const bottom = top + this.rowHeight + GAP; // with the padding above and below the grid, which is as wide as a gap
+    if (place === undefined || !this.grid.columns || !scroller.clientHeight) return;
+    const [, top] = this.grid.position(place);
+    const bottom = top + this.grid.rowHeight + GAP; // with the padding above and below the grid, which is as wide as a gap
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (bottom > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = bottom - scroller.clientHeight;
     this.render();
@@ -216,20 +205,6 @@ class Gallery {
     this.refresh();
   }
 
-  /** The images whose cells a rectangle of the grid touches. */
-  cellsIn(left, top, right, bottom) {
-    const [width, height] = [this.cellWidth, this.rowHeight - GAP];
-    const firstColumn = Math.max(0, Math.ceil((left - width) / (width + GAP)));
-    const lastColumn = Math.min(this.columns - 1, Math.floor(right / (width + GAP)));
-    const firstRow = Math.max(0, Math.ceil((top - height) / this.rowHeight));
-    const lastRow = Math.floor(bottom / this.rowHeight);
-    const touched = [];
-    for (let row = firstRow; row <= lastRow; row += 1) {
-      touched.push(...this.shown.slice(row * this.columns + firstColumn, row * this.columns + lastColumn + 1));
-    }
-    return touched;
-  }
-
   selectTo(index) {
     const from = this.placeOf.get(this.store.anchor) ?? this.placeOf.get(this.store.current) ?? 0;
     const to = this.placeOf.get(index);
@@ -239,11 +214,12 @@ class Gallery {
   /** True when the key was used here. Arrows move through the images on show, not through the whole stack. */
   onKey(event, target) {
     const { store, ref } = this;
+    const { columns, rowHeight } = this.grid;
     const inGrid = ref.grid.contains(target);
-    const rows = Math.max(1, Math.floor(ref.scroller.clientHeight / this.rowHeight));
+    const rows = Math.max(1, Math.floor(ref.scroller.clientHeight / rowHeight));
     const moves = {
-      ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns,
-      PageUp: -rows * this.columns, PageDown: rows * this.columns, Home: -Infinity, End: Infinity,
+      ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns,
+      PageUp: -rows * columns, PageDown: rows * columns, Home: -Infinity, End: Infinity,
     };
     if (event.key in moves) {
       if (inGrid) this.move(moves[event.key], event.shiftKey);
@@ -261,7 +237,7 @@ class Gallery {
     const place = this.placeOf.get(this.store.current);
     const last = this.shown.length - 1;
     let target = place === undefined ? 0 : place + by;
-    if (Math.abs(by) === this.columns && (target < 0 || target > last)) return; // no row there
+    if (Math.abs(by) === this.grid.columns && (target < 0 || target > last)) return; // no row there
     target = clamp(target, 0, last);
     if (extend) this.selectTo(this.shown[target]);
     else this.store.anchor = this.shown[target];

@@ -3,9 +3,10 @@
  * the reader. What is on the canvas can be read from its `data-index` and `data-painted`.
  */
 const MIB = 1024 * 1024;
-const SHARP = { budgetBytes: 192 * MIB, concurrency: 4, ahead: 8, behind: 3 };
-const SMALL = { budgetBytes: 24 * MIB, concurrency: 2, ahead: 16, behind: 4 };
-const VALUES = { budgetBytes: 192 * MIB, concurrency: 2, ahead: 4, behind: 1 };
+// Bytes bound large images, the number small ones, of which nobody goes back through hundreds.
+const SHARP = { budgetBytes: 192 * MIB, most: 40, concurrency: 4, ahead: 8, behind: 3 };
+const SMALL = { budgetBytes: 24 * MIB, most: 80, concurrency: 2, ahead: 16, behind: 4 };
+const VALUES = { budgetBytes: 192 * MIB, most: 12, concurrency: 2, ahead: 4, behind: 1 };
 const MOST_VALUES = 32e6; // pixels up to which a browser handles an image's values with ease
 const VALUES_QUIET_MS = 150; // how long an image stands before its values are fetched only to be looked at
 const STALE_MS = 100; // how long the image before may stand while nothing of the new one has arrived
@@ -124,7 +125,7 @@ class Stage {
   /** The current image's {samples}, or the {error} why there are none, or neither while they are on their way. */
   get values() {
     const index = this.store.current;
-    if (this.tooLarge(index)) return { error: "This image is too large for it." };
+    if (this.tooLarge(index)) return { error: "This image is too large for window and level." };
     return this.exact.get(index) ?? {};
   }
 

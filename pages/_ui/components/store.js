@@ -68,11 +68,13 @@ class StackStore extends EventTarget {
     this.tag = data.tag;
     this.thumbnailUrl = data.thumbnail_url;
     if (data.version !== this.version) {
+      const overruled = this.version !== undefined; // at first the address may hold a link that is to be followed
       this.version = data.version;
       this.current = clamp(data.current, 0, Math.max(0, this.count - 1));
       this.anchor = this.current;
       this.selected = decodeRanges(data.selected);
       this.reported = JSON.stringify(this.state());
+      if (overruled) showLink(this.tag, this.current);
       this.emit("current");
       this.emit("selection");
     }

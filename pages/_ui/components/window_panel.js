@@ -42,7 +42,9 @@ class WindowPanel {
     const { samples, error } = stage.values;
     ref.windowing.setAttribute("aria-pressed", String(stage.isWindowed));
     if (!this.open) return;
-    for (const control of [ref.level, ref.width, ref.windowAuto, ref.windowInvert]) control.disabled = !samples;
+    if (samples || error) { // nothing flickers while values are on their way
+      for (const control of [ref.level, ref.width, ref.windowAuto, ref.windowInvert]) control.disabled = !samples;
+    }
     ref.windowReset.disabled = !stage.isWindowed;
     ref.windowInvert.setAttribute("aria-pressed", String(stage.windowing.inverted));
     ref.windowNote.textContent = error ?? "";

@@ -38,7 +38,7 @@ def plan(stack: ImageStack) -> Plan:
 
 def finished(job: OptimizationJob) -> OptimizationJob:
     job.wait(TIMEOUT)
-    assert job.phase != "running"
+    assert job.status != "running"
     return job
 
 
@@ -50,7 +50,7 @@ def test_a_run_makes_a_model_that_is_used_like_any_other(
     starter: Model, plan: Plan, tmp_path: Path, settings: Settings
 ) -> None:
     job = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "made", settings))
-    assert (job.phase, job.message) == ("done", "")
+    assert (job.status, job.message) == ("done", "")
     assert job.model is not None
     assert job.report is not None
     assert job.before is not None
@@ -88,7 +88,7 @@ def test_every_recipe_of_the_ladder_runs(
     recipe: graph.Recipe, starter: Model, plan: Plan, tmp_path: Path, settings: Settings
 ) -> None:
     job = finished(OptimizationJob(starter, plan, recipe, tmp_path / "made", settings))
-    assert (job.phase, job.message) == ("done", "")
+    assert (job.status, job.message) == ("done", "")
     assert job.report is not None
     held_back = 6 if recipe.accuracy_aware else 0  # what the recipe looked at may not judge it
     assert job.report.agreement.images == COUNT - 12 - held_back
@@ -111,7 +111,7 @@ def test_cancel_at_each_step_leaves_nothing(
 
     monkeypatch.setattr(OptimizationJob, "_step", cancel_there)
     job = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "made", settings))
-    assert job.phase == "cancelled"
+    assert job.status == "cancelled"
     assert "unchanged" in job.message
     assert job.model is None
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("made")]
@@ -127,7 +127,7 @@ def test_a_failed_run_leaves_the_old_model_and_no_partial_one(
 
     monkeypatch.setattr(graph, "save_ir", full_disk)
     job = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "made", settings))
-    assert job.phase == "failed"
+    assert job.status == "failed"
     assert "No space left" in job.message
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("made")]
     assert np.array_equal(starter.engine("openvino-int8").infer(np.zeros((1, 224, 224, 3), np.uint8)), before)
@@ -137,5 +137,5 @@ def test_two_runs_at_once_do_not_disturb_each_other(
     starter: Model, plan: Plan, tmp_path: Path, settings: Settings
 ) -> None:
     jobs = [OptimizationJob(starter, plan, RECIPES["default"], tmp_path / name, settings) for name in ("one", "two")]
-    assert [finished(job).phase for job in jobs] == ["done", "done"]
+    assert [finished(job).status for job in jobs] == ["done", "done"]
     assert files(tmp_path / "one") == files(tmp_path / "two")
