@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages._ui.gallery import gallery
 from pages._ui.links import stack_links
+from pages._ui.preload import preload_components
 from pages._ui.results import top_classes
 from pages._ui.run_panel import run_panel
 from pages._ui.session import current_session
@@ -26,6 +27,7 @@ if stack is None:
     upload_area(session)
     upload_error(session)
     rendering_note()
+    preload_components()
 else:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         stack_summary(stack)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import random
 import shutil
 import statistics
 import sys
@@ -26,8 +27,8 @@ from scripts._app_server import AppServer, app_server
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-SINGLE_MS = 250  # between single presses: as fast as a person looks
-HELD_MS = 33  # a held key repeats about 30 times a second
+SINGLE_MS = (200, 800)  # between single presses, at random: before, during and after the page's own update
+HELD_MS = (33, 33)  # a held key repeats about 30 times a second
 SCROLL_PX, SCROLL_MS = 40, 3000  # per frame, and for how long: a brisk turn of the wheel
 OPEN_MS = 300_000
 MB = 1e6
@@ -113,11 +114,12 @@ def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: 
         print(f"server memory since before the upload:  {growth / MB:+,.0f} MB (now {_memory([server.pid]) / MB:,.0f})")
 
 
-def press(page: Page, times: int, pause_ms: float) -> Keys:
-    """Press the right arrow key ``times`` times."""
+def press(page: Page, times: int, pause_ms: tuple[int, int]) -> Keys:
+    """Press the right arrow key ``times`` times, with pauses between these bounds."""
+    pauses = random.Random(0)  # noqa: S311 - the same pauses in every run
     for _ in range(times):
         page.keyboard.down("ArrowRight")  # again without going up: what a held key sends
-        page.wait_for_timeout(pause_ms)
+        page.wait_for_timeout(pauses.randint(*pause_ms))
     page.keyboard.up("ArrowRight")
     page.wait_for_timeout(1000)
     report: dict[str, Any] = page.evaluate("viewerBenchmark.take()")

@@ -99,6 +99,12 @@ def test_letters_do_not_rerun_the_app(viewer: Viewer) -> None:
     assert viewer.python()[2] == runs
     expect(viewer.page.get_by_role("dialog")).to_have_count(0)
     viewer.page.get_by_role("button", name="Go to 20 in Python").focus()
+    viewer.press("ArrowRight")
+    viewer.shows(2)  # arrows, of which a button makes no use, still move
+    viewer.press("ArrowLeft")
+    viewer.told(1, 0)
+    runs = viewer.python()[2]
+    viewer.page.get_by_role("button", name="Go to 20 in Python").focus()
     viewer.press("r")  # elsewhere Streamlit's own shortcut works as ever
     expect(viewer.page.get_by_text(f"run {runs + 1}")).to_be_visible()
     viewer.press("c")

@@ -15,6 +15,11 @@ function nothingFocused(root) {
   return !active || active === document.body || active.contains(root.getRootNode().host);
 }
 
+/** True for a key that a plain button of the page, pressed just now, has no use for: an arrow, Home, Page Down. */
+function unusedByButton(event, element) {
+  return /^(Arrow|Page|Home|End)/.test(event.key) && element.matches?.("button:not([role], [aria-haspopup])");
+}
+
 function routeKey(event) {
   if (event.defaultPrevented || event.isComposing) return;
   const path = event.composedPath();
@@ -27,7 +32,7 @@ function routeKey(event) {
   }
   if (!plain) return;
   const viewers = components.filter((component) => component.isViewer && (!owner || component.store === owner.store));
-  const candidates = owner ? [...new Set([owner, ...viewers])] : viewers.filter(({ root }) => nothingFocused(root));
+  const candidates = owner ? [...new Set([owner, ...viewers])] : viewers.filter(({ root }) => nothingFocused(root) || unusedByButton(event, path[0]));
   for (const component of candidates) {
     if (component.onKey(event, path[0])) {
       event.preventDefault();
