@@ -5,6 +5,7 @@ Only the callers that make models come here; torch, onnx, nncf and openvino are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from core.settings import MODEL_INPUT_SIDE
 
 MAX_EXPORT_DIFFERENCE = 1e-3  # largest difference of any logit between PyTorch and the exported graph
 BATCH = 16
+_COUNTED_NAME = re.compile(r"([A-Z][A-Za-z]*)_\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +166,20 @@ def save_ir(model: Any, path: Path) -> None:
     steps = processor.input().preprocess()
     steps.convert_element_type(ov.Type.f32)
     steps.mean([255 * value for value in IMAGENET_MEAN]).scale([255 * value for value in IMAGENET_STD])
+    complete = processor.build()
+    _number_names(complete)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ov.save_model(processor.build(), str(path), compress_to_fp16=False)
+    ov.save_model(complete, str(path), compress_to_fp16=False)
+
+
+def _number_names(model: Any) -> None:
+    """Give nodes named by OpenVINO's process-wide counter (``Constant_143300``) their place in the graph instead.
+
+    Otherwise the same inputs would give another file each time.
+    """
+    for place, node in enumerate(model.get_ordered_ops()):
+        if found := _COUNTED_NAME.fullmatch(node.get_friendly_name()):
+            node.set_friendly_name(f"{found[1]}_{place}")
 
 
 def run_fp32(model: Any, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
