@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -65,12 +66,12 @@ def take(browser: Browser, url: str, look: str, out: Path) -> None:
     page.get_by_text("Compare with PyTorch").click()
     page.wait_for_timeout(1000)
     page.get_by_role("button", name="All (").click()
-    page.get_by_text("PyTorch FP32: ").wait_for()
+    page.get_by_text(re.compile(r"PyTorch FP32: [\d,]+ images")).wait_for()
     shoot(page, out / f"viewer-{look}.png")
-    page.mouse.move(width / 2, height / 2)
-    page.mouse.wheel(0, 900)
+    page.get_by_label("Filter by name").scroll_into_view_if_needed()
+    page.mouse.move(5, height / 2)
+    page.mouse.wheel(0, 2000)
     shoot(page, out / f"gallery-{look}.png")
-    page.evaluate("window.scrollTo(0, 0)")
     if look == "phone":
         page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_role("link", name="Inference").click()

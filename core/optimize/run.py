@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -131,11 +132,12 @@ class OptimizationJob(BackgroundJob):
         return report, before
 
     def _logits(self, engine: Engine, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
-        batches = []
-        for start in range(0, len(inputs), BATCH):
+        def infer(start: int) -> NDArray[np.float32]:
             self.check_cancelled(CANCELLED)
-            batches.append(engine.infer(inputs[start : start + BATCH]))
-        return np.concatenate(batches)
+            return engine.infer(inputs[start : start + BATCH])
+
+        with ThreadPoolExecutor(engine.parallelism) as pool:
+            return np.concatenate(list(pool.map(infer, range(0, len(inputs), BATCH))))
 
     def _write_card(self, draft: Path, calibrated_on: int, report: GateReport) -> None:
         same = report.agreement
