@@ -14,7 +14,7 @@ from pages._ui.session import Session
 
 COMPARE_WITH: EngineName = "pytorch-fp32"
 FEW_CLASSES = 50  # up to here a list of the classes helps to understand a surprising answer
-_REFRESH_SECONDS = 0.3
+_REFRESH_SECONDS = 0.5
 
 
 def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
