@@ -51,10 +51,12 @@ class OpenVinoEngine:
             # Without it "FP32" silently runs in bf16 on CPUs with AMX.
             hints.inference_precision: "f32",
         }
-        if cache_dir is not None:
-            config[props.cache_dir] = str(cache_dir)
+        cached = {props.cache_dir: str(cache_dir)} if cache_dir is not None else {}
         try:
-            self._model = shared_core().compile_model(str(ir_path), "CPU", config)
+            try:
+                self._model = shared_core().compile_model(str(ir_path), "CPU", config | cached)
+            except RuntimeError:  # perhaps another process is just writing the cache, or the disk is full
+                self._model = shared_core().compile_model(str(ir_path), "CPU", config | {props.cache_dir: ""})
         except RuntimeError as error:
             raise ModelError(f"The model file {ir_path.name} cannot be loaded; reinstall the model.") from error
         self.classes: int = self._model.output(0).partial_shape[1].get_length()
