@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.errors import InvalidRequest
 from core.models import CARD_NAME, Model, ModelCard, file_checksum
+from core.preprocessing import PREPROCESSING
 from core.settings import Settings
 from core.weights import check_resnet18, read_state, save_weights
 
@@ -63,7 +64,7 @@ def write_model(
             classes=labels,
             data=data,
             recipe={},
-            preprocessing="shorter side to 256 px (antialiased bilinear), centre crop 224, ImageNet mean and std",
+            preprocessing=PREPROCESSING,
             quantization={},
             versions={package: version(package) for package in ("torch", "safetensors")},
             checksums={Model.weights_name: file_checksum(draft / Model.weights_name)},

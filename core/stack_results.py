@@ -37,20 +37,16 @@ class StackResults:
     def at(self, index: int) -> tuple[Prediction, ...]:
         """All engines' predictions for one image, in the order of ``engines``."""
         with self._lock:
-            return tuple(
-                self._by_engine[name][index] for name in ENGINE_NAMES if index in self._by_engine.get(name, {})
-            )
+            return self._at(index)
 
     def by_image(self) -> dict[int, tuple[Prediction, ...]]:
         """Predictions of every recognised image, positions ascending, engines in the order of ``engines``."""
         with self._lock:
             indices = sorted({index for found in self._by_engine.values() for index in found})
-            return {
-                index: tuple(
-                    self._by_engine[name][index] for name in ENGINE_NAMES if index in self._by_engine.get(name, {})
-                )
-                for index in indices
-            }
+            return {index: self._at(index) for index in indices}
+
+    def _at(self, index: int) -> tuple[Prediction, ...]:
+        return tuple(self._by_engine[name][index] for name in ENGINE_NAMES if index in self._by_engine.get(name, {}))
 
 
 def differs(predictions: Iterable[Prediction]) -> bool:

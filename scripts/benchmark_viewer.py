@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import os
 import random
-import shutil
 import statistics
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.settings import PROJECT_ROOT
 from scripts._app_server import AppServer, app_server
+from scripts._chromium import find_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from playwright.sync_api import sync_playwright
     except ImportError:
         return _missing("Playwright is missing: pip install -r requirements-dev.txt")
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = find_chromium()
     if chromium is None:
         return _missing("Chromium is missing: install it, or name it in the environment variable CHROMIUM.")
     if not options.stack.is_file():

@@ -14,6 +14,8 @@ from core.models import CARD_NAME, EngineScore, Model, ModelCard, file_checksum
 from core.optimize.base import ONNX_NAME, make_base
 from core.optimize.calibration import DEFAULT_CALIBRATION_IMAGES
 from core.optimize.graph import RECIPES, convert, quantize, save_ir
+from core.optimize.run import VERSIONED
+from core.preprocessing import PREPROCESSING
 from core.results import EngineName
 from scripts._photos import load_photos, model_inputs
 from scripts.evaluate_model import logits
@@ -23,7 +25,6 @@ DATA = (
     "cats-and-dogs set at 180x180. About 950 training photos a class; scores are on the separate val/ photos."
 )
 RECIPE = "full-bias"  # closer to FP32 than the default, and nobody waits for it here
-VERSIONED = ("torch", "torchvision", "onnx", "nncf", "openvino")
 
 
 def build_starter(checkpoint: Path, data: Path, folder: Path, recipe: dict[str, str]) -> None:
@@ -58,7 +59,7 @@ def build_starter(checkpoint: Path, data: Path, folder: Path, recipe: dict[str, 
             classes=train.classes,
             data=DATA,
             recipe=recipe,
-            preprocessing="shorter side to 256 px (antialiased bilinear), centre crop 224, ImageNet mean and std",
+            preprocessing=PREPROCESSING,
             quantization={
                 "method": "NNCF post-training quantization, INT8",
                 "recipe": RECIPES[RECIPE].title,

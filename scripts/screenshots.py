@@ -10,15 +10,14 @@ wide, on a phone, and in the dark theme to docs/images.
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from core.settings import PROJECT_ROOT
+from scripts._chromium import find_chromium
 
 LOOKS: dict[str, tuple[int, int, str]] = {
     "wide": (1280, 900, "light"),
@@ -35,7 +34,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=PROJECT_ROOT / "docs" / "images")
     parser.add_argument("--looks", nargs="+", choices=list(LOOKS), default=list(LOOKS))
     options = parser.parse_args()
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = find_chromium()
     if chromium is None:
         print("Chromium is missing: install it, or name it in the environment variable CHROMIUM.", file=sys.stderr)
         return 2

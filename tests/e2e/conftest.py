@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from scripts._chromium import find_chromium
 from tests.e2e.server import ARTIFACTS, ROOT, streamlit_server
 from tests.e2e.viewer import Viewer
 
@@ -19,7 +18,7 @@ from tests.e2e.viewer import Viewer
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One headless Chromium for a module: ``CHROMIUM``, or the first ``chromium`` on the path."""
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    executable = find_chromium()
     if executable is None:
         pytest.fail("no Chromium: install it, or name it in the CHROMIUM environment variable")
     with sync_playwright() as playwright:
