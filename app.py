@@ -33,7 +33,7 @@ async def _drop_ended_sessions() -> None:
 
 
 _runtime = get_runtime()
-_api = create_api(_runtime.store, _runtime.models, _runtime.settings)
+_api = create_api(_runtime.store, _runtime.models, _runtime.settings, _runtime.queue)
 
 app = st.App(
     Path(__file__).parent / "pages" / "_router.py",

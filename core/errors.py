@@ -13,6 +13,7 @@ class AppError(Exception):
 
     code: ClassVar[str] = "internal_error"
     status: ClassVar[int] = 500
+    retry_after: ClassVar[int | None] = None  # seconds after which the same request may succeed, where waiting helps
 
 
 class InvalidRequest(AppError):
@@ -90,10 +91,49 @@ class ImageNotFound(AppError):
 
 
 class TooManyStacks(AppError):
-    """The server holds as many stacks as it may."""
+    """The server holds as many stacks, or bytes, as it may."""
 
     code = "too_many_stacks"
     status = 503
+    retry_after = 60
+
+
+class QuotaExceeded(AppError):
+    """One client holds as many stacks, or bytes, as it may."""
+
+    code = "quota_exceeded"
+    status = 429
+    retry_after = 60
+
+
+class Busy(AppError):
+    """The server has as much work waiting as it takes on."""
+
+    code = "busy"
+    status = 503
+    retry_after = 5
+
+
+class TooManyRequests(AppError):
+    """One client has as many requests waiting as it may."""
+
+    code = "too_many_requests"
+    status = 429
+    retry_after = 5
+
+
+class UploadTimedOut(AppError):
+    """An upload of which nothing more arrived."""
+
+    code = "upload_timed_out"
+    status = 408
+
+
+class UnsupportedType(AppError):
+    """A request body of a type this route does not take."""
+
+    code = "unsupported_type"
+    status = 415
 
 
 class ModelError(AppError):

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.background import BackgroundJob
+from core.fair_queue import FairQueue, Turn
 from core.models import Model
 from core.recognize import recognize, resolve_batch_size
 from core.results import EngineName, Prediction, Recognition
 from core.settings import Settings
 from core.stack import ImageStack
 
-Activity = Literal["decoding", "loading", "recognizing"]
+Activity = Literal["waiting", "decoding", "loading", "recognizing"]
 Phase = Literal[Activity, "done", "cancelled", "failed"]
 
 
@@ -47,7 +48,7 @@ class JobState:
 
 
 class RecognitionJob(BackgroundJob):
-    """Runs one or several engines over the same images in a thread of its own.
+    """Runs one or several engines over the same images in a thread of its own, when it is its turn.
 
     With several engines all images are decoded first, so that the engines' times compare inference with inference:
     otherwise the first one would pay for the decoding of both. Predictions go to ``stack.results`` as they are made;
@@ -61,6 +62,9 @@ class RecognitionJob(BackgroundJob):
         model: Model,
         engines: Sequence[EngineName],
         settings: Settings,
+        queue: FairQueue,
+        *,
+        client: str = "",
         batch_size: int = 0,
     ) -> None:
         super().__init__("recognition")
@@ -69,8 +73,10 @@ class RecognitionJob(BackgroundJob):
         self.model = model
         self.engines = tuple(engines)
         self._settings = settings
+        self._queue = queue
+        self._client = client
         self._batch_size = batch_size
-        self._activity: Activity = "loading"
+        self._activity: Activity = "waiting"
         self._engine = self.engines[0]
         self._done = 0
         self._activity_started = time.perf_counter()
@@ -85,27 +91,30 @@ class RecognitionJob(BackgroundJob):
         return JobState(phase, self._engine, self._done, len(self.indices), seconds, self.message)
 
     def work(self) -> None:
-        """Decode first where engines are compared, then run one after the other."""
-        if len(self.engines) > 1:
-            self._decode_all()
-        for engine in self.engines:
-            self._recognize(engine)
+        """Wait for a turn; decode first where engines are compared, then run one after the other."""
+        with self._queue.turn(self._client, self.stack.id, self.cancelled) as turn:
+            if len(self.engines) > 1:
+                self._decode_all(turn)
+            for engine in self.engines:
+                self._recognize(engine, turn)
 
     def _enter(self, activity: Activity, engine: EngineName) -> None:
         self._engine, self._done, self._activity_started = engine, 0, time.perf_counter()
         self._activity = activity
 
-    def _decode_all(self) -> None:
+    def _decode_all(self, turn: Turn) -> None:
         self._enter("decoding", self.engines[0])
         for _, job in self.stack.prepare_ahead(self.indices):
             self.check_cancelled("Cancelled. Nothing was recognised yet.")
             job.result()
             self._done += 1
+            turn.give_way()
 
-    def _recognize(self, engine: EngineName) -> None:
+    def _recognize(self, engine: EngineName, turn: Turn) -> None:
         def on_batch(predictions: Sequence[Prediction]) -> None:
             self.stack.results.add(predictions)
             self._done += len(predictions)
+            turn.give_way()
 
         self._enter("loading", engine)
         resolve_batch_size(self._batch_size, self.model.engine(engine), self.model, self._settings)

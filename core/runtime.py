@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from core.errors import AppError
+from core.fair_queue import FairQueue
 from core.models import ModelRegistry
 from core.settings import Settings, get_settings
 from core.store import StackStore
@@ -25,6 +26,7 @@ class AppRuntime:
     settings: Settings
     store: StackStore
     models: ModelRegistry
+    queue: FairQueue
 
     def warm_up(self) -> None:
         """Load the default model's INT8 engine in the background, so that the first prediction does not wait for it."""
@@ -52,4 +54,4 @@ def get_runtime() -> AppRuntime:
     # made ResNet18 ten times slower (5 instead of 55 images/s beside two busy processes); on idle ones it gains little.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     settings = get_settings()
-    return AppRuntime(settings, StackStore(settings), ModelRegistry(settings))
+    return AppRuntime(settings, StackStore(settings), ModelRegistry(settings), FairQueue(settings))

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.disk import write_at
+
 
 class RowFile:
     """A sparse file of uint8 arrays of one shape, by row number; rows never written take no disk space."""
@@ -25,10 +27,14 @@ class RowFile:
         self._written: set[int] = set()  # a row left out before the last one would read as zeros
 
     def write(self, row: int, array: NDArray[np.uint8]) -> None:
-        """Store ``array`` (uint8, the file's shape) as row ``row``."""
+        """Store ``array`` (uint8, the file's shape) as row ``row``.
+
+        Raises:
+            DiskFull: no space left.
+        """
         if array.dtype != np.uint8 or array.shape != self._shape:
             raise ValueError(f"expected uint8 {self._shape}, got {array.dtype} {array.shape}")
-        os.pwrite(self._file.fileno(), np.ascontiguousarray(array).data, row * self._row_bytes)
+        write_at(self._file.fileno(), np.ascontiguousarray(array).data.cast("B"), row * self._row_bytes)
         self._written.add(row)
 
     def read_into(self, row: int, out: NDArray[np.uint8]) -> None:
@@ -52,10 +58,14 @@ class BlobFile:
         self._lock = threading.Lock()
 
     def write(self, number: int, data: bytes) -> None:
-        """Store ``data`` under ``number``."""
+        """Store ``data`` under ``number``.
+
+        Raises:
+            DiskFull: no space left.
+        """
         with self._lock:
             start, self._end = self._end, self._end + len(data)
-        os.pwrite(self._file.fileno(), data, start)
+        write_at(self._file.fileno(), data, start)
         self._spans[number] = (start, len(data))
 
     def read(self, number: int) -> bytes:

@@ -75,6 +75,35 @@ class Settings(BaseSettings):
         description="Most pixels in one image, checked in its header before anything is decoded; at most 250 million.",
     )
     max_stacks: int = Field(256, gt=0, description="Most stacks kept at once, over all sessions and clients.")
+    max_stacks_per_client: int = Field(
+        64, gt=0, description="Most stacks of one client (one address); an office or a class may share an address."
+    )
+    max_stored_bytes: int = Field(
+        64 * 1024 * MIB, gt=0, description="Most bytes of all stacks together, with what is computed from them."
+    )
+    max_bytes_per_client: int = Field(16 * 1024 * MIB, gt=0, description="Most bytes of the stacks of one client.")
+    min_free_bytes: int = Field(
+        512 * MIB, ge=0, description="Disk space left to others: an upload that would take it is refused."
+    )
+    max_running: int = Field(
+        4, gt=0, description="Recognitions that share the cores at once; more would only slow each other down."
+    )
+    max_waiting: int = Field(
+        128, ge=0, description="Recognitions that wait for a turn; beyond it the answer is 503 at once."
+    )
+    max_waiting_per_client: int = Field(
+        64, ge=0, description="The same for one client (one address); beyond it the answer is 429."
+    )
+    upload_idle_seconds: int = Field(60, gt=0, description="An upload of which nothing arrives for so long is ended.")
+    client_header: str = Field(
+        "",
+        description="Header in which a proxy in front names the client's address, such as `X-Forwarded-For` "
+        "(its last address counts). Only where clients cannot reach the server past that proxy.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Web sites whose pages may call the API from a browser, separated by commas; none by default.",
+    )
     stack_ttl_seconds: int = Field(
         2 * 3600, gt=0, description="A stack nobody has used for this long is deleted (seconds)."
     )

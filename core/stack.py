@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core import pixels
 from core.archive import Archive, Entry, Skipped
-from core.errors import ImageError, ImageNotFound, StackNotFound
+from core.errors import DiskFull, ImageError, ImageNotFound, StackNotFound
 from core.scratch import BlobFile, RowFile
 from core.settings import MODEL_INPUT_SIDE, Settings
 from core.stack_results import StackResults
@@ -25,6 +25,8 @@ from core.workers import Job, Priority, WorkerPool
 # that other people's requests in the shared pool are not kept waiting.
 LOOKAHEAD = 32
 MODEL_INPUT_SHAPE = (MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
+# What one prepared image takes on disk: its model input, and about 8 kB for a photo's thumbnail.
+PREPARED_BYTES = MODEL_INPUT_SIDE * MODEL_INPUT_SIDE * 3 + 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ class ImageStack:
         Raises:
             ImageNotFound: no such position.
             StackNotFound: the stack was deleted before the image was decoded.
+
+        The future raises ``DiskFull`` where there is no space for the result.
         """
         self._check(index)
         with self._lock:
@@ -203,9 +207,12 @@ class ImageStack:
             self._inputs.write(index, pixels.to_model_input(rgb))
         except ImageError as error:
             self._errors[index] = (type(error), str(error))
-        finally:
+        except DiskFull:
             with self._lock:
-                self._prepared += 1
+                del self._jobs[index]  # whoever asks next tries again
+            raise
+        with self._lock:
+            self._prepared += 1
 
 
 def _ingest_lane(reference: weakref.ref[ImageStack], indices: Iterator[int]) -> None:

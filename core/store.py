@@ -7,19 +7,30 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from core.archive import Archive
-from core.errors import LimitExceeded, StackNotFound, TooManyStacks
+from core.errors import StackNotFound
+from core.quota import Quota, Share, Usage
 from core.settings import MIB, Settings
-from core.stack import ImageStack
+from core.stack import PREPARED_BYTES, ImageStack
+from core.upload import Upload
 from core.workers import WorkerPool
 
 ID_BYTES = 16  # 128 random bits: guessing one is out of reach
 COPY_BYTES = 16 * MIB
 SWEEP_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A stack, its part of the quota, and when it was last used (``time.monotonic``)."""
+
+    stack: ImageStack
+    share: Share
+    used: float
 
 
 class StackStore:
@@ -31,52 +42,53 @@ class StackStore:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._stacks: dict[str, tuple[ImageStack, float]] = {}
-        self._opening = 0  # uploads under way; they count towards max_stacks
+        self._stacks: dict[str, _Kept] = {}
         self._lock = threading.Lock()
         self._pool = WorkerPool(settings.decode_workers)
         settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _remove_abandoned_runs(settings.work_dir)
         self.folder, self._run_lock = _create_run_folder(settings.work_dir)
+        self._quota = Quota(settings, self.folder)
         self._stopping = threading.Event()
         threading.Thread(target=self._sweep_until_stopped, name="stack-sweeper", daemon=True).start()
 
     def __len__(self) -> int:
         return len(self._stacks)
 
-    def create(self, source: BinaryIO, name: str, on_copied: Callable[[int], None] = lambda copied: None) -> ImageStack:
+    @property
+    def usage(self) -> Usage:
+        """What is stored now, uploads under way included."""
+        return self._quota.usage
+
+    def create(self, source: BinaryIO, name: str, client: str = "") -> ImageStack:
         """Copy a ZIP from ``source`` to disk, index it, and begin decoding in the background.
 
         Args:
             source: readable binary stream of the archive, read to its end in bounded pieces.
             name: what the person calls it; shown, never used as a path.
-            on_copied: called with the number of bytes copied so far, after every 16 MiB.
+            client: whose quota it counts towards; empty for the server's own.
 
         Raises:
-            ArchiveError: the archive is unusable or passes a limit; nothing is left behind.
-            TooManyStacks: the server is full.
+            ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``receive``; nothing is left behind.
         """
-        stack_id = secrets.token_urlsafe(ID_BYTES)
-        folder = self.folder / stack_id
-        with self._lock:
-            if len(self._stacks) + self._opening >= self._settings.max_stacks:
-                raise TooManyStacks("The server holds as many stacks as it can. Try again in a few minutes.")
-            self._opening += 1
+        with self.receive(client) as upload:
+            while piece := source.read(COPY_BYTES):
+                upload.write(piece)
+            return upload.finish(name)
+
+    def receive(self, client: str = "") -> Upload:
+        """A ZIP that arrives piece by piece.
+
+        Raises:
+            TooManyStacks: the server is full.
+            QuotaExceeded: this client has as many stacks as it may.
+        """
+        share = self._quota.open(client)
         try:
-            folder.mkdir(mode=0o700)
-            path = folder / "stack.zip"
-            self._copy(source, path, on_copied)
-            stack = ImageStack(stack_id, name, Archive.open(path, self._settings), folder, self._pool, self._settings)
-            with self._lock:
-                self._stacks[stack_id] = (stack, time.monotonic())
+            return Upload(self.folder / secrets.token_urlsafe(ID_BYTES), share, self._settings, self._add)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            share.release()
             raise
-        finally:
-            with self._lock:
-                self._opening -= 1
-        stack.start_ingest()
-        return stack
 
     def get(self, stack_id: str) -> ImageStack:
         """The stack of this id; using it postpones its expiry.
@@ -85,28 +97,28 @@ class StackStore:
             StackNotFound: there is none (any more).
         """
         with self._lock:
-            if stack_id not in self._stacks:
+            kept = self._stacks.get(stack_id)
+            if kept is None:
                 raise StackNotFound("This stack does not exist or has expired. Upload it again.")
-            stack, _ = self._stacks[stack_id]
-            self._stacks[stack_id] = (stack, time.monotonic())
-            return stack
+            kept.used = time.monotonic()
+            return kept.stack
 
     def delete(self, stack_id: str) -> None:
         """Forget a stack and unlink its files; unknown ids are ignored."""
         with self._lock:
-            stack, _ = self._stacks.pop(stack_id, (None, 0.0))
-        if stack is not None:
-            self._discard(stack)
+            kept = self._stacks.pop(stack_id, None)
+        if kept is not None:
+            self._discard(kept)
 
     def sweep(self) -> None:
         """Delete the stacks nobody has used for ``stack_ttl_seconds``."""
         oldest = time.monotonic() - self._settings.stack_ttl_seconds
         with self._lock:
-            expired = [stack for stack, used in self._stacks.values() if used < oldest]
-            for stack in expired:
-                del self._stacks[stack.id]
-        for stack in expired:
-            self._discard(stack)
+            expired = [kept for kept in self._stacks.values() if kept.used < oldest]
+            for kept in expired:
+                del self._stacks[kept.stack.id]
+        for kept in expired:
+            self._discard(kept)
 
     def close(self) -> None:
         """Delete everything; the store cannot be used afterwards."""
@@ -117,19 +129,19 @@ class StackStore:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._run_lock.close()
 
-    def _discard(self, stack: ImageStack) -> None:
-        stack.mark_deleted()
-        shutil.rmtree(self.folder / stack.id, ignore_errors=True)
+    def _discard(self, kept: _Kept) -> None:
+        kept.stack.mark_deleted()
+        shutil.rmtree(self.folder / kept.stack.id, ignore_errors=True)
+        kept.share.release()
 
-    def _copy(self, source: BinaryIO, path: Path, on_copied: Callable[[int], None]) -> None:
-        limit, copied = self._settings.max_upload_bytes, 0
-        with path.open("wb") as target:
-            while piece := source.read(COPY_BYTES):
-                copied += len(piece)
-                if copied > limit:
-                    raise LimitExceeded(f"The file is larger than the {limit // MIB} MB this server accepts.")
-                target.write(piece)
-                on_copied(copied)
+    def _add(self, upload: Upload, name: str) -> ImageStack:
+        archive = Archive.open(upload.path, self._settings)
+        upload.share.grow(len(archive.entries) * PREPARED_BYTES)
+        stack = ImageStack(upload.folder.name, name, archive, upload.folder, self._pool, self._settings)
+        with self._lock:
+            self._stacks[stack.id] = _Kept(stack, upload.share, time.monotonic())
+        stack.start_ingest()
+        return stack
 
     def _sweep_until_stopped(self) -> None:
         while not self._stopping.wait(SWEEP_SECONDS):

@@ -4,12 +4,12 @@ import streamlit as st
 
 from pages._ui.gallery import gallery
 from pages._ui.links import stack_links
-from pages._ui.preload import preload_components
 from pages._ui.results import top_classes
 from pages._ui.run_panel import run_panel
 from pages._ui.session import current_session
 from pages._ui.stack_viewer import stack_viewer
 from pages._ui.upload import rendering_note, stack_summary, upload_area, upload_error
+from pages._ui.uploader import uploader
 
 session = current_session()
 stack = session.stack
@@ -27,12 +27,10 @@ if stack is None:
     upload_area(session)
     upload_error(session)
     rendering_note()
-    preload_components()
 else:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         stack_summary(stack)
-        with st.popover("Open another", icon=":material/folder_open:"):
-            upload_area(session)
+        uploader(session, key="upload-another", compact=True)
     upload_error(session)
     links = stack_links(stack)
     panel = st.container()  # above the viewer, and drawn after it: its buttons count what the viewer has selected

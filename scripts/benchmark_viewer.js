@@ -71,8 +71,11 @@
       };
       requestAnimationFrame(frame);
     });
-  report.openedAfter = () => {
-    const upload = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/_stcore/upload_file/"));
-    return report.first - upload.at(-1).responseEnd;
+  const { send } = XMLHttpRequest.prototype;
+  XMLHttpRequest.prototype.send = function (...body) {
+    this.upload.addEventListener("load", () => (report.uploaded = performance.now()));
+    return send.apply(this, body);
   };
+  /** Milliseconds from the upload's last byte to the first image on the canvas. */
+  report.openedAfter = () => report.first - report.uploaded;
 })();

@@ -5,20 +5,6 @@ from __future__ import annotations
 import gc
 
 from streamlit.runtime import Runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile
-
-
-def release_upload(uploaded: UploadedFile) -> None:
-    """Let go of an uploaded file that has been read.
-
-    Streamlit keeps every upload in memory until the session ends, also after its widget is gone; its own
-    chat input removes files in this way. Where Streamlit has changed, the memory is freed later, as ever.
-    """
-    context = get_script_run_ctx()
-    remove = getattr(context.uploaded_file_mgr, "remove_file", None) if context else None
-    if context and remove:
-        remove(session_id=context.session_id, file_id=uploaded.file_id)
 
 
 def drop_ended_sessions() -> None:

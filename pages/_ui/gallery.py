@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pages._ui.view import StackLinks, ViewState, declare, exchange
+from pages._ui.declare import declare
+from pages._ui.view import StackLinks, ViewState, exchange
 
 _renderer = declare(
     "gallery",
-    *("preferences", "link", "store", "keys", "mount", "answers", "format"),
+    *("preferences", "addresses", "link", "store", "keys", "mount", "answers", "format"),
     *("long_press", "cell", "arrangement", "grid_layout", "marquee"),
 )
 

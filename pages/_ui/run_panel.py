@@ -83,7 +83,14 @@ def _start(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
     if session.compare and COMPARE_WITH not in engines:
         engines.append(COMPARE_WITH)
     session.job = RecognitionJob(
-        stack, indices, session.model, engines, runtime.settings, batch_size=session.batch_size or 0
+        stack,
+        indices,
+        session.model,
+        engines,
+        runtime.settings,
+        runtime.queue,
+        client=session.client,
+        batch_size=session.batch_size or 0,
     )
     session.job.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress bar would only flicker
     st.rerun()
@@ -104,6 +111,8 @@ def _progress(session: Session) -> None:
 
 def _progress_text(state: JobState) -> str:
     engine = ENGINE_LABELS[state.engine]
+    if state.phase == "waiting":
+        return "Waiting for the recognitions of other people…"
     if state.phase == "loading":
         return f"Preparing {engine}…"
     doing = "Decoding images" if state.phase == "decoding" else f"Recognising with {engine}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import streamlit as st
 
+from core.clients import client_name
 from core.errors import StackNotFound
 from core.imagenet import InstallJob
 from core.jobs import RecognitionJob
@@ -30,7 +30,6 @@ class Session:
     view: ViewState = field(default_factory=ViewState)
     view_version: int = 0
     job: RecognitionJob | None = None
-    upload_number: int = 0  # a new number makes a new, empty upload field
     upload_error: str = ""
     engine: EngineName = "openvino-int8"
     batch_size: int | None = None
@@ -49,18 +48,25 @@ class Session:
         """
         return self.chosen_model or get_runtime().models.get()
 
-    def open(self, source: BinaryIO, name: str, on_copied: Callable[[int], None] = lambda copied: None) -> None:
+    @property
+    def client(self) -> str:
+        """The name this session's stacks and requests are counted under, the same as over HTTP."""
+        return client_name(st.context.headers, st.context.ip_address, get_runtime().settings)
+
+    def open(self, source: BinaryIO, name: str) -> None:
         """Open a ZIP as this session's stack; the one that was open is closed only when that has succeeded.
 
         Raises:
-            ArchiveError, TooManyStacks: the ZIP cannot be opened; the open stack stays.
+            AppError: as for ``StackStore.create``; the open stack stays.
         """
-        store = get_runtime().store
-        stack = store.create(source, name, on_copied)
+        self.adopt(get_runtime().store.create(source, name, self.client))
+
+    def adopt(self, stack: ImageStack) -> None:
+        """Make ``stack``, which has just been uploaded, this session's; it lives no longer than the session."""
         self.close()
         self.stack = stack
         # Streamlit drops the session's state when the session ends, and this object with it.
-        weakref.finalize(self, store.delete, stack.id)
+        weakref.finalize(self, get_runtime().store.delete, stack.id)
 
     def close(self) -> None:
         """Close the open stack, if any, and stop its work."""

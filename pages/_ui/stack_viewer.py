@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pages._ui.view import StackLinks, ViewState, declare, exchange
+from pages._ui.declare import declare
+from pages._ui.view import StackLinks, ViewState, exchange
 
 _renderer = declare(
     "stack_viewer",
-    *("preferences", "link", "store", "keys", "mount", "answers", "format", "long_press"),
+    *("preferences", "addresses", "link", "store", "keys", "mount", "answers", "format", "long_press"),
     *("samples", "bitmaps", "windowing", "viewport", "gestures", "stage", "window_panel", "probe", "film"),
 )
 

@@ -12,36 +12,29 @@ import streamlit as st
 from core.errors import AppError
 from core.pixels import RENDERING_RULES
 from core.sample import make_sample_stack
-from core.settings import MIB, get_settings
 from core.stack import ImageStack
-from pages._ui.compat import release_upload
 from pages._ui.messages import escape
 from pages._ui.session import Session
+from pages._ui.uploader import uploader
 
 
 def upload_area(session: Session) -> None:
-    """The field that takes a ZIP and the button that makes a sample; redraws the page once a stack is open."""
-    settings = get_settings()
-    uploaded = st.file_uploader(
-        "ZIP of PNG images",
-        type="zip",
-        key=f"upload-{session.upload_number}",
-        help=f"Up to {settings.max_upload_bytes // MIB:,} MB and {settings.max_entries:,} files. Folders are fine.",
-    )
+    """The field that takes a ZIP, and the button that makes a sample."""
+    uploader(session, key="upload")
     if st.button("Try a sample stack", icon=":material/photo_library:", help="47 photos and microscope-like frames"):
         with st.spinner("Making the sample stack…"):
-            _open(session, _sample(), "sample-stack.zip")
-    if uploaded is not None:
-        session.upload_number += 1
-        release_upload(uploaded)  # what is in hand stays readable until it is dropped
-        _open(session, uploaded, uploaded.name)
+            try:
+                session.open(_sample(), "sample-stack.zip")
+            except AppError as error:
+                session.upload_error = str(error)
+        st.rerun()
 
 
 def upload_error(session: Session) -> None:
     """Why the last upload failed, until one succeeds."""
     if session.upload_error:
         kept = " The stack you had open is still here." if session.stack else ""
-        st.error(session.upload_error + kept, icon=":material/error:")
+        st.error(escape(session.upload_error) + kept, icon=":material/error:")
 
 
 def stack_summary(stack: ImageStack) -> None:
@@ -68,22 +61,8 @@ def rendering_note() -> None:
         )
 
 
-def _open(session: Session, source: BinaryIO, name: str) -> None:
-    size = source.seek(0, io.SEEK_END)
-    source.seek(0)
-    bar = st.progress(0.0, text=f"Opening {name}…")
-
-    def on_copied(copied: int) -> None:
-        bar.progress(min(copied / max(size, 1), 1.0), text=f"Opening {name}…")
-
-    try:
-        session.open(source, name, on_copied)
-    except AppError as error:
-        session.upload_error = str(error)
-    st.rerun()
-
-
 def _sample() -> BinaryIO:
     packed = io.BytesIO()
     make_sample_stack(packed)
+    packed.seek(0)
     return packed

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
-
-_FOLDER = Path(__file__).parent / "components"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +66,6 @@ def decode_ranges(text: str, count: int) -> tuple[int, ...]:
         indices.extend(range(first, min(last, count - 1) + 1))
         previous = last
     return tuple(indices)
-
-
-def declare(name: str, *scripts: str) -> ComponentRenderer:
-    """Register component ``name`` from its HTML, CSS and JavaScript files.
-
-    A component is one ES module without imports, so the files of its parts come before its own.
-    """
-
-    def read(filename: str) -> str:
-        return (_FOLDER / filename).read_text(encoding="utf-8")
-
-    return st.components.v2.component(
-        name,
-        html=read(f"{name}.html"),
-        css=read("base.css") + read(f"{name}.css"),
-        js="\n".join(read(f"{script}.js") for script in (*scripts, name)),
-    )
 
 
 def exchange(

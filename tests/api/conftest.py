@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from core.api import create_api
+from core.fair_queue import FairQueue
 from core.models import ModelRegistry
 from core.settings import Settings
 from core.store import StackStore
@@ -37,7 +38,7 @@ ARCHIVE = zip_bytes(FILES, zipfile.ZIP_DEFLATED)
 
 @pytest.fixture
 def api(store: StackStore, registry: ModelRegistry, settings: Settings) -> FastAPI:
-    return create_api(store, registry, settings)
+    return create_api(store, registry, settings, FairQueue(settings))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from core.api import STACK_COOKIE, create_api
+from core.fair_queue import FairQueue
 from core.models import Model, ModelRegistry
 from core.recognize import recognize
 from core.settings import Settings
@@ -104,7 +105,7 @@ class TestUpload:
         limited = settings.model_copy(update={"max_upload_bytes": len(ARCHIVE), "max_stacks": 1})
         store = StackStore(limited)
         try:
-            with TestClient(create_api(store, registry, limited)) as client:
+            with TestClient(create_api(store, registry, limited, FairQueue(limited))) as client:
                 assert_problem(upload(client, ARCHIVE + b"x"), 413, "limit_exceeded", "larger than")
                 assert upload(client).status_code == 200
                 assert_problem(upload(client), 503, "too_many_stacks", "Try again in a few minutes")

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from core.api import DOORS, create_api
+from core.fair_queue import FairQueue
 from core.models import Model, ModelRegistry
 from core.settings import Settings
 from core.store import StackStore
@@ -14,7 +15,7 @@ from core.store import StackStore
 
 def test_live_whatever_the_model_does(store: StackStore, tmp_path: Path) -> None:
     settings = Settings(models_dir=tmp_path / "no models", data_dir=tmp_path / "data")
-    client = TestClient(create_api(store, ModelRegistry(settings), settings))
+    client = TestClient(create_api(store, ModelRegistry(settings), settings, FairQueue(settings)))
     response = client.get("/api/health/live")
     assert (response.status_code, response.json()) == (200, {"status": "live"})
     assert client.get("/api/health/ready").status_code != 200
@@ -22,7 +23,7 @@ def test_live_whatever_the_model_does(store: StackStore, tmp_path: Path) -> None
 
 def test_ready_only_once_the_default_model_is_loaded(store: StackStore, settings: Settings) -> None:
     registry = ModelRegistry(settings)
-    client = TestClient(create_api(store, registry, settings))
+    client = TestClient(create_api(store, registry, settings, FairQueue(settings)))
     before = client.get("/api/health/ready")
     assert (before.status_code, before.json()) == (503, {"status": "starting"})
     assert not registry.get().is_loaded("openvino-int8"), "asking must not load it"

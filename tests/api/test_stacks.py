@@ -114,7 +114,7 @@ def test_results_are_there_as_soon_as_they_are_made_and_never_cached(
 
 def test_looking_at_a_stack_keeps_it_alive(client: TestClient, base: str, store: StackStore) -> None:
     stack_id = base.rsplit("/", 1)[1]
-    store._stacks[stack_id] = (store._stacks[stack_id][0], float("-inf"))
+    store._stacks[stack_id].used = float("-inf")
     client.get(f"{base}/images/0/thumbnail")
     store.sweep()
     assert client.get(base).status_code == 200

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.api import create_api
+from core.fair_queue import FairQueue
 from core.models import ModelRegistry
 from core.settings import Settings
 from core.store import StackStore
@@ -18,7 +19,7 @@ from tests.conftest import MakeStack
 
 @pytest.fixture
 def client(store: StackStore, settings: Settings, registry: ModelRegistry) -> Iterator[TestClient]:
-    with TestClient(create_api(store, registry, settings)) as client:
+    with TestClient(create_api(store, registry, settings, FairQueue(settings))) as client:
         yield client
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from core import pixels
 from core.errors import ModelError
+from core.fair_queue import FairQueue
 from core.jobs import JobState, RecognitionJob
 from core.results import EngineName
 from core.settings import Settings
@@ -58,7 +59,7 @@ def ended(job: RecognitionJob) -> JobState:
 
 def test_one_engine_answers_every_image(stack: ImageStack, tmp_path: Path, settings: Settings) -> None:
     model = FakeModel(tmp_path / "greys", FakeEngine())
-    job = RecognitionJob(stack, [3, 5, 3, 1], model, ["openvino-int8"], settings)
+    job = RecognitionJob(stack, [3, 5, 3, 1], model, ["openvino-int8"], settings, FairQueue(settings))
     state = ended(job)
     assert (state.phase, state.message, state.total) == ("done", "", 4)
     predictions = job.recognitions["openvino-int8"].predictions
@@ -75,7 +76,9 @@ def test_several_engines_are_compared_on_images_that_are_all_decoded(
         FakeEngine(name, before=lambda batch, name=name: decoded.setdefault(name, stack.progress.done) and None)
         for name in BOTH
     ]
-    job = RecognitionJob(stack, range(COUNT), FakeModel(tmp_path / "greys", *engines), BOTH, settings)
+    job = RecognitionJob(
+        stack, range(COUNT), FakeModel(tmp_path / "greys", *engines), BOTH, settings, FairQueue(settings)
+    )
     assert ended(job).phase == "done"
     assert decoded == dict.fromkeys(BOTH, COUNT), "the first engine must not pay for the decoding of both"
     assert list(job.recognitions) == list(BOTH)
@@ -88,7 +91,7 @@ def test_progress_counts_what_was_reported_and_never_runs_backwards(
     stack: ImageStack, tmp_path: Path, settings: Settings, gate: Gate
 ) -> None:
     model = FakeModel(tmp_path / "greys", FakeEngine(before=gate))
-    job = RecognitionJob(stack, range(COUNT), model, ["openvino-int8"], settings, batch_size=2)
+    job = RecognitionJob(stack, range(COUNT), model, ["openvino-int8"], settings, FairQueue(settings), batch_size=2)
     assert gate.reached.wait(SECONDS)
     state = job.state
     assert (state.phase, state.engine, state.total, state.finished) == ("recognizing", "openvino-int8", COUNT, False)
@@ -115,7 +118,13 @@ def test_cancelling_keeps_what_was_recognised_and_skips_the_next_engine(
 
     first, second = FakeEngine(BOTH[0], parallelism=1, before=second_call_waits), FakeEngine(BOTH[1])
     job = RecognitionJob(
-        stack, range(COUNT), FakeModel(tmp_path / "greys", first, second), BOTH, settings, batch_size=2
+        stack,
+        range(COUNT),
+        FakeModel(tmp_path / "greys", first, second),
+        BOTH,
+        settings,
+        FairQueue(settings),
+        batch_size=2,
     )
     assert gate.reached.wait(SECONDS)
     wait_until(lambda: len(stack.results.of(BOTH[0])) >= 2, "the first batch is reported")
@@ -139,7 +148,9 @@ def test_cancelling_while_decoding_recognises_nothing(
     monkeypatch.setattr(pixels, "decode", lambda data, **limits: opened.wait(SECONDS) and decode(data, **limits))
     stack = make_stack({f"{number}.png": grey_png(number) for number in range(COUNT)})
     engines = [FakeEngine(name) for name in BOTH]
-    job = RecognitionJob(stack, range(COUNT), FakeModel(tmp_path / "greys", *engines), BOTH, settings)
+    job = RecognitionJob(
+        stack, range(COUNT), FakeModel(tmp_path / "greys", *engines), BOTH, settings, FairQueue(settings)
+    )
     wait_until(lambda: job.state.phase == "decoding", "decoding has begun")
     assert (job.state.done, job.state.seconds_left) == (0, None)
     job.cancel()
@@ -163,7 +174,7 @@ def test_a_failed_job_ends_and_says_why(
         raise error
 
     model = FakeModel(tmp_path / "greys", FakeEngine(before=fail))
-    job = RecognitionJob(stack, range(COUNT), model, ["openvino-int8"], settings)
+    job = RecognitionJob(stack, range(COUNT), model, ["openvino-int8"], settings, FairQueue(settings))
     state = ended(job)
     assert (state.phase, state.message) == ("failed", message)
     assert "secret" not in state.message
@@ -175,7 +186,9 @@ def test_a_batch_size_out_of_range_fails_the_job_with_a_sentence(
     stack: ImageStack, tmp_path: Path, settings: Settings, batch_size: int
 ) -> None:
     model = FakeModel(tmp_path / "greys", FakeEngine())
-    state = ended(RecognitionJob(stack, [0], model, ["openvino-int8"], settings, batch_size))
+    state = ended(
+        RecognitionJob(stack, [0], model, ["openvino-int8"], settings, FairQueue(settings), batch_size=batch_size)
+    )
     assert (state.phase, "batch size must be between" in state.message) == ("failed", True)
 
 
@@ -186,3 +199,31 @@ def test_a_batch_size_out_of_range_fails_the_job_with_a_sentence(
 def test_rate_and_time_left(done: int, seconds: float, rate: float, left: float | None) -> None:
     state = JobState("recognizing", "openvino-int8", done, 10, seconds)
     assert (state.images_per_second, state.seconds_left) == (rate, left)
+
+
+def test_a_job_waits_for_its_turn_and_can_be_cancelled_there(
+    stack: ImageStack, tmp_path: Path, settings: Settings
+) -> None:
+    queue = FairQueue(settings.model_copy(update={"max_running": 1}))
+    engine = FakeEngine()
+    model = FakeModel(tmp_path / "greys", engine)
+    with queue.turn("somebody else", "their stack"):
+        waiting, cancelled = (
+            RecognitionJob(stack, [0], model, ["openvino-int8"], settings, queue, client="me") for _ in range(2)
+        )
+        wait_until(lambda: queue.waiting == 2, "both jobs are in the queue")
+        assert (waiting.state.phase, waiting.state.done) == ("waiting", 0)
+        cancelled.cancel()
+        assert ended(cancelled).phase == "cancelled"
+        assert engine.batch_sizes == [], "nothing may run before its turn"
+    assert ended(waiting).phase == "done"
+    assert (queue.running, queue.waiting) == (0, 0)
+
+
+def test_a_job_that_finds_the_queue_full_says_so(stack: ImageStack, tmp_path: Path, settings: Settings) -> None:
+    queue = FairQueue(settings.model_copy(update={"max_running": 1, "max_waiting": 0}))
+    with queue.turn("somebody else", "their stack"):
+        job = RecognitionJob(
+            stack, [0], FakeModel(tmp_path / "greys", FakeEngine()), ["openvino-int8"], settings, queue
+        )
+        assert (ended(job).phase, job.message) == ("failed", "The server is busy. Try again in a few seconds.")

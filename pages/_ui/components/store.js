@@ -32,17 +32,6 @@ function decodeRanges(text) {
   return indices;
 }
 
-/** Relative to the page, whose address is one segment below the app's base path: right behind any proxy. */
-function resolveUrl(template, index = "") {
-  return new URL(template.replace("{index}", index), document.baseURI).href;
-}
-
-/** The API's own sentence about a failed response, or a general one. */
-async function failureMessage(response) {
-  const body = await response.json().catch(() => null);
-  return body?.detail ?? `The server answered with status ${response.status}.`;
-}
-
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 class StackStore extends EventTarget {
@@ -96,7 +85,7 @@ class StackStore extends EventTarget {
       this.error = null;
     } catch (error) {
       const unreachable = error instanceof TypeError;
-      this.error = unreachable ? "The server cannot be reached. Reload the page to try again." : error.message;
+      this.error = unreachable ? NO_ANSWER : error.message;
       this.indexUrl = null; // asked for again at the next update
     }
     this.emit("index");

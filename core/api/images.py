@@ -1,0 +1,80 @@
+"""The images of a stack: as uploaded, as shown, as numbers, and small. None of these answers ever changes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from core.api.caching import immutable, ranged
+from core.api.problems import responses
+from core.errors import InvalidRequest
+from core.pixels import encode_png, to_rgb
+from core.store import StackStore
+from core.values import pack
+from core.windowing import apply_window
+
+_PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "The image"}}
+
+
+def images_router(store: StackStore) -> APIRouter:
+    """``/api/v1/stacks/{stack_id}/images/{index}`` and what is below it."""
+    router = APIRouter(prefix="/api/v1/stacks/{stack_id}/images/{index}", tags=["images"])
+
+    @router.get("", response_class=Response, responses=_PNG | responses(404, 416, 422))
+    def original(request: Request, stack_id: str, index: int) -> Response:
+        """An image as it was uploaded; parts of it with ``Range``."""
+        stack = store.get(stack_id)
+        return immutable(request, "original", lambda: ranged(request, stack.original(index), "image/png"))
+
+    @router.get("/display", response_class=Response, responses=_PNG | responses(400, 404, 422))
+    def display(
+        request: Request,
+        stack_id: str,
+        index: int,
+        low: Annotated[int | None, Query(ge=-65535, le=131070, description="the value shown black")] = None,
+        high: Annotated[int | None, Query(ge=-65535, le=131070, description="the value shown white")] = None,
+        invert: Annotated[bool, Query(description="exchange black and white")] = False,
+    ) -> Response:
+        """An image any browser shows: as the model sees it, or with a window of its original values."""
+        stack = store.get(stack_id)
+        if (low is None) != (high is None) or (low is not None and high is not None and low >= high):
+            raise InvalidRequest("Give both ends of the window, the lower one first: low=0&high=4095.")
+
+        def render() -> Response:
+            if low is not None and high is not None:
+                content = encode_png(apply_window(stack.values(index), low, high, invert=invert))
+            elif invert:
+                content = encode_png(255 - to_rgb(stack.values(index)))
+            else:
+                content = stack.rendered(index)
+            return Response(content, media_type="image/png")
+
+        return immutable(request, f"display-{low}-{high}-{invert}", render)
+
+    @router.get(
+        "/values",
+        response_class=Response,
+        responses=responses(404, 422) | {200: {"content": {"application/octet-stream": {}}, "description": "Samples"}},
+    )
+    def values(request: Request, stack_id: str, index: int, accept_encoding: Annotated[str, Header()] = "") -> Response:
+        """The samples of an image, unscaled: little-endian rows, their shape and type in ``X-Image-*`` headers."""
+        stack = store.get(stack_id)
+
+        def read() -> Response:
+            body, headers = pack(stack.values(index), gzip="gzip" in accept_encoding)
+            return Response(body, media_type="application/octet-stream", headers=headers)
+
+        return immutable(request, "values", read)
+
+    @router.get(
+        "/thumbnail",
+        response_class=Response,
+        responses=responses(404, 422, 507) | {200: {"content": {"image/jpeg": {}}, "description": "The thumbnail"}},
+    )
+    def thumbnail(request: Request, stack_id: str, index: int) -> Response:
+        """A small JPEG of an image."""
+        stack = store.get(stack_id)
+        return immutable(request, "thumbnail", lambda: Response(stack.thumbnail(index), media_type="image/jpeg"))
+
+    return router

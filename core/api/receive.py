@@ -1,0 +1,191 @@
+"""Receiving a ZIP over HTTP: straight to disk as the bytes arrive, never whole in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import Protocol
+
+import anyio
+from anyio.to_thread import run_sync
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from core.errors import AppError, Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
+from core.settings import MIB, Settings
+from core.stack import ImageStack
+from core.store import StackStore
+from core.upload import Upload
+
+FORM_OVERHEAD_BYTES = 64 * 1024  # what a form may hold beside the file: boundaries, headers, small fields
+PIECE_BYTES = MIB  # collected before a thread writes them
+DRAIN_BYTES = 64 * MIB
+DRAIN_SECONDS = 5.0
+FILE_TYPES = {"application/zip", "application/x-zip-compressed", "application/octet-stream"}
+
+
+class _Sink(Protocol):
+    """Takes the pieces of a request's body; ``finish`` opens the stack."""
+
+    def write(self, piece: bytes) -> None: ...
+
+    def finish(self) -> ImageStack: ...
+
+
+async def receive_stack(request: Request, store: StackStore, settings: Settings, client: str, name: str) -> ImageStack:
+    """The stack made of a request's body: a ZIP as it is, or a form with a field ``file``.
+
+    Args:
+        name: what the stack is called where the body does not say it.
+
+    Raises:
+        UnsupportedType: the body is neither a ZIP nor a form.
+        InvalidRequest: the form is malformed or has no file.
+        NotAZip: the file's name does not end in ``.zip``.
+        UploadTimedOut: nothing arrived for a while.
+        ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``StackStore.receive``.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    content_type = kind.decode("latin-1")
+    length = int(request.headers.get("content-length", "0"))
+    if length > settings.max_upload_bytes + FORM_OVERHEAD_BYTES:
+        raise LimitExceeded(f"The file is larger than the {settings.max_upload_bytes // MIB:,} MB this server accepts.")
+    body = request.stream()
+    try:
+        with await run_sync(store.receive, client) as upload:
+            sink: _Sink
+            if content_type == "multipart/form-data":
+                sink = _Form(upload, options.get(b"boundary", b""))
+            elif content_type in FILE_TYPES:
+                sink = _Plain(upload, zip_name(name))
+            else:
+                raise UnsupportedType("Send the ZIP as application/zip, or in a form as the field “file”.")
+            await _pump(body, sink.write, settings.upload_idle_seconds)
+            return await run_sync(sink.finish)
+    except ClientDisconnect as error:
+        raise Cancelled("The upload was cancelled.") from error
+    except AppError:
+        await _drain(body)
+        raise
+
+
+def zip_name(path: str) -> str:
+    """The last part of a file's path.
+
+    Raises:
+        NotAZip: it does not end in ``.zip``.
+    """
+    name = PurePosixPath(path).name
+    if not name.lower().endswith(".zip"):
+        raise NotAZip("Only .zip files are allowed")
+    return name
+
+
+class _Plain:
+    """The body is the ZIP."""
+
+    def __init__(self, upload: Upload, name: str) -> None:
+        self._upload = upload
+        self._name = name
+        self.write = upload.write
+
+    def finish(self) -> ImageStack:
+        return self._upload.finish(self._name)
+
+
+class _Form:
+    """The body is ``multipart/form-data`` (RFC 7578); the first file in the field ``file`` counts."""
+
+    def __init__(self, upload: Upload, boundary: bytes) -> None:
+        if not boundary:
+            raise InvalidRequest("The form's content type names no boundary.")
+        self._upload = upload
+        self._overhead = 0
+        self._name: str | None = None
+        self._in_file = False
+        self._header, self._value, self._disposition = b"", b"", b""
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._part_begins,
+                    "on_header_begin": self._header_begins,
+                    "on_header_field": self._header_field,
+                    "on_header_value": self._header_value,
+                    "on_header_end": self._header_ends,
+                    "on_headers_finished": self._headers_finished,
+                    "on_part_data": self._part_data,
+                },
+            )
+        except FormParserError as error:
+            raise InvalidRequest("The form's boundary is not valid.") from error
+
+    def write(self, piece: bytes) -> None:
+        before = self._upload.size
+        try:
+            self._parser.write(piece)
+        except FormParserError as error:
+            raise InvalidRequest("The form is malformed.") from error
+        self._overhead += len(piece) - (self._upload.size - before)
+        if self._overhead > FORM_OVERHEAD_BYTES:
+            raise InvalidRequest("The form holds more than one file. Send one ZIP at a time.")
+
+    def finish(self) -> ImageStack:
+        if self._name is None:
+            raise InvalidRequest("No file provided")
+        return self._upload.finish(self._name)
+
+    def _part_begins(self) -> None:
+        self._disposition, self._in_file = b"", False
+
+    def _header_begins(self) -> None:
+        self._header, self._value = b"", b""
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header_ends(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition = self._value
+
+    def _headers_finished(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        if options.get(b"name") == b"file" and b"filename" in options and self._name is None:
+            self._name = zip_name(options[b"filename"].decode("utf-8", "replace"))
+            self._in_file = True
+
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._in_file:
+            self._upload.write(data[start:end])
+
+
+async def _pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None], idle_seconds: float) -> None:
+    """Give ``body`` to ``write``, in pieces, in another thread."""
+    waiting = bytearray()
+    while True:
+        try:
+            with anyio.fail_after(idle_seconds):
+                chunk = await anext(body, None)
+        except TimeoutError as error:
+            raise UploadTimedOut("Nothing more arrived. Check the connection and upload again.") from error
+        waiting += chunk or b""
+        if len(waiting) >= PIECE_BYTES or (chunk is None and waiting):
+            await run_sync(write, bytes(waiting))
+            waiting.clear()
+        if chunk is None:
+            return
+
+
+async def _drain(body: AsyncGenerator[bytes]) -> None:
+    """Read on for a while after a refusal, so that a client that is still sending gets to read the answer."""
+    drained = 0
+    with anyio.move_on_after(DRAIN_SECONDS), suppress(ClientDisconnect):
+        async for chunk in body:
+            drained += len(chunk)
+            if drained > DRAIN_BYTES:
+                return

@@ -1,0 +1,166 @@
+"""What the API takes and answers, as typed models; their descriptions and examples are its documentation."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.results import TOP_K, EngineName, Prediction
+from core.stack import ImageStack
+
+
+class SkippedEntry(BaseModel):
+    """A file of the ZIP that is not part of the stack."""
+
+    name: str
+    code: str = Field(description="stable, for programs")
+    reason: str = Field(description="a sentence for people")
+
+
+def skipped_entries(stack: ImageStack) -> list[SkippedEntry]:
+    """What the ZIP of ``stack`` held besides its images."""
+    return [SkippedEntry(name=entry.name, code=entry.code, reason=entry.reason) for entry in stack.skipped]
+
+
+class UploadAnswer(BaseModel):
+    """What came in."""
+
+    stack_id: str
+    num_images: int
+    filenames: list[str]
+    resolutions: list[tuple[int, int]] = Field(description="[width, height] of each image, in the order of filenames")
+    skipped: list[SkippedEntry]
+
+
+class PredictRequest(BaseModel):
+    """Which images of which stack."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"filenames": ["frame_1.png"], "batch_size": 8}]})
+
+    filenames: list[str] = []
+    batch_size: int | None = Field(None, ge=1, description="images per inference call; measured when left out")
+    stack_id: str | None = Field(None, description="left out, the stack of the client's cookie is meant")
+
+
+class PredictAnswer(BaseModel):
+    """One image's answer; ``class`` is ``"error"`` where there is none."""
+
+    filename: str
+    label: str = Field(serialization_alias="class")
+    confidence: float = Field(description="softmax probability, 0..1")
+    error: str | None = Field(None, exclude_if=lambda value: value is None)
+
+
+class StackAnswers(BaseModel):
+    """What has been recognised in a stack: position -> [class, confidence, engine, model] of each engine that ran."""
+
+    results: dict[int, list[tuple[str, float, str, str]]]
+
+
+class StackIndex(BaseModel):
+    """A stack's images, in order, each as [name, width, height, kind of pixels, bytes]."""
+
+    stack_id: str
+    name: str
+    images: list[tuple[str, int, int, str, int]]
+    skipped: list[SkippedEntry]
+
+    @classmethod
+    def of(cls, stack: ImageStack) -> Self:
+        """What is in ``stack``."""
+        images = [
+            (entry.name, entry.header.width, entry.header.height, entry.header.description, entry.file_size)
+            for entry in stack.entries
+        ]
+        return cls(stack_id=stack.id, name=stack.name, images=images, skipped=skipped_entries(stack))
+
+
+class RecognitionRequest(BaseModel):
+    """What to recognise, and how. Everything may be left out: then all images, with INT8 and the default model."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"images": [0, 1, 2], "engine": "openvino-int8", "top_k": 3}]}, extra="forbid"
+    )
+
+    images: list[int] | None = Field(None, description="positions in the stack, from 0; left out, all of them")
+    engine: EngineName = "openvino-int8"
+    model: str | None = Field(None, description="name of an installed model; left out, the default one")
+    top_k: int = Field(1, ge=1, le=TOP_K, description="how many classes to answer for each image")
+    batch_size: int | None = Field(None, ge=1, description="images per inference call; measured when left out")
+
+
+class Score(BaseModel):
+    """One class and its softmax probability, 0..1."""
+
+    label: str = Field(serialization_alias="class")
+    confidence: float
+
+
+class ImagePrediction(BaseModel):
+    """The answer for one image, the most probable class first; none, and ``error``, where it cannot be read."""
+
+    index: int
+    filename: str
+    top: list[Score]
+    error: str | None = Field(None, exclude_if=lambda value: value is None)
+
+    @classmethod
+    def of(cls, prediction: Prediction, top_k: int) -> Self:
+        """The first ``top_k`` classes of ``prediction``."""
+        top = [Score(label=score.label, confidence=score.confidence) for score in prediction.top[:top_k]]
+        return cls(index=prediction.index, filename=prediction.filename, top=top, error=prediction.error)
+
+
+class StreamFailure(BaseModel):
+    """The last line of a stream that ended early."""
+
+    code: str
+    detail: str
+
+
+class RecognitionAnswer(BaseModel):
+    """The predictions in the order asked for, what made them, and how long it took."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    stack_id: str
+    model: str
+    engine: EngineName
+    precision: str = Field(description="the precision the engine really computes in")
+    batch_size: int
+    seconds: float
+    predictions: list[ImagePrediction]
+
+
+class EngineInfo(BaseModel):
+    """One way to run a model."""
+
+    name: EngineName
+    title: str
+    available: bool = Field(description="whether what it needs is installed")
+    loaded: bool = Field(description="whether its first prediction would be answered at once")
+
+
+class ModelInfo(BaseModel):
+    """An installed model."""
+
+    name: str
+    title: str
+    description: str
+    architecture: str
+    classes: list[str]
+    default: bool
+    engines: list[EngineInfo]
+
+
+class ModelList(BaseModel):
+    """The installed models, the default one first."""
+
+    models: list[ModelInfo]
+
+
+class Health(BaseModel):
+    """Whether the server answers (``live``) and predicts at once (``ready``)."""
+
+    status: Literal["live", "ready", "starting"]

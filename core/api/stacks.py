@@ -1,0 +1,153 @@
+"""Stacks as resources below ``/api/v1/stacks``: for programs, and for the images on the pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import Annotated, Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from core.api.caching import immutable
+from core.api.clients import client_of
+from core.api.doors import FORM_BODY
+from core.api.predictions import Order, Recognizer
+from core.api.problems import responses
+from core.api.receive import receive_stack
+from core.api.schemas import (
+    ImagePrediction,
+    RecognitionAnswer,
+    RecognitionRequest,
+    StackAnswers,
+    StackIndex,
+    StreamFailure,
+)
+from core.errors import AppError, ImageNotFound, InvalidRequest
+from core.models import ModelRegistry
+from core.results import ENGINE_LABELS, Prediction
+from core.settings import Settings
+from core.store import StackStore
+
+NDJSON = "application/x-ndjson"
+_ZIP_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}, **FORM_BODY},
+}
+
+
+def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recognizer, settings: Settings) -> APIRouter:
+    """Create, look into, recognise and delete stacks."""
+    router = APIRouter(prefix="/api/v1/stacks", tags=["stacks"])
+
+    @router.post(
+        "",
+        status_code=201,
+        responses=responses(400, 408, 413, 415, 422, 429, 503, 507),
+        openapi_extra={"requestBody": _ZIP_BODY},
+    )
+    async def create(
+        request: Request,
+        response: Response,
+        name: Annotated[
+            str, Query(max_length=255, description="what to call it, where the body is the ZIP itself")
+        ] = "stack.zip",
+    ) -> StackIndex:
+        """Open a ZIP of PNG images; it is written to disk as it arrives. The id in the answer is the key to it."""
+        stack = await receive_stack(request, store, settings, client_of(request, settings), name)
+        response.headers["Location"] = f"{request.url.path}/{stack.id}"
+        return StackIndex.of(stack)
+
+    @router.get("/{stack_id}", response_model=StackIndex, responses=responses(404))
+    def index(request: Request, stack_id: str) -> Response:
+        """What is in a stack, and what was left out, with the reasons."""
+        stack = store.get(stack_id)
+        return immutable(
+            request, "index", lambda: Response(StackIndex.of(stack).model_dump_json(), media_type="application/json")
+        )
+
+    @router.delete("/{stack_id}", status_code=204, responses=responses(404))
+    def delete(stack_id: str) -> None:
+        """Close a stack and delete its files."""
+        store.get(stack_id)
+        store.delete(stack_id)
+
+    @router.get("/{stack_id}/results", responses=responses(404))
+    def results(stack_id: str, response: Response) -> StackAnswers:
+        """What has been recognised so far, by position; unreadable images have no answer."""
+        response.headers["Cache-Control"] = "no-store"
+        found = store.get(stack_id).results.by_image()
+        return StackAnswers(
+            results={
+                index: [
+                    (one.label, one.confidence, ENGINE_LABELS[one.engine], one.model)
+                    for one in predictions
+                    if one.error is None
+                ]
+                for index, predictions in found.items()
+            }
+        )
+
+    @router.post(
+        "/{stack_id}/predictions",
+        response_model=RecognitionAnswer,
+        responses=responses(400, 404, 429, 503, 507)
+        | {
+            200: {
+                "content": {NDJSON: {"schema": {"type": "string"}}},
+                "description": "One answer, or one line an image",
+            }
+        },
+    )
+    async def predict(
+        request: Request,
+        stack_id: str,
+        body: RecognitionRequest,
+        accept: Annotated[str, Header(description=f"`{NDJSON}` streams a line for each image as it is made")] = "",
+    ) -> RecognitionAnswer | StreamingResponse:
+        """Recognise images of a stack."""
+        stack = store.get(stack_id)
+        indices = range(len(stack)) if body.images is None else body.images
+        if len(indices) == 0:
+            raise InvalidRequest("Name at least one image, or leave “images” out for all of them.")
+        if wrong := next((index for index in indices if not 0 <= index < len(stack)), None):
+            raise ImageNotFound(f"This stack has images 0 to {len(stack) - 1}; there is no image {wrong}.")
+        model = await run_sync(registry.get, body.model)
+        order = Order(client_of(request, settings), stack, indices, model, body.engine, body.batch_size or 0)
+        if NDJSON in accept:
+            batches = recognizer.stream(order)
+            first = await anext(batches)  # an error before it still gets its own status
+            return StreamingResponse(_lines(first, batches, body.top_k), media_type=NDJSON)
+        result = await recognizer.run(order)
+        return RecognitionAnswer(
+            stack_id=stack.id,
+            model=result.model,
+            engine=result.engine,
+            precision=result.precision,
+            batch_size=result.timing.batch_size,
+            seconds=result.timing.total_seconds,
+            predictions=[ImagePrediction.of(prediction, body.top_k) for prediction in result.predictions],
+        )
+
+    return router
+
+
+async def _lines(
+    first: Sequence[Prediction], batches: AsyncGenerator[Sequence[Prediction]], top_k: int
+) -> AsyncIterator[str]:
+    """A JSON object a line for each prediction; an error on the way becomes the last line."""
+    try:
+        yield _json_lines(first, top_k)
+        async for batch in batches:
+            yield _json_lines(batch, top_k)
+    except AppError as error:
+        yield StreamFailure(code=error.code, detail=str(error)).model_dump_json() + "\n"
+    finally:
+        await batches.aclose()
+
+
+def _json_lines(batch: Sequence[Prediction], top_k: int) -> str:
+    return "".join(
+        ImagePrediction.of(prediction, top_k).model_dump_json(by_alias=True, exclude_none=True) + "\n"
+        for prediction in batch
+    )
