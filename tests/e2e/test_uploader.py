@@ -1,0 +1,175 @@
+"""The upload field: dialog, drag and drop, progress, cancel, and everything that may go wrong on the way."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.builders import photo_png, zip_bytes
+from tests.e2e.server import ROOT, streamlit_server
+
+LIMIT_MIB = 3
+SMALL = zip_bytes({f"{number}.png": photo_png(64, 48, seed=number) for number in range(3)})
+# Noise does not compress, so this takes its time over a slow connection and is below the limit.
+LARGE = zip_bytes({"1.png": photo_png(64, 48, seed=1), "noise.bin": os.urandom(2_000_000)})
+SLOW_BYTES_PER_SECOND = 200_000
+
+
+@pytest.fixture(scope="module")
+def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("uploads") / "work"
+
+
+@pytest.fixture(scope="module")
+def server(work_dir: Path) -> Iterator[str]:
+    environment = {
+        "AISR_WORK_DIR": str(work_dir),
+        "AISR_CACHE_DIR": str(work_dir.parent / "cache"),
+        "AISR_MAX_UPLOAD_BYTES": str(LIMIT_MIB * 2**20),
+    }
+    with streamlit_server(ROOT / "app.py", environment=environment) as address:
+        yield address
+
+
+@pytest.fixture
+def empty(page: Page, server: str) -> Page:
+    """The home page without a stack."""
+    page.goto(server)
+    expect(page.get_by_role("button", name="Browse files")).to_be_visible(timeout=20_000)
+    return page
+
+
+def choose(page: Page, name: str, data: bytes) -> None:
+    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "application/zip", "buffer": data})
+
+
+def drop(page: Page, *files: tuple[str, bytes]) -> None:
+    """What the browser tells the page when files are dragged over it and let go."""
+    packed = [[name, base64.b64encode(data).decode()] for name, data in files]
+    page.evaluate(
+        """async (files) => {
+            const transfer = new DataTransfer();
+            for (const [name, data] of files) {
+                const bytes = await (await fetch("data:application/zip;base64," + data)).blob();
+                transfer.items.add(new File([bytes], name, { type: "application/zip" }));
+            }
+            const tell = (type) => document.querySelector("h1, [data-testid=stMain]").dispatchEvent(
+                new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+            tell("dragenter");
+            tell("dragover");
+            await new Promise((done) => requestAnimationFrame(done));
+            window.wasInvited = [...document.querySelectorAll("*")].some((element) =>
+                element.shadowRoot?.querySelector("[data-ref=target]")?.checkVisibility());
+            tell("drop");
+        }""",
+        packed,
+    )
+
+
+def slow_down(page: Page) -> None:
+    conditions = {
+        "offline": False,
+        "latency": 0,
+        "downloadThroughput": -1,
+        "uploadThroughput": SLOW_BYTES_PER_SECOND,
+    }
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", conditions)
+
+
+def shown_position(page: Page) -> Locator:
+    return page.locator("[data-ref=position]")
+
+
+def test_the_dialog_opens_a_stack_and_another_one_later(empty: Page) -> None:
+    with empty.expect_file_chooser() as chooser:
+        empty.get_by_role("button", name="Browse files").click()
+    chooser.value.set_files({"name": "first.zip", "mimeType": "application/zip", "buffer": SMALL})
+    expect(shown_position(empty)).to_have_text("1 / 3")
+    with empty.expect_file_chooser() as chooser:
+        empty.get_by_role("button", name="Open another ZIP").click()
+    more = zip_bytes({f"{number}.png": photo_png(seed=number) for number in range(5)})
+    chooser.value.set_files({"name": "second.zip", "mimeType": "application/zip", "buffer": more})
+    expect(shown_position(empty)).to_have_text("1 / 5")
+    expect(empty.locator("strong", has_text="second.zip")).to_be_visible()
+    expect(empty.locator("strong", has_text="first.zip")).to_have_count(0)
+
+
+def test_a_zip_may_be_dropped_anywhere_on_the_page(empty: Page) -> None:
+    drop(empty, ("dropped.zip", SMALL))
+    assert empty.evaluate("wasInvited"), "while it is dragged, the page shows that it takes it"
+    expect(shown_position(empty)).to_have_text("1 / 3")
+    expect(empty.get_by_text("Drop the ZIP to open it")).to_be_hidden()
+    drop(empty, ("again.zip", SMALL))
+    expect(empty.locator("strong", has_text="again.zip")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ([("photos.tar", SMALL)], "Only .zip files are allowed"),
+        ([("a.zip", SMALL), ("b.zip", SMALL)], "Send one ZIP at a time."),
+        ([("big.zip", bytes(LIMIT_MIB * 2**20 + 1))], f"larger than the {LIMIT_MIB} MB this server accepts"),
+        ([("text.zip", b"no archive")], "not a ZIP archive"),
+        ([("*bold* [x](http://example.org).tar", SMALL)], "Only .zip files are allowed"),
+    ],
+    ids=["another type", "two files", "too large", "not a zip", "a hostile name"],
+)
+def test_what_cannot_be_opened_is_refused_with_a_sentence(
+    empty: Page, files: list[tuple[str, bytes]], sentence: str, work_dir: Path
+) -> None:
+    drop(empty, *files)
+    alert = empty.get_by_role("alert")
+    expect(alert).to_contain_text(sentence)
+    expect(alert.get_by_role("link")).to_have_count(0)
+    expect(empty.get_by_role("button", name="Browse files")).to_be_enabled()
+    choose(empty, "good.zip", SMALL)
+    expect(shown_position(empty)).to_have_text("1 / 3")
+    expect(alert).to_have_count(0)
+
+
+def test_a_slow_upload_shows_how_far_it_is_and_can_be_cancelled(empty: Page, work_dir: Path) -> None:
+    def stored() -> set[Path]:
+        return set(work_dir.glob("run-*/*/stack.zip"))
+
+    before = stored()
+    slow_down(empty)
+    choose(empty, "large.zip", LARGE)
+    bar = empty.get_by_role("progressbar", name="Upload")
+    expect(bar).to_be_visible()
+    expect(empty.get_by_text("large.zip", exact=True)).to_be_visible()
+    expect(empty.get_by_text("of 2.0 MB")).to_be_visible()
+    empty.wait_for_function(
+        """() => [...document.querySelectorAll("*")].some((element) =>
+            Number(element.shadowRoot?.querySelector("[role=progressbar]")?.getAttribute("aria-valuenow")) > 5)"""
+    )
+    empty.get_by_role("button", name="Cancel").click()
+    expect(bar).to_be_hidden()
+    expect(empty.get_by_role("button", name="Browse files")).to_be_visible()
+    expect(empty.get_by_role("alert")).to_have_count(0)
+    empty.wait_for_timeout(500)
+    assert stored() <= before, "nothing of a cancelled upload stays"
+
+
+def test_a_page_left_in_the_middle_of_an_upload_leaves_nothing(empty: Page, work_dir: Path) -> None:
+    before = set(work_dir.glob("run-*/*"))
+    slow_down(empty)
+    choose(empty, "large.zip", LARGE)
+    expect(empty.get_by_role("progressbar", name="Upload")).to_be_visible()
+    empty.get_by_role("link", name="Inference").click()
+    expect(empty.get_by_text("There is no stack yet")).to_be_visible()
+    empty.wait_for_timeout(500)
+    assert set(work_dir.glob("run-*/*")) <= before
+
+
+def test_a_broken_connection_is_told_and_the_field_works_again(empty: Page) -> None:
+    empty.route("**/api/v1/stacks?*", lambda route: route.abort("connectionreset"))
+    choose(empty, "photos.zip", SMALL)
+    expect(empty.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    empty.unroute("**/api/v1/stacks?*")
+    choose(empty, "photos.zip", SMALL)
+    expect(shown_position(empty)).to_have_text("1 / 3")
