@@ -6,13 +6,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from core.access import AccessMiddleware
 from core.api import DOORS, create_api
 from core.runtime import get_runtime
-from pages._ui.compat import drop_ended_sessions
+from pages._ui.compat import drop_ended_sessions, on_stop
 
 HOUSEKEEPING_SECONDS = 20.0
+END_REQUESTS_SECONDS = 8  # after being told to stop; docker waits 10 s before it kills
 
 
 @asynccontextmanager
@@ -20,6 +23,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Load the default model before the first request needs it; delete every stack at the end."""
     runtime = get_runtime()
     runtime.warm_up()
+    on_stop(runtime.queue.stop, end_requests_after=END_REQUESTS_SECONDS)
     housekeeping = asyncio.create_task(_drop_ended_sessions())
     yield
     housekeeping.cancel()
@@ -39,4 +43,5 @@ app = st.App(
     Path(__file__).parent / "pages" / "_router.py",
     routes=[Route(path, _api) for path in DOORS],
     lifespan=lifespan,
+    middleware=[Middleware(AccessMiddleware, settings=_runtime.settings)],
 )

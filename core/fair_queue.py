@@ -15,6 +15,7 @@ from core.errors import Busy, Cancelled, TooManyRequests
 from core.settings import Settings
 
 SLICE_SECONDS = 1.0  # how long a turn may last while others wait; long enough that pausing costs nothing
+STOP_SECONDS = 5.0  # what is running when the server is told to stop may take so long to end by itself
 POLL_SECONDS = 0.2  # how often somebody who waits looks whether they were cancelled
 REMEMBERED = 4096  # clients whose last turn is remembered
 
@@ -45,7 +46,9 @@ class Turn:
 
         Raises:
             Cancelled: the work was cancelled meanwhile.
+            Busy: the server is stopping, and has given what was running its time to end.
         """
+        self._queue._check_time_left()
         if self._queue.waiting and time.monotonic() - self._since >= SLICE_SECONDS:
             self._end()
             self._begin(returning=True)
@@ -75,6 +78,11 @@ class FairQueue:
         self._tickets: list[_Ticket] = []
         self._numbers = itertools.count(1)
         self._served: OrderedDict[tuple[str, ...], int] = OrderedDict()
+        self._stopped_at: float | None = None
+
+    def stop(self) -> None:
+        """Grant no more turns, and end those in use after ``STOP_SECONDS``. Takes no lock: for signal handlers."""
+        self._stopped_at = time.monotonic()
 
     @property
     def running(self) -> int:
@@ -101,7 +109,7 @@ class FairQueue:
             cancelled: set it from another thread to stop waiting.
 
         Raises:
-            Busy: the queue is full.
+            Busy: the queue is full, or the server is stopping.
             TooManyRequests: this client has as many requests in it as one client may.
             Cancelled: ``cancelled`` was set.
         """
@@ -121,6 +129,7 @@ class FairQueue:
             self._grant()
             try:
                 while not ticket.granted:
+                    self._check_open()
                     if cancelled.is_set():
                         raise Cancelled("Cancelled. What was recognised so far is kept.")
                     self._changed.wait(POLL_SECONDS)
@@ -133,7 +142,16 @@ class FairQueue:
             self._running -= 1
             self._grant()
 
+    def _check_open(self) -> None:
+        if self._stopped_at is not None:
+            raise Busy("The server is shutting down. Try again in a minute.")
+
+    def _check_time_left(self) -> None:
+        if self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_SECONDS:
+            self._check_open()
+
     def _check_room(self, client: str) -> None:
+        self._check_open()
         if self._running < self._max_running:
             return
         if len(self._tickets) >= self._max_waiting:

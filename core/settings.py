@@ -12,12 +12,13 @@ from functools import cache
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
 MAX_WEIGHTS_BYTES = 512 * MIB
+MIN_TOKEN_LENGTH = 16
 
 # The side of the square the network sees and of the resized photo it is cut from, in pixels:
 # torchvision's ResNet18_Weights.IMAGENET1K_V1.transforms().
@@ -28,7 +29,7 @@ RESIZE_SIDE = 256
 class Settings(BaseSettings):
     """The settings of one process; immutable after the first read."""
 
-    model_config = SettingsConfigDict(env_prefix="AISR_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="AISR_", frozen=True, hide_input_in_errors=True)
 
     models_dir: Path = Field(
         PROJECT_ROOT / "models", description="Folder of the models that ship with the app, one folder each."
@@ -100,6 +101,16 @@ class Settings(BaseSettings):
         description="Header in which a proxy in front names the client's address, such as `X-Forwarded-For` "
         "(its last address counts). Only where clients cannot reach the server past that proxy.",
     )
+    access_token: str = Field(
+        "",
+        repr=False,
+        description="A secret of at least 16 characters that pages and API ask for; empty, everybody may use them.",
+    )
+    access_header: str = Field(
+        "",
+        description="Header with which a proxy in front names who has signed in, such as `X-Forwarded-User`; requests "
+        "without it are refused. Only where clients cannot reach the server past that proxy.",
+    )
     cors_origins: str = Field(
         "",
         description="Web sites whose pages may call the API from a browser, separated by commas; none by default.",
@@ -113,6 +124,13 @@ class Settings(BaseSettings):
     thumbnail_side: int = Field(192, ge=32, le=1024, description="Longer side of a thumbnail, in pixels.")
     batch_size: int = Field(0, ge=0, description="Images per inference call; 0 measures the best one on this machine.")
     max_batch_size: int = Field(256, gt=0, description="Largest batch size a person or program may ask for.")
+
+    @field_validator("access_token")
+    @classmethod
+    def _long_enough(cls, token: str) -> str:
+        if token and (len(token) < MIN_TOKEN_LENGTH or not token.isascii()):
+            raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} ASCII characters: a shorter secret can be guessed")
+        return token
 
     @property
     def installed_dir(self) -> Path:

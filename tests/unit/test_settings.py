@@ -27,7 +27,7 @@ def test_every_setting_is_documented_and_stands_in_the_table(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_is_read_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     default = getattr(Settings(), name)
-    other: object = default + 1 if isinstance(default, int) else type(default)(f"{default}-other")
+    other: object = default + 1 if isinstance(default, int) else type(default)(f"{default}-another-good-value")
     monkeypatch.setenv(name.upper(), str(other))
     assert getattr(Settings(), name) == default, "only names with the product's prefix count"
     monkeypatch.setenv(f"AISR_{name.upper()}", str(other))
@@ -44,12 +44,17 @@ def test_every_setting_is_read_from_the_environment(name: str, monkeypatch: pyte
         ("thumbnail_side", "5000"),
         ("stack_ttl_seconds", "soon"),
         ("max_compression_ratio", "1"),
+        ("access_token", "short"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"AISR_{name.upper()}", value)
     with pytest.raises(ValidationError, match=name):
         Settings()
+
+
+def test_the_secret_is_not_shown_with_the_settings() -> None:
+    assert "a secret of some length" not in repr(Settings(access_token="a secret of some length"))  # noqa: S106
 
 
 def test_settings_do_not_change() -> None:

@@ -1,0 +1,227 @@
+"""The service as the one who runs it sees it: stopping, crashing, signing in, and many people at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Error, expect
+
+from scripts._app_server import AppServer, app_server
+from tests.builders import photo_png, zip_bytes
+from tests.e2e.server import ROOT
+
+ZIP_HEADERS = {"Content-Type": "application/zip"}
+STOP_SECONDS = 10  # what docker waits before it kills
+LONG = zip_bytes({f"{number:04}.png": photo_png(32, 32, seed=number % 7) for number in range(3000)})
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled model, made once for all servers of this module."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@contextmanager
+def serve(folder: Path, cache: Path, **settings: str) -> Iterator[AppServer]:
+    environment = {"AISR_WORK_DIR": str(folder / "work"), "AISR_CACHE_DIR": str(cache), **settings}
+    with app_server(ROOT / "app.py", folder / "log", environment=environment) as server:
+        yield server
+
+
+def upload(server: AppServer, data: bytes) -> str:
+    address = f"{server.address}/api/v1/stacks?name=test.zip"
+    response = requests.post(address, data=data, headers=ZIP_HEADERS, timeout=60)
+    assert response.status_code == 201
+    return str(response.json()["stack_id"])
+
+
+def begin_upload(server: AppServer) -> socket.socket:
+    """An upload that has sent something and will send no more."""
+    host, port = server.address.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(
+        b"POST /api/v1/stacks HTTP/1.1\r\nHost: x\r\nContent-Type: application/zip\r\nContent-Length: 9000000\r\n\r\n"
+    )
+    connection.sendall(bytes(3_000_000))
+    return connection
+
+
+def begin_predictions(server: AppServer, stack: str) -> tuple[threading.Thread, list[int]]:
+    """Predictions with PyTorch, which take long enough to be met in the middle; the status once there is one."""
+    statuses: list[int] = []
+
+    def ask() -> None:
+        body = {"engine": "openvino-fp32", "batch_size": 1}
+        try:
+            address = f"{server.address}/api/v1/stacks/{stack}/predictions"
+            statuses.append(requests.post(address, json=body, timeout=60).status_code)
+        except requests.RequestException:
+            statuses.append(0)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    return thread, statuses
+
+
+def wait_for_files(work: Path, count: int) -> None:
+    deadline = time.monotonic() + 20
+    while len(list(work.glob("run-*/*/stack.zip"))) < count:
+        assert time.monotonic() < deadline, "the upload has not arrived"
+        time.sleep(0.05)
+
+
+def ended(server: AppServer, seconds: float) -> bool:
+    """Whether the process ends within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        state = Path(f"/proc/{server.pid}/stat")
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_told_to_stop_it_ends_what_is_running_and_removes_every_file(
+    tmp_path: Path, cache: Path, browser: Browser
+) -> None:
+    with serve(tmp_path, cache) as server:
+        page = browser.new_page()
+        page.goto(server.address)
+        page.get_by_role("button", name="Try a sample stack").wait_for()
+        stack = upload(server, LONG)
+        predicting, statuses = begin_predictions(server, stack)
+        connection = begin_upload(server)
+        wait_for_files(tmp_path / "work", 2)
+        os.kill(server.pid, signal.SIGTERM)
+        assert ended(server, STOP_SECONDS)
+        predicting.join(STOP_SECONDS)
+        assert statuses, "a running request gets an answer"
+        assert statuses[0] in (200, 503)
+        connection.close()
+        page.close()
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_after_a_crash_in_the_middle_of_everything_the_next_start_cleans_up(tmp_path: Path, cache: Path) -> None:
+    work = tmp_path / "work"
+    with serve(tmp_path, cache) as server:
+        stack = upload(server, LONG)
+        predicting, _ = begin_predictions(server, stack)
+        connection = begin_upload(server)
+        wait_for_files(work, 2)
+        os.kill(server.pid, signal.SIGKILL)
+        assert ended(server, STOP_SECONDS)
+        predicting.join(STOP_SECONDS)
+        connection.close()
+    left = list(work.glob("run-*"))
+    assert left, "a killed process cannot clean up"
+    with serve(tmp_path, cache) as server:
+        assert not any(folder.exists() for folder in left)
+        assert requests.get(f"{server.address}/api/v1/stacks/{stack}", timeout=10).status_code == 404
+        assert upload(server, zip_bytes({"1.png": photo_png()}))
+
+
+def test_with_a_secret_a_browser_asks_for_it_once_and_then_everything_works(
+    tmp_path: Path, cache: Path, browser: Browser
+) -> None:
+    secret = "a secret of these tests"  # noqa: S105
+    with serve(tmp_path, cache, AISR_ACCESS_TOKEN=secret) as server:
+        stranger = browser.new_page()
+        with pytest.raises(Error, match="INVALID_AUTH_CREDENTIALS"):  # what a dismissed question comes to
+            stranger.goto(server.address)
+        expect(stranger.get_by_role("button", name="Try a sample stack")).to_have_count(0)
+        assert requests.post(f"{server.address}/upload", timeout=10).status_code == 401
+        stranger.close()
+
+        context = browser.new_context(http_credentials={"username": "me", "password": secret})
+        page = context.new_page()
+        page.goto(server.address)
+        page.locator("input[type=file]").set_input_files(
+            {"name": "a.zip", "mimeType": "application/zip", "buffer": zip_bytes({"1.png": photo_png(64, 64)})}
+        )
+        expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
+        context.close()
+        allowed = requests.get(
+            f"{server.address}/api/v1/models", headers={"Authorization": f"Bearer {secret}"}, timeout=10
+        )
+        assert allowed.status_code == 200
+
+
+def test_clients_at_once_get_their_own_answers_and_cannot_reach_each_others(
+    tmp_path: Path, cache: Path, browser: Browser
+) -> None:
+    with serve(tmp_path, cache) as server:
+
+        def work(number: int) -> tuple[str, list[str]]:
+            """A client with images only it has; its stack and what it was answered."""
+            names = [f"client-{number}-{image}.png" for image in range(5)]
+            client = requests.Session()
+            files = {name: photo_png(40, 40, seed=100 * number + image) for image, name in enumerate(names)}
+            answer = client.post(
+                f"{server.address}/upload", files={"file": ("a.zip", zip_bytes(files), "application/zip")}, timeout=60
+            ).json()
+            predictions = client.post(
+                f"{server.address}/predict_optimized", json={"filenames": names}, timeout=60
+            ).json()
+            assert all("error" not in prediction for prediction in predictions)
+            for name, data in files.items():
+                assert client.get(f"{server.address}/uploaded_images/{name}", timeout=60).content == data
+            return answer["stack_id"], [prediction["filename"] for prediction in predictions]
+
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(work, range(8)))
+        assert len({stack for stack, _ in results}) == 8
+        for number, (_, names) in enumerate(results):
+            assert names == [f"client-{number}-{image}.png" for image in range(5)]
+
+        mine, theirs = results[0][0], results[1][0]
+        client = requests.Session()
+        client.cookies.set("aisr_stack", mine)
+        for path in (
+            "/uploaded_images/client-1-0.png",
+            f"/uploaded_images/../{theirs}/client-1-0.png",
+            f"/uploaded_images/%2e%2e/{theirs}/stack.zip",
+            "/uploaded_images//etc/passwd",
+            f"/api/v1/stacks/{theirs[:-1]}/images/0",
+            f"/api/v1/stacks/{theirs.lower()}x/images/0",
+            f"/api/v1/stacks/{mine}/../{theirs[:-1]}/images/0",
+            "/api/v1/stacks",
+            "/api/v1/stacks/",
+        ):
+            answer = client.get(server.address + path, timeout=10)
+            # An address that is none of ours gets the page, as every address of the app does.
+            assert answer.status_code in (400, 404, 405) or answer.headers["content-type"].startswith("text/html"), path
+            assert theirs not in answer.text
+        for listing in ("/api/metrics", "/api/v1/models", "/api/openapi.json", "/api/health/ready"):
+            assert theirs not in client.get(server.address + listing, timeout=10).text
+        forged = requests.Session()
+        forged.cookies.set("aisr_stack", "A" * 22)
+        assert forged.get(f"{server.address}/uploaded_images/client-1-0.png", timeout=10).status_code == 404
+
+        first, second = browser.new_context(), browser.new_context()
+        for context, name in ((first, "first"), (second, "second")):
+            page = context.new_page()
+            page.goto(server.address)
+            page.locator("input[type=file]").set_input_files(
+                {
+                    "name": f"{name}.zip",
+                    "mimeType": "application/zip",
+                    "buffer": zip_bytes({f"{name}.png": photo_png()}),
+                }
+            )
+            expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
+        for context, own, other in ((first, "first", "second"), (second, "second", "first")):
+            expect(context.pages[0].get_by_text(f"{own}.png").first).to_be_visible()
+            expect(context.pages[0].get_by_text(f"{other}.png")).to_have_count(0)
+            assert not [cookie for cookie in context.cookies() if cookie["name"] == "aisr_stack"]
+            context.close()
