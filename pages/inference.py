@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.stack_results import differs
+from pages._ui.curl import same_over_http
 from pages._ui.results import downloads, inspect, results_table, run_metrics
 from pages._ui.run_panel import run_panel
 from pages._ui.session import current_session
@@ -36,4 +37,6 @@ if len(stack.results.engines) > 1:
             st.stop()
 picked = results_table(stack, found, key="results")
 downloads(stack, found)
+if session.job is not None and session.job.stack is stack and session.job.state.finished:
+    same_over_http(session.job)
 inspect(stack, found, picked, key="inspect")

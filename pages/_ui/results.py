@@ -15,7 +15,7 @@ from core.results import ENGINE_LABELS, Prediction
 from core.stack import ImageStack
 from core.stack_results import differs
 from pages._ui.links import absolute, stack_links
-from pages._ui.messages import escape
+from pages._ui.messages import escape, images
 
 # image_select puts every image it is given into the page at once, so it gets a window of them.
 _STRIP_LENGTH = 12
@@ -28,7 +28,7 @@ def run_metrics(job: RecognitionJob) -> None:
         for run in runs:
             timing = run.timing
             st.metric(
-                f"{ENGINE_LABELS[run.engine]} · {timing.images:,} images",
+                f"{ENGINE_LABELS[run.engine]} · {images(timing.images)}",
                 f"{timing.total_seconds:.2f} s",
                 f"{timing.images_per_second:,.0f} images/s",
                 delta_color="off",

@@ -10,6 +10,7 @@ from core.jobs import JobState, RecognitionJob
 from core.results import ENGINE_LABELS, ENGINE_NAMES, EngineName
 from core.runtime import get_runtime
 from core.stack import ImageStack
+from pages._ui.messages import images
 from pages._ui.session import Session
 
 COMPARE_WITH: EngineName = "pytorch-fp32"
@@ -146,6 +147,6 @@ def _run_line(job: RecognitionJob, engine: EngineName) -> str:
     """``OpenVINO INT8: 600 images in 1.92 s (313 images/s)``."""
     timing = job.recognitions[engine].timing
     return (
-        f"{ENGINE_LABELS[engine]}: {timing.images:,} images in {timing.total_seconds:.2f} s "
+        f"{ENGINE_LABELS[engine]}: {images(timing.images)} in {timing.total_seconds:.2f} s "
         f"({timing.images_per_second:,.0f} images/s)"
     )

@@ -13,7 +13,7 @@ from core.errors import AppError
 from core.pixels import RENDERING_RULES
 from core.sample import make_sample_stack
 from core.stack import ImageStack
-from pages._ui.messages import escape
+from pages._ui.messages import escape, images
 from pages._ui.session import Session
 from pages._ui.uploader import uploader
 
@@ -44,7 +44,7 @@ def stack_summary(stack: ImageStack) -> None:
     size = f"{width} × {height} px" + (f" and {len(sizes) - 1:,} other sizes" if len(sizes) > 1 else "")
     megabytes = sum(entry.file_size for entry in stack.entries) / 1e6
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{escape(stack.name)}** · {len(stack):,} images · {size} · {megabytes:,.1f} MB", width="content")
+        st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {megabytes:,.1f} MB", width="content")
         if stack.skipped:
             with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
                 st.caption("These files of the ZIP are not part of the stack.")

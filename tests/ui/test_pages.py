@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import json
+import shlex
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -73,7 +75,7 @@ def test_an_empty_page_says_what_to_do(app: AppTest) -> None:
 def test_an_upload_becomes_the_sessions_stack(app: AppTest) -> None:
     upload(app, zip_bytes({"a/frame_1.png": photo_png(), "a/notes.txt": b"text", "a/broken.png": b"not a png"}))
     assert not app.exception
-    assert "1 images" in page_text(app)
+    assert "1 image ·" in page_text(app)
     stack = session(app).stack
     assert stack is not None
     assert {item.name for item in stack.skipped} == {"a/notes.txt", "a/broken.png"}
@@ -181,3 +183,23 @@ def test_an_expired_stack_is_explained(app: AppTest) -> None:
     assert session(app).stack is None
     assert "expired" in app.error[0].value
     assert "still here" not in app.error[0].value
+
+
+def test_the_last_run_can_be_repeated_over_http(app: AppTest) -> None:
+    upload(app, stack_of(3))
+    run(app, "Image 1")
+    app.switch_page("inference.py").run()
+    command = next(block.value for block in app.code)
+    words = shlex.split(command.replace("\\\n", " "))
+    job = session(app).job
+    assert job is not None
+    assert words[0] == "curl"
+    assert words[1].endswith(f"api/v1/stacks/{job.stack.id}/predictions")
+    body = json.loads(words[words.index("-d") + 1])
+    runtime = get_runtime()
+    with TestClient(create_api(runtime.store, runtime.models, runtime.settings, runtime.queue)) as client:
+        answer = client.post(f"/api/v1/stacks/{job.stack.id}/predictions", json=body)
+    assert answer.status_code == 200
+    assert [one["index"] for one in answer.json()["predictions"]] == [0], "only what was just run"
+    best = job.recognitions["openvino-int8"].predictions[0].top[0]
+    assert answer.json()["predictions"][0]["top"][0]["class"] == best.label
