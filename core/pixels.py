@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.png import HEADER_BYTES, Pixels, PngHeader, check_size, decode, read_header
+from core.png import HEADER_BYTES, Pixels, PngHeader, check_size, decode, read_header, strip
 from core.settings import MODEL_INPUT_SIDE, RESIZE_SIDE
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "decode",
     "encode_png",
     "read_header",
+    "strip",
     "to_model_input",
     "to_rgb",
     "to_thumbnail",
@@ -33,6 +34,7 @@ RENDERING_RULES = (
     "colour profiles are not applied."
 )
 _JPEG_QUALITY = 80
+_BAND_PIXELS = 1024 * 1024  # converted at a time, so that the intermediate values of a huge image take no memory
 
 
 def to_rgb(pixels: Pixels) -> NDArray[np.uint8]:
@@ -41,15 +43,15 @@ def to_rgb(pixels: Pixels) -> NDArray[np.uint8]:
     A constant 16-bit image has no range to scale by; it is scaled by 65535. The range leaves out fully
     transparent pixels, whose values nobody sees.
     """
-    has_alpha = pixels.shape[2] in (2, 4)
-    colour, alpha = (pixels[..., :-1], pixels[..., -1:]) if has_alpha else (pixels, None)
-    if colour.dtype == np.uint16:
-        visible = colour if alpha is None else colour[alpha[..., 0] > 0]
-        low, high = (int(visible.min()), int(visible.max())) if visible.size else (0, 0)
-        colour = _scale(colour, low, high) if low < high else _scale(colour, 0, 65535)
-        alpha = None if alpha is None else _scale(alpha, 0, 65535)
-    rgb = colour.astype(np.uint8, copy=False) if alpha is None else _over_white(colour, alpha)
-    return np.repeat(rgb, 3, axis=2) if rgb.shape[2] == 1 else np.ascontiguousarray(rgb)
+    height, width, channels = pixels.shape
+    if pixels.dtype == np.uint8 and channels == 3:
+        return np.ascontiguousarray(pixels)
+    low, high = _visible_range(pixels)
+    rgb = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _BAND_PIXELS // width)
+    for start in range(0, height, rows):
+        rgb[start : start + rows] = _band_to_rgb(pixels[start : start + rows], low, high)
+    return rgb
 
 
 def to_model_input(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -93,6 +95,29 @@ def encode_png(rgb: NDArray[np.uint8]) -> bytes:
     """
     png = imagecodecs.PNG
     return bytes(imagecodecs.png_encode(rgb, level=1, strategy=png.STRATEGY.RLE, filter=png.FILTER.SUB))
+
+
+def _split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
+    """Colour or grey ``[H, W, 1 or 3]``, and alpha ``[H, W, 1]`` where there is one."""
+    return (pixels[..., :-1], pixels[..., -1:]) if pixels.shape[2] in (2, 4) else (pixels, None)
+
+
+def _visible_range(pixels: Pixels) -> tuple[int, int]:
+    """The values of a 16-bit image that become 0 and 255; 8-bit images stay as they are."""
+    if pixels.dtype == np.uint8:
+        return 0, 255
+    colour, alpha = _split(pixels)
+    visible = True if alpha is None else alpha > 0
+    low, high = int(colour.min(where=visible, initial=65535)), int(colour.max(where=visible, initial=0))
+    return (low, high) if low < high else (0, 65535)
+
+
+def _band_to_rgb(band: Pixels, low: int, high: int) -> NDArray[np.uint8]:
+    colour, alpha = _split(band)
+    if band.dtype == np.uint16:
+        colour, alpha = _scale(colour, low, high), None if alpha is None else _scale(alpha, 0, 65535)
+    rgb = colour.astype(np.uint8, copy=False) if alpha is None else _over_white(colour, alpha)
+    return np.repeat(rgb, 3, axis=2) if rgb.shape[2] == 1 else rgb
 
 
 def _scale(values: Pixels, low: int, high: int) -> NDArray[np.uint8]:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from core.errors import ImageError, ImageTooLarge
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+_Bytes = bytes | bytearray | memoryview
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER_BYTES = 33  # signature, then the IHDR chunk: length, type, 13 bytes, CRC
@@ -57,6 +58,8 @@ _COLOR_TYPES = {
 }
 # PNG specification, 8.2: first column, first row, column step and row step of an interlaced image's passes.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+MAX_CHUNKS = 100_000  # 22 million empty ones fit into 256 MiB and take 16 s; as libpng writes images, 33,000 do
+_MAX_DEFLATE_RATIO = 1032  # RFC 1951: 258 bytes from a length and a distance of at least one bit each
 _LAST_FILTER = 4  # PNG specification, 9.2: every row starts with its filter, 0 (none) to 4 (Paeth)
 
 
@@ -136,22 +139,41 @@ def decode(data: bytes, *, max_pixels: int) -> Pixels:
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
-def _rebuild(data: bytes, header: PngHeader) -> bytes:
-    """The image as a PNG of checked parts only: header, palette, transparency, and its rows without compression."""
+def strip(data: bytes) -> bytes:
+    """The same image with only what its pixels need: no animation, colour profile, gamma, rotation or text.
+
+    Any other program, such as a browser, then shows exactly what ``decode`` returns. Nothing is compressed anew.
+
+    Raises:
+        ImageError: not a PNG, or damaged outside the compressed image data, which is not looked into.
+    """
+    header = read_header(data)
     chunks = _read_chunks(data)
-    palette, transparency = bytes(chunks[b"PLTE"]), bytes(chunks[b"tRNS"])
-    parts = [data[:HEADER_BYTES]]
+    return _assemble(data[:HEADER_BYTES], header, chunks, chunks[b"IDAT"])
+
+
+def _rebuild(data: bytes, header: PngHeader) -> bytes:
+    """The image as a PNG of checked parts only, with its rows uncompressed."""
+    chunks = _read_chunks(data)
+    # The rows have no name of their own here, so that at most two copies of a huge image exist at once.
+    return _assemble(data[:HEADER_BYTES], header, chunks, _store(_inflate(chunks[b"IDAT"], header)))
+
+
+def _assemble(start: bytes, header: PngHeader, chunks: dict[bytes, bytearray], image_data: _Bytes) -> bytes:
+    """A PNG of header, palette, transparency and image data, each in one chunk."""
+    palette, transparency = chunks[b"PLTE"], chunks[b"tRNS"]
+    parts: list[_Bytes] = [start]
     if header.color_type == _PALETTE:
         if len(palette) % 3 or not 3 <= len(palette) <= 3 * 2**header.bit_depth:
             raise ImageError(_DAMAGED)
-        parts.append(_chunk(b"PLTE", palette))
+        parts += _chunk(b"PLTE", palette)
     if transparency and header.color_type in (_GREY, _RGB, _PALETTE):
         expected = {_GREY: (2,), _RGB: (6,), _PALETTE: range(1, len(palette) // 3 + 1)}[header.color_type]
         if len(transparency) not in expected:
             raise ImageError(_DAMAGED)
-        parts.append(_chunk(b"tRNS", transparency))
-    rows = _inflate(chunks[b"IDAT"], header)
-    parts += [_chunk(b"IDAT", zlib.compress(rows, 0)), _chunk(b"IEND", b"")]
+        parts += _chunk(b"tRNS", transparency)
+    parts += _chunk(b"IDAT", image_data)
+    parts += _chunk(b"IEND", b"")
     return b"".join(parts)
 
 
@@ -162,8 +184,8 @@ def _read_chunks(data: bytes) -> dict[bytes, bytearray]:
     """
     view = memoryview(data)
     chunks = {kind: bytearray() for kind in (b"PLTE", b"tRNS", b"IDAT", b"IEND")}
-    position, kind = HEADER_BYTES, b"IHDR"
-    while kind != b"IEND":
+    position = HEADER_BYTES
+    for _ in range(MAX_CHUNKS):
         if position + 12 > len(data):
             raise ImageError(_TRUNCATED)
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -177,20 +199,24 @@ def _read_chunks(data: bytes) -> dict[bytes, bytearray]:
             chunks[kind] += view[position + 8 : end - 4]
         elif kind[:1].isupper():  # a critical chunk, without which the image cannot be understood
             raise ImageError(_DAMAGED)
+        if kind == b"IEND":
+            return chunks
         position = end
-    return chunks
+    raise ImageError(f"The PNG has more than {MAX_CHUNKS:,} parts; export it again.")
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    """A PNG chunk: length, type, content, checksum of the last two."""
+def _chunk(kind: bytes, content: _Bytes) -> tuple[_Bytes, ...]:
+    """The parts of a PNG chunk: length, type, content, checksum of the last two."""
     checksum = zlib.crc32(content, zlib.crc32(kind))
-    return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)])
+    return struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)
 
 
 def _inflate(packed: bytearray, header: PngHeader) -> bytes:
     """The rows of the image, each led by a legal filter byte, decompressed but still filtered."""
     passes = list(_passes(header))
     size = sum(count * row_bytes for count, row_bytes in passes)
+    if size > _MAX_DEFLATE_RATIO * len(packed):
+        raise ImageError(_DAMAGED)  # before memory is set aside for what cannot come
     rows = bytes(imagecodecs.deflate_decode(packed, out=size))  # raises where there is more than size
     if len(rows) < size:
         raise ImageError(_DAMAGED)
@@ -202,6 +228,12 @@ def _inflate(packed: bytearray, header: PngHeader) -> bytes:
             raise ImageError(_DAMAGED)
         start = end
     return rows
+
+
+def _store(rows: bytes) -> memoryview:
+    """A zlib stream of ``rows`` as they are; into a buffer of known size, or they would be copied once more."""
+    longest = len(rows) + len(rows) // 1024 + 64  # RFC 1951, 3.2.4: 5 bytes for each block of up to 65,535
+    return memoryview(imagecodecs.deflate_encode(rows, level=0, out=bytearray(longest)))
 
 
 def _passes(header: PngHeader) -> Iterator[tuple[int, int]]:

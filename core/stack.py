@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -24,6 +25,10 @@ from core.workers import Job, Priority, WorkerPool
 # Images whose decoding is requested ahead of the one that is waited for: enough to keep every core busy, few enough
 # that other people's requests in the shared pool are not kept waiting.
 LOOKAHEAD = 32
+# Larger images are decoded one at a time in the whole process: at the limit of 100 million pixels, one with 16 bits and
+# transparency takes 1.6 GB for a moment.
+HUGE_PIXELS = 16_000_000
+_huge_image = threading.Lock()
 MODEL_INPUT_SHAPE = (MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
 # What one prepared image takes on disk: its model input, and about 8 kB for a photo's thumbnail.
 PREPARED_BYTES = MODEL_INPUT_SIDE * MODEL_INPUT_SIDE * 3 + 8192
@@ -103,6 +108,11 @@ class ImageStack:
             raise ImageNotFound("File not found")
         return index
 
+    def check(self, index: int) -> None:
+        """Raise ImageNotFound where there is no such position."""
+        if not 0 <= index < len(self):
+            raise ImageNotFound(f"This stack has images 0 to {len(self) - 1}; there is no image {index}.")
+
     def original(self, index: int) -> bytes:
         """The PNG file as it was uploaded.
 
@@ -110,11 +120,11 @@ class ImageStack:
             ImageNotFound: no such position.
             ImageError: the archive is damaged there.
         """
-        self._check(index)
+        self.check(index)
         return self._archive.read(index)
 
     def rendered(self, index: int) -> bytes:
-        """A PNG any browser shows as the model sees it: the original, or 16-bit values scaled to 8.
+        """A PNG any browser shows as the model sees it: without what its pixels do not need, 16-bit values scaled to 8.
 
         Raises:
             ImageNotFound, ImageError: as for ``original``, and for an image that cannot be decoded.
@@ -122,8 +132,9 @@ class ImageStack:
         data = self.original(index)
         self._check_readable(index)
         if self.entries[index].header.bit_depth < 16:
-            return data
-        return pixels.encode_png(pixels.to_rgb(pixels.decode(data, max_pixels=self._settings.max_pixels)))
+            return pixels.strip(data)
+        with self._room_for(index):
+            return pixels.encode_png(pixels.to_rgb(pixels.decode(data, max_pixels=self._settings.max_pixels)))
 
     def values(self, index: int) -> pixels.Pixels:
         """The samples of an image, ``[H, W, C]``, as ``core.png.decode`` returns them: 16-bit values are not scaled.
@@ -131,7 +142,9 @@ class ImageStack:
         Raises:
             ImageNotFound, ImageError: as for ``rendered``.
         """
-        return pixels.decode(self.original(index), max_pixels=self._settings.max_pixels)
+        data = self.original(index)
+        with self._room_for(index):
+            return pixels.decode(data, max_pixels=self._settings.max_pixels)
 
     def thumbnail(self, index: int) -> bytes:
         """A small JPEG of the image, made at once if it is not there yet.
@@ -163,7 +176,7 @@ class ImageStack:
 
         The future raises ``DiskFull`` where there is no space for the result.
         """
-        self._check(index)
+        self.check(index)
         with self._lock:
             job = self._jobs.get(index)
             if job is None:
@@ -191,9 +204,9 @@ class ImageStack:
         """Begin no new decoding."""
         self._deleted = True
 
-    def _check(self, index: int) -> None:
-        if not 0 <= index < len(self):
-            raise ImageNotFound(f"This stack has images 0 to {len(self) - 1}; there is no image {index}.")
+    def _room_for(self, index: int) -> AbstractContextManager[object]:
+        header = self.entries[index].header
+        return _huge_image if header.width * header.height > HUGE_PIXELS else nullcontext()
 
     def _check_readable(self, index: int) -> None:
         if index in self._errors:
@@ -202,9 +215,10 @@ class ImageStack:
 
     def _prepare(self, index: int) -> None:
         try:
-            rgb = pixels.to_rgb(pixels.decode(self._archive.read(index), max_pixels=self._settings.max_pixels))
-            self._thumbnails.write(index, pixels.to_thumbnail(rgb, self._settings.thumbnail_side))
-            self._inputs.write(index, pixels.to_model_input(rgb))
+            with self._room_for(index):
+                rgb = pixels.to_rgb(pixels.decode(self._archive.read(index), max_pixels=self._settings.max_pixels))
+                self._thumbnails.write(index, pixels.to_thumbnail(rgb, self._settings.thumbnail_side))
+                self._inputs.write(index, pixels.to_model_input(rgb))
         except ImageError as error:
             self._errors[index] = (type(error), str(error))
         except DiskFull:

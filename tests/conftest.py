@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from core.models import Model, ModelRegistry
@@ -14,6 +15,9 @@ from core.settings import Settings
 from core.stack import ImageStack
 from core.store import StackStore
 from tests.builders import zip_bytes
+
+# For ``--hypothesis-profile=long``; holds where a test sets no number of its own.
+hypothesis.settings.register_profile("long", max_examples=20_000)
 
 MakeStack = Callable[[Mapping[str, bytes]], ImageStack]
 

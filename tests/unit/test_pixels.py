@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -97,6 +98,36 @@ def test_rgb_is_contiguous_uint8_and_the_source_is_untouched(channels: int, dtyp
     rgb = pixels.to_rgb(source)
     assert (rgb.shape, rgb.dtype, rgb.flags.c_contiguous) == ((6, 5, 3), np.uint8, True)
     np.testing.assert_array_equal(source, before)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_rgb_is_the_same_in_bands_of_any_height(
+    channels: int, dtype: type[np.unsignedinteger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = np.random.default_rng(2).integers(0, np.iinfo(dtype).max, (7, 5, channels), dtype=dtype)
+    whole = pixels.to_rgb(source)
+    for band_pixels in (1, 5, 10, 16, 30):
+        monkeypatch.setattr(pixels, "_BAND_PIXELS", band_pixels)
+        np.testing.assert_array_equal(pixels.to_rgb(source), whole)
+
+
+@pytest.mark.parametrize(
+    ("channels", "dtype"), [(2, np.uint8), (4, np.uint8), (1, np.uint16), (3, np.uint16), (4, np.uint16)]
+)
+def test_rgb_of_a_huge_image_takes_little_more_memory_than_itself(
+    channels: int, dtype: type[np.unsignedinteger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixels, "_BAND_PIXELS", 10_000)
+    source = np.random.default_rng(3).integers(0, np.iinfo(dtype).max, (1000, 1000, channels), dtype=dtype)
+    tracemalloc.start()
+    try:
+        pixels.to_rgb(source)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    mask_of_visible_pixels = 1000 * 1000
+    assert peak < 1000 * 1000 * 3 + mask_of_visible_pixels + 60 * 10_000
 
 
 SIZES = [

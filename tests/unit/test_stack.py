@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 import io
 import re
+import struct
 import threading
+import time
 import weakref
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +20,7 @@ import pytest
 from PIL import Image
 
 from core import pixels
+from core import stack as stack_module
 from core.errors import ImageError, ImageNotFound, StackNotFound
 from core.settings import Settings
 from core.stack import MODEL_INPUT_SHAPE, ImageStack
@@ -291,3 +295,36 @@ def test_equal_images_make_an_equal_fingerprint_and_nothing_of_the_id_is_in_it(m
     assert first.id not in first.fingerprint
     for other in ({"a.png": files["a.png"]}, {"a.png": files["a.png"], "c/ä.png": files["b/ä.png"]}):
         assert make_stack(other).fingerprint != first.fingerprint
+
+
+def test_what_a_browser_would_show_otherwise_than_the_model_sees_is_left_out(make_stack: MakeStack) -> None:
+    plain = photo_png(30, 20, seed=1)
+    gamma = struct.pack(">I", 4) + b"gAMA" + struct.pack(">I", 10_000)
+    darkened = plain[:33] + gamma + struct.pack(">I", zlib.crc32(gamma[4:])) + plain[33:]
+    stack = make_stack({"a.png": darkened})
+    assert stack.original(0) == darkened
+    assert b"gAMA" not in stack.rendered(0)
+    shown = pixels.decode(stack.rendered(0), max_pixels=1000)
+    assert np.array_equal(shown, pixels.decode(plain, max_pixels=1000))
+
+
+def test_huge_images_are_decoded_one_at_a_time(make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_module, "HUGE_PIXELS", 100)
+    lock, at_once, most = threading.Lock(), 0, 0
+    decode = pixels.decode
+
+    def watched(data: bytes, *, max_pixels: int) -> pixels.Pixels:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.005)
+        with lock:
+            at_once -= 1
+        return decode(data, max_pixels=max_pixels)
+
+    monkeypatch.setattr(pixels, "decode", watched)
+    stack = make_stack({f"{number}.png": photo_png(20, 20, seed=number) for number in range(12)})
+    for _, job in stack.prepare_ahead(range(12)):
+        job.result()
+    assert (most, at_once) == (1, 0)

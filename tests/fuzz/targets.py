@@ -1,0 +1,134 @@
+"""What must hold for any bytes at all. Hypothesis, the corpus and atheris all feed these two functions.
+
+Each raises only where the product is wrong: an exception that is none of its own, or a broken promise.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import unicodedata
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import png
+
+from core import pixels
+from core.archive import Archive
+from core.errors import ArchiveError, ImageError
+from core.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
+from core.settings import Settings
+from tests.builders import read_samples
+
+# Far below the defaults, so that every limit is met by small inputs.
+LIMITS = Settings(
+    max_entries=40, max_entry_bytes=100_000, max_total_bytes=1_000_000, max_pixels=4096, max_compression_ratio=20
+)
+_FAILURES_OF_PYPNG = (png.Error, IndexError, ValueError, zlib.error)  # the last three where a palette is too short
+
+
+def check_png(data: bytes) -> None:
+    """Decoding gives a whole image, the one that another decoder sees, or an error with a sentence."""
+    _check_png(data)
+    _check_png(with_right_checksums(data))  # or hardly any change would come further than the checksums
+
+
+def check_archive(data: bytes) -> None:
+    """Opening and reading stay within the limits, and give whole files under safe names, or errors with a sentence."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "any.zip"
+        path.write_bytes(data)
+        try:
+            with Archive.open(path, LIMITS) as archive:
+                _check_names(archive)
+                assert sum(_check_entry(archive, index) for index in range(len(archive.entries))) <= _most_bytes(data)
+        except ArchiveError as error:
+            assert _is_sentence(error)
+        assert list(Path(folder).iterdir()) == [path]
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {"archive": check_archive, "png": check_png}
+
+
+def with_right_checksums(data: bytes) -> bytes:
+    """The same chunks as far as they can be told apart, each with the checksum that belongs to it."""
+    fixed, position = bytearray(data), len(SIGNATURE)
+    while position + 12 <= len(data):
+        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
+        if end > len(data):
+            break
+        fixed[end - 4 : end] = zlib.crc32(data[position + 4 : end - 4]).to_bytes(4, "big")
+        position = end
+    return bytes(fixed)
+
+
+def _check_png(data: bytes) -> None:
+    try:
+        decoded = decode(data, max_pixels=LIMITS.max_pixels)
+    except ImageError as error:
+        assert _is_sentence(error)
+        return
+    header = read_header(data)
+    assert decoded.shape[:2] == (header.height, header.width)
+    assert decoded.shape[2] in (1, 2, 3, 4)
+    assert decoded.size <= 4 * LIMITS.max_pixels
+    assert decoded.dtype == (np.uint16 if header.bit_depth == 16 else np.uint8)
+    rgb = pixels.to_rgb(decoded)
+    assert (rgb.shape, rgb.dtype) == ((header.height, header.width, 3), np.uint8)
+    stripped = strip(data)
+    np.testing.assert_array_equal(decode(stripped, max_pixels=LIMITS.max_pixels), decoded)
+    if not _is_transparent_colour_in_range(stripped):
+        return
+    try:
+        samples, maximum = read_samples(stripped)
+    except _FAILURES_OF_PYPNG:
+        return
+    np.testing.assert_array_equal(decoded, samples * max(1, 255 // maximum))
+
+
+def _is_transparent_colour_in_range(stripped: bytes) -> bool:
+    """Of a larger one the lowest bits count (PNG specification, 11.3.1.1), which pypng does not know."""
+    header = read_header(stripped)
+    if header.color_type == 3 or stripped[HEADER_BYTES + 4 : HEADER_BYTES + 8] != b"tRNS":
+        return True
+    samples = np.frombuffer(stripped, ">u2", 1 if header.color_type == 0 else 3, HEADER_BYTES + 8)
+    return bool(samples.max() < 2**header.bit_depth)
+
+
+def _check_names(archive: Archive) -> None:
+    names = [entry.name for entry in archive.entries]
+    assert len(set(names)) == len(names)
+    assert len(names) + len(archive.skipped) <= LIMITS.max_entries
+    for name in names:
+        path = PurePosixPath(name)
+        assert not path.is_absolute()
+        assert ".." not in path.parts
+        assert "\\" not in name
+    for shown in [*names, *(skipped.name for skipped in archive.skipped)]:
+        assert not any(unicodedata.category(character) == "Cc" for character in shown)
+    for skipped in archive.skipped:
+        assert skipped.reason.endswith(".")
+
+
+def _check_entry(archive: Archive, index: int) -> int:
+    """The number of bytes that the entry gives."""
+    entry = archive.entries[index]
+    assert entry.file_size <= LIMITS.max_entry_bytes
+    try:
+        data = archive.read(index)
+    except ImageError as error:
+        assert _is_sentence(error)
+        return 0
+    assert len(data) == entry.file_size
+    assert read_header(data) == entry.header
+    return len(data)
+
+
+def _most_bytes(data: bytes) -> int:
+    """No archive gives more than the limits, nor more than its own bytes can hold: none of them counts twice."""
+    return min(LIMITS.max_total_bytes, 1032 * len(data))  # the highest ratio of deflate
+
+
+def _is_sentence(error: Exception) -> bool:
+    return str(error)[:1].isupper() and str(error).endswith(".")
