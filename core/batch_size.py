@@ -6,24 +6,30 @@ import json
 import platform
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from core.cpu import cpu_name
 from core.engines.base import Engine
 from core.settings import MODEL_INPUT_SIDE, cpu_count
 
 CANDIDATES = (1, 2, 4, 8, 16, 32)
-SECONDS_PER_CANDIDATE = 0.15
-# A larger batch costs memory and a coarser progress bar, so it must be faster by more than noise to be chosen.
-WORTHWHILE_GAIN = 1.03
+# What else runs on the machine comes and goes, and would favour whichever size has its turn in a quiet moment. So the
+# sizes take turns in several rounds, each shorter than most such spells, and are compared with their own round only.
+ROUNDS = 5
+SECONDS_PER_TURN = 0.06
+# A larger batch costs memory, a coarser progress bar and a longer tail, so it must be faster by more than noise.
+NEAR_BEST = 0.97
 
 _lock = threading.Lock()
 
 
 def automatic_batch_size(engine: Engine, model_checksum: str, cache_dir: Path) -> int:
-    """The batch size with the best throughput here; measures for about a second the first time.
+    """The batch size with the best throughput here; measures for two or three seconds the first time.
 
     Args:
         engine: a loaded engine.
@@ -31,7 +37,7 @@ def automatic_batch_size(engine: Engine, model_checksum: str, cache_dir: Path) -
         cache_dir: where ``batch_sizes.json`` is kept. A folder that cannot be written only means measuring again.
     """
     path = cache_dir / "batch_sizes.json"
-    key = f"{model_checksum} {engine.name} {engine.precision} {platform.machine()} {_cpu_name()} {cpu_count()} cores"
+    key = f"{model_checksum} {engine.name} {engine.precision} {platform.machine()} {cpu_name()} {cpu_count()} cores"
     with _lock:  # measurements side by side would spoil each other
         known = _read(path)
         if key not in known:
@@ -41,40 +47,45 @@ def automatic_batch_size(engine: Engine, model_checksum: str, cache_dir: Path) -
 
 
 def measure_batch_size(engine: Engine) -> int:
-    """Sweep ``CANDIDATES``, all of the engine's parallel requests busy, and return the smallest near-best size."""
-    best_size, best_rate = 1, 0.0
+    """Sweep ``CANDIDATES`` in several rounds, all parallel requests busy; see ``smallest_near_best``."""
     for size in CANDIDATES:
-        rate = _images_per_second(engine, size)
-        if rate > best_rate * WORTHWHILE_GAIN:
-            best_size, best_rate = size, rate
-    return best_size
+        throughput(engine, size, 0.0)  # the first calls of a new shape build its kernels
+    rounds = np.array([[throughput(engine, size, SECONDS_PER_TURN) for size in CANDIDATES] for _ in range(ROUNDS)])
+    relative = np.median(rounds / rounds.mean(axis=1, keepdims=True), axis=0)
+    return smallest_near_best(dict(zip(CANDIDATES, relative.tolist(), strict=True)))
 
 
-def _images_per_second(engine: Engine, size: int) -> float:
+def smallest_near_best(rates: Mapping[int, float]) -> int:
+    """The smallest batch size whose rate, in any unit, is within noise of the best."""
+    best = max(rates.values())
+    return min(size for size, rate in rates.items() if rate >= NEAR_BEST * best)
+
+
+def throughput(engine: Engine, size: int, seconds: float) -> float:
+    """Images per second in batches of ``size``, all of the engine's parallel requests busy for about ``seconds``.
+
+    Every request runs one call at least.
+    """
     shape = (size, MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
     batch = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    engine.infer(batch)  # the first call of a new shape builds its kernels
 
-    def work(deadline: float) -> int:
+    with ThreadPoolExecutor(engine.parallelism) as pool:
+        started = time.perf_counter()
+        return keep_busy(pool, engine, batch, seconds) * size / (time.perf_counter() - started)
+
+
+def keep_busy(pool: ThreadPoolExecutor, engine: Engine, batch: NDArray[np.uint8], seconds: float) -> int:
+    """Infer ``batch`` on all of the engine's parallel requests for ``seconds``, each once at least; count the calls."""
+    deadline = time.perf_counter() + seconds
+
+    def work(_: int) -> int:
         calls = 0
         while calls == 0 or time.perf_counter() < deadline:
             engine.infer(batch)
             calls += 1
         return calls
 
-    with ThreadPoolExecutor(engine.parallelism) as pool:
-        started = time.perf_counter()
-        deadline = started + SECONDS_PER_CANDIDATE
-        calls = sum(pool.map(work, [deadline] * engine.parallelism))
-        return calls * size / (time.perf_counter() - started)
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    return sum(pool.map(work, range(engine.parallelism)))
 
 
 def _read(path: Path) -> dict[str, int]:

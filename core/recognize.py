@@ -68,25 +68,32 @@ def recognize(
         ModelError, EngineUnavailable: the engine cannot be loaded.
     """
     engine = model.engine(engine_name)
-    size = resolve_batch_size(batch_size, engine, model, settings)
+    unique = list(dict.fromkeys(indices))
+    size = resolve_batch_size(batch_size, engine, model, settings, images=len(unique))
     started = time.perf_counter()
     clock = _Clock()
     found: dict[int, Prediction] = {}
-    for predictions in _predict(stack, list(dict.fromkeys(indices)), model, engine, size, clock, cancelled or Event()):
+    for predictions in _predict(stack, unique, model, engine, size, clock, cancelled or Event()):
         found.update((prediction.index, prediction) for prediction in predictions)
         on_batch(predictions)
     timing = Timing(len(indices), time.perf_counter() - started, clock.wait, clock.infer, size)
     return Recognition(engine_name, engine.precision, model.card.name, tuple(found[index] for index in indices), timing)
 
 
-def resolve_batch_size(asked: int, engine: Engine, model: Model, settings: Settings) -> int:
-    """The batch size to use; see ``recognize``.
+def resolve_batch_size(
+    asked: int, engine: Engine, model: Model, settings: Settings, *, images: int | None = None
+) -> int:
+    """The batch size to use for so many ``images``, or for any number of them; see ``recognize``.
+
+    Few images run side by side, each by itself, and need not wait for the measurement.
 
     Raises:
         InvalidRequest: ``asked`` is negative or above ``settings.max_batch_size``.
     """
     if not 0 <= asked <= settings.max_batch_size:
         raise InvalidRequest(f"The batch size must be between 1 and {settings.max_batch_size}, or 0 for automatic.")
+    if not (asked or settings.batch_size) and images is not None and images <= engine.parallelism:
+        return 1
     return asked or settings.batch_size or automatic_batch_size(engine, model.checksum, settings.cache_dir)
 
 

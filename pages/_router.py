@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import AppError
+from core.version import VERSION
 from pages._ui.models import model_choice
 from pages._ui.run_panel import engine_options
 from pages._ui.session import current_session
@@ -22,6 +23,7 @@ page = st.navigation(
         st.Page("viewer.py", title="Viewer", icon=":material/photo_library:", default=True),
         st.Page("inference.py", title="Inference", icon=":material/label:"),
         st.Page("optimize.py", title="Optimize", icon=":material/tune:"),
+        st.Page("benchmark.py", title="Benchmark", icon=":material/speed:"),
     ],
     position="top",
 )
@@ -33,4 +35,5 @@ with st.sidebar:
     except AppError as error:
         st.error(str(error), icon=":material/error:")
     engine_options(session)
+    st.caption(f"Version {VERSION}")
 page.run()

@@ -15,14 +15,18 @@ import random
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import requests
+
 from core.settings import PROJECT_ROOT
 from scripts._app_server import AppServer, app_server
 from scripts._chromium import find_chromium
+from scripts._memory import memory
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -87,17 +91,23 @@ def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: 
     page.add_init_script(path=Path(__file__).with_suffix(".js"))
     page.goto(server.address)
     page.get_by_role("button", name="Try a sample stack").wait_for()
-    server_before = _memory([server.pid])
+    server_before = memory([server.pid])
     page.locator("input[type=file]").set_input_files(stack)
     page.locator("[data-ref=canvas][data-painted=sharp]").wait_for()
     print(f"upload's end to first image:  {page.evaluate('viewerBenchmark.openedAfter()') / 1000:.2f} s", flush=True)
     count = int(page.locator("[data-ref=position]").inner_text().split("/")[1])
     page.locator("[data-ref=stage]").focus()
     page.wait_for_timeout(2000)
-    browser_before = _memory(_browser_processes())
+    browser_before = memory(_browser_processes())
 
     single = press(page, min(keys, count - 1), SINGLE_MS)
     print(*single.lines("single key"), sep="\n", flush=True)
+    page.keyboard.press("Home")
+    page.wait_for_timeout(2000)
+    with other_client(server.address, stack) as recognised:
+        shared = press(page, min(keys, count - 1), SINGLE_MS)
+    print(*shared.lines("single key, while another client's images are recognised"), sep="\n")
+    print(f"  images recognised meanwhile: {recognised():,}", flush=True)
     page.keyboard.press("Home")
     page.wait_for_timeout(2000)
     visited = min(visit, count - 1)
@@ -107,11 +117,11 @@ def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: 
     frames: list[float] = gallery.evaluate(f"(element) => viewerBenchmark.scroll(element, {SCROLL_PX}, {SCROLL_MS})")
     print(f"gallery scrolling, frame:  {_percentiles(frames)}", flush=True)
     page.wait_for_timeout(2000)
-    browser_growth = _memory(_browser_processes()) - browser_before
+    browser_growth = memory(_browser_processes()) - browser_before
     print(f"page memory after visiting {visited:,} images:  {browser_growth / MB:+,.0f} MB")
     if server.pid:
-        growth = _memory([server.pid]) - server_before
-        print(f"server memory since before the upload:  {growth / MB:+,.0f} MB (now {_memory([server.pid]) / MB:,.0f})")
+        growth = memory([server.pid]) - server_before
+        print(f"server memory since before the upload:  {growth / MB:+,.0f} MB (now {memory([server.pid]) / MB:,.0f})")
 
 
 def press(page: Page, times: int, pause_ms: tuple[int, int]) -> Keys:
@@ -125,6 +135,40 @@ def press(page: Page, times: int, pause_ms: tuple[int, int]) -> Keys:
     report: dict[str, Any] = page.evaluate("viewerBenchmark.take()")
     drawn, shown = zip(*report["keys"], strict=True)
     return Keys(list(drawn), list(shown), report["missed"])
+
+
+@contextlib.contextmanager
+def other_client(address: str, stack: Path) -> Iterator[Callable[[], int]]:
+    """Another client that uploads ``stack`` again and again and has all of it recognised, until the block ends.
+
+    Yields how many images that were.
+    """
+    stop = threading.Event()
+    images = 0
+
+    def work() -> None:
+        nonlocal images
+        stacks = f"{address}/api/v1/stacks"
+        while not stop.is_set():
+            with stack.open("rb") as file:
+                opened = requests.post(stacks, data=file, headers={"Content-Type": "application/zip"}, timeout=600)
+            location = f"{stacks}/{opened.json()['stack_id']}"
+            with requests.post(
+                f"{location}/predictions", json={}, headers={"Accept": "application/x-ndjson"}, stream=True, timeout=600
+            ) as answer:
+                for _ in answer.iter_lines():
+                    images += 1
+                    if stop.is_set():
+                        break
+            requests.delete(location, timeout=600)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield lambda: images
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextlib.contextmanager
@@ -169,16 +213,6 @@ def _command(pid: int) -> bytes:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     return b""
-
-
-def _memory(pids: Sequence[int]) -> int:
-    """Proportional set size of these processes in bytes: shared pages count once, divided among their users."""
-    total = 0
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
-    return total
 
 
 def _missing(sentence: str) -> int:

@@ -39,9 +39,10 @@ class OpenVinoEngine:
 
     The IR takes uint8 ``[B, 224, 224, 3]`` itself: normalisation is part of the graph (``core.optimize``).
     Calling a CompiledModel directly would make all threads share one request, so requests are lent out instead.
+    ``streams`` is how many of them share the cores; None leaves it to OpenVINO.
     """
 
-    def __init__(self, name: EngineName, ir_path: Path, cache_dir: Path | None) -> None:
+    def __init__(self, name: EngineName, ir_path: Path, cache_dir: Path | None, streams: int | None = None) -> None:
         import openvino.properties as props
         import openvino.properties.hint as hints
 
@@ -51,6 +52,8 @@ class OpenVinoEngine:
             # Without it "FP32" silently runs in bf16 on CPUs with AMX.
             hints.inference_precision: "f32",
         }
+        if streams is not None:
+            config[props.num_streams] = streams
         cached = {props.cache_dir: str(cache_dir)} if cache_dir is not None else {}
         try:
             try:
@@ -60,7 +63,7 @@ class OpenVinoEngine:
         except RuntimeError as error:
             raise ModelError(f"The model file {ir_path.name} cannot be loaded; reinstall the model.") from error
         self.classes: int = self._model.output(0).partial_shape[1].get_length()
-        self.precision = _convolution_precision(self._model)
+        self.precision = convolution_precision(self._model)
         self.parallelism: int = self._model.get_property(props.optimal_number_of_infer_requests)
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self.parallelism):
@@ -78,7 +81,7 @@ class OpenVinoEngine:
             self._requests.put(request)
 
 
-def _convolution_precision(model: Any) -> str:
+def convolution_precision(model: Any) -> str:
     """The number format most convolutions of a compiled model execute in, from its execution graph."""
     counts: dict[str, int] = {}
     for node in model.get_runtime_model().get_ops():

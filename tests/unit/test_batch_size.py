@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from core import batch_size
-from core.batch_size import CANDIDATES, automatic_batch_size, measure_batch_size
+from core.batch_size import CANDIDATES, automatic_batch_size, measure_batch_size, smallest_near_best
 from tests.helpers import FakeEngine
 
 
 @pytest.fixture(autouse=True)
 def _short_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_size, "SECONDS_PER_CANDIDATE", 0.01)
+    monkeypatch.setattr(batch_size, "SECONDS_PER_TURN", 0.002)
 
 
 @pytest.fixture
@@ -74,6 +74,35 @@ def test_a_measured_size_is_remembered_by_model_and_engine(tmp_path: Path, measu
     assert [path.name for path in tmp_path.iterdir()] == ["batch_sizes.json"]
 
 
+@pytest.mark.parametrize("begin", [0.0, 0.3, 1.1])
+@pytest.mark.parametrize("slower", [1.5, 3.0])
+def test_a_spell_of_other_work_does_not_change_the_choice(
+    monkeypatch: pytest.MonkeyPatch, begin: float, slower: float
+) -> None:
+    now = [0.0]
+
+    def take_time(batch: np.ndarray) -> None:
+        factor = slower if begin <= now[0] < begin + 0.5 else 1.0
+        now[0] += 0.004 * max(len(batch), 8) * factor
+
+    monkeypatch.setattr(batch_size, "SECONDS_PER_TURN", 0.06)
+    monkeypatch.setattr(batch_size, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    assert measure_batch_size(FakeEngine(parallelism=1, before=take_time)) == 8
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        ({1: 100.0, 8: 101.0}, 1),
+        ({1: 96.0, 8: 100.0}, 8),
+        ({1: 50.0, 2: 98.0, 4: 100.0, 8: 99.0}, 2),
+        ({4: 3.0}, 4),
+    ],
+)
+def test_the_smallest_size_within_noise_of_the_best(rates: dict[int, float], expected: int) -> None:
+    assert smallest_near_best(rates) == expected
+
+
 def test_another_number_of_cpus_is_measured_anew(
     tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +151,7 @@ def test_many_sessions_wait_for_one_measurement(tmp_path: Path) -> None:
     warm_ups = [
         size for size, before in zip(engine.batch_sizes, [0, *engine.batch_sizes], strict=False) if size != before
     ]
-    assert warm_ups == list(CANDIDATES)
+    assert warm_ups == list(CANDIDATES) * (1 + batch_size.ROUNDS), "one warm-up, then rounds, and all of it once"
 
 
 def test_measuring_uses_inputs_as_the_engine_takes_them() -> None:

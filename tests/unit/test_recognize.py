@@ -232,6 +232,26 @@ def test_what_is_asked_for_goes_before_the_setting_and_that_before_the_measured_
     assert resolve_batch_size(asked, engine, model, Settings(batch_size=configured)) == expected
 
 
+@pytest.mark.parametrize(
+    ("asked", "configured", "images", "expected"),
+    [(0, 0, 1, 1), (0, 0, 2, 1), (0, 0, 3, 16), (0, 0, 0, 1), (7, 0, 1, 7), (0, 3, 1, 3), (0, 0, None, 16)],
+)
+def test_few_images_do_not_wait_for_a_measurement(
+    monkeypatch: pytest.MonkeyPatch,
+    model: FakeModel,
+    engine: FakeEngine,
+    asked: int,
+    configured: int,
+    images: int | None,
+    expected: int,
+) -> None:
+    measured: list[int] = []
+    monkeypatch.setattr("core.recognize.automatic_batch_size", lambda *_: (measured.append(1), 16)[1])
+    assert engine.parallelism == 2
+    assert resolve_batch_size(asked, engine, model, Settings(batch_size=configured), images=images) == expected
+    assert bool(measured) is (expected == 16)
+
+
 def test_the_clock_tells_where_the_time_went(greys: ImageStack, tmp_path: Path, settings: Settings) -> None:
     engine = FakeEngine(parallelism=1, before=lambda batch: threading.Event().wait(0.02) and None)
     timing = recognize(
@@ -264,9 +284,10 @@ def test_the_real_int8_engine_answers_the_same_for_any_batch_size(
 def test_the_automatic_batch_size_is_measured_once_and_remembered(
     photos: ImageStack, starter: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.batch_size.SECONDS_PER_CANDIDATE", 0.01)
+    monkeypatch.setattr("core.batch_size.SECONDS_PER_TURN", 0.001)
     settings = Settings(cache_dir=tmp_path / "cache")
-    sizes = [recognize(photos, [0, 1], starter, "openvino-int8", settings).timing.batch_size for _ in range(3)]
+    indices = range(starter.engine("openvino-int8").parallelism + 1)
+    sizes = [recognize(photos, indices, starter, "openvino-int8", settings).timing.batch_size for _ in range(3)]
     assert len(set(sizes)) == 1
     assert (tmp_path / "cache" / "batch_sizes.json").exists()
 

@@ -1,0 +1,1 @@
+"""Honest measurement of the engines on this machine: what was run, how fast, and how near to the machine's limit."""

@@ -1,0 +1,88 @@
+"""What a benchmark measures: engines, modes, counts, repeats."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from core.errors import InvalidRequest
+from core.results import ENGINE_LABELS, ENGINE_NAMES, EngineName
+from core.settings import Settings
+
+BaselineName = Literal["baseline-pytorch", "baseline-openvino"]
+SubjectName = EngineName | BaselineName
+BASELINE_NAMES: tuple[BaselineName, ...] = get_args(BaselineName)
+SUBJECT_NAMES: tuple[SubjectName, ...] = (*ENGINE_NAMES, *BASELINE_NAMES)
+SUBJECT_LABELS: dict[SubjectName, str] = {
+    "openvino-int8": ENGINE_LABELS["openvino-int8"],
+    "openvino-fp32": ENGINE_LABELS["openvino-fp32"],
+    "pytorch-fp32": ENGINE_LABELS["pytorch-fp32"],
+    "baseline-pytorch": "Baseline PyTorch",
+    "baseline-openvino": "Baseline OpenVINO",
+}
+
+Mode = Literal["inference-only", "end-to-end", "ingested"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+MODE_LABELS: dict[Mode, str] = {
+    "inference-only": "Inference only",
+    "end-to-end": "End to end",
+    "ingested": "Already ingested",
+}
+
+DEFAULT_COUNTS = (50, 100, 200, 400, 600)
+DEFAULT_MODES: tuple[Mode, ...] = ("inference-only", "end-to-end")
+MAX_REPEATS = 20
+
+
+class Plan(BaseModel):
+    """What to measure.
+
+    Attributes:
+        engines: the product's engines, and the baselines, which know the end-to-end mode only.
+        modes: ``inference-only`` (inputs ready in memory), ``end-to-end`` (PNG bytes to class), ``ingested``
+            (the product's recognition of images that were decoded before).
+        counts: numbers of images; a smaller stack is repeated.
+        batch_size: images per inference call; 0 takes each engine's own measured one. Baselines always use theirs.
+        repeats: passes that count; one shorter pass before them warms up and does not.
+        sweep: whether to measure batch sizes x streams as well.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    engines: tuple[SubjectName, ...] = ENGINE_NAMES
+    modes: tuple[Mode, ...] = DEFAULT_MODES
+    counts: tuple[int, ...] = DEFAULT_COUNTS
+    batch_size: int = 0
+    repeats: int = 3
+    sweep: bool = False
+
+    def check(self, settings: Settings) -> None:
+        """Refuse what cannot be measured.
+
+        Raises:
+            InvalidRequest: nothing is chosen, something is chosen twice, or a number is out of range.
+        """
+        for what, chosen in (("engine", self.engines), ("mode", self.modes), ("number of images", self.counts)):
+            if not chosen:
+                raise InvalidRequest(f"Choose at least one {what}.")
+            if len(set(chosen)) < len(chosen):
+                raise InvalidRequest(f"Choose every {what} once only.")
+        if not all(1 <= count <= settings.max_entries for count in self.counts):
+            raise InvalidRequest(f"The number of images must be between 1 and {settings.max_entries:,}.")
+        if not 0 <= self.batch_size <= settings.max_batch_size:
+            raise InvalidRequest(f"The batch size must be between 1 and {settings.max_batch_size}, or automatic.")
+        if not 1 <= self.repeats <= MAX_REPEATS:
+            raise InvalidRequest(f"The number of repeats must be between 1 and {MAX_REPEATS}.")
+        if not self.pairs:
+            raise InvalidRequest("Baselines are measured end to end; choose that mode, or an engine as well.")
+
+    @property
+    def pairs(self) -> tuple[tuple[SubjectName, Mode], ...]:
+        """Every engine in every mode it knows."""
+        return tuple(
+            (engine, mode)
+            for mode in self.modes
+            for engine in self.engines
+            if mode == "end-to-end" or engine not in BASELINE_NAMES
+        )

@@ -1,0 +1,206 @@
+"""Measuring a plan: everything interleaved, so that a machine that drifts treats all alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.benchmark.baselines import make_baseline
+from core.benchmark.environment import read_environment
+from core.benchmark.limits import engine_costs, stage_costs
+from core.benchmark.measure import Meter, Sample
+from core.benchmark.plan import MODE_LABELS, SUBJECT_LABELS, Mode, Plan, SubjectName
+from core.benchmark.report import Report, Sweep
+from core.benchmark.subjects import (
+    EngineAlone,
+    Ingested,
+    Pipeline,
+    Subject,
+    Workshop,
+    check_cancelled,
+    ready_inputs,
+    wait_until_decoded,
+)
+from core.benchmark.summary import Findings, summarize
+from core.benchmark.sweep import sweep, turns
+from core.cpu import usable_cores
+from core.engines.base import Engine
+from core.models import Model
+from core.recognize import resolve_batch_size
+from core.results import ENGINE_NAMES, EngineName
+from core.settings import Settings
+from core.stack import ImageStack
+
+LATENCY_IMAGES = 34  # in each pass: with three repeats just enough for a p99
+WARM_UP_BATCHES = 4
+
+OnStep = Callable[[int, int, str], None]
+"""Told the work done, all the work (in passes of single images or turns of the sweep), and what comes next."""
+
+
+class _Steps:
+    """Counts the work done."""
+
+    def __init__(self, total: int, on_step: OnStep) -> None:
+        self._done, self._total, self._on_step = 0, total, on_step
+
+    def begin(self, text: str) -> None:
+        self._on_step(self._done, self._total, text)
+
+    def end(self, work: int) -> None:
+        self._done += work
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a benchmark works on and with."""
+
+    plan: Plan
+    stack: ImageStack
+    model: Model
+    settings: Settings
+    workshop: Workshop
+    steps: _Steps
+    cancelled: Event
+
+
+def run_benchmark(
+    plan: Plan,
+    stack: ImageStack,
+    model: Model,
+    settings: Settings,
+    folder: Path,
+    *,
+    on_step: OnStep = lambda done, total, text: None,
+    cancelled: Event | None = None,
+) -> Report:
+    """Measure ``plan`` on a stack.
+
+    Args:
+        stack: the images; the stack itself is only read.
+        folder: a private folder for the passes' temporary files.
+        on_step: called before every pass.
+        cancelled: set it from another thread to stop.
+
+    Raises:
+        InvalidRequest: the plan makes no sense, see ``Plan.check``.
+        Cancelled: the event was set.
+        ModelError, EngineUnavailable: an engine cannot be loaded.
+    """
+    plan.check(settings)
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    environment = read_environment()
+    passes = sum(plan.counts) * len(plan.pairs) * plan.repeats
+    steps = _Steps(passes + (turns(plan.repeats) if plan.sweep else 0), on_step)
+    workshop = Workshop(folder, settings)
+    task = _Task(plan, stack, model, settings, workshop, steps, cancelled or Event())
+    try:
+        limits, runs = summarize(plan, _measure(task), usable_cores())
+    finally:
+        workshop.close()
+    return Report(
+        created=created,
+        model=model.card.name,
+        model_checksum=model.checksum,
+        stack=stack.name,
+        stack_images=len(stack),
+        plan=plan,
+        environment=environment,
+        limits=limits,
+        runs=runs,
+        sweep=_sweep(task) if plan.sweep else None,
+    )
+
+
+def _measure(task: _Task) -> Findings:
+    """All passes: for each count a warm-up, then the repeats, all subjects in turn within each."""
+    plan, model, settings, cancelled = task.plan, task.model, task.settings, task.cancelled
+    task.steps.begin("Decoding the stack")
+    wait_until_decoded(task.stack, cancelled)
+    inputs = ready_inputs(task.stack, max(plan.counts))
+    engines: dict[EngineName, Engine] = {}
+    sizes: dict[EngineName, int] = {}
+    for name in ENGINE_NAMES:
+        if name in plan.engines:
+            check_cancelled(cancelled)  # loading may take long: the FP32 form is made from the weights the first time
+            task.steps.begin(f"Preparing {SUBJECT_LABELS[name]}")
+            engines[name] = model.engine(name)
+            sizes[name] = resolve_batch_size(plan.batch_size, engines[name], model, settings)
+    subjects = [_subject(task, name, mode, inputs, sizes) for name, mode in plan.pairs]
+    findings = Findings(len(task.stack), len(inputs))
+    for count in plan.counts:
+        for subject in subjects:
+            task.steps.begin(f"Warming up {_title(subject)}")
+            _warm_up(subject, count, cancelled)
+        for repeat in range(plan.repeats):
+            # The limits belong to the same minutes as what is compared with them.
+            findings.stages.append(stage_costs(task.stack, settings, cancelled))
+            for name, engine in engines.items():
+                check_cancelled(cancelled)
+                costs = engine_costs(engine, inputs, sizes[name], model.card.classes)
+                findings.engines.setdefault(name, []).append(costs)
+            for subject in subjects:
+                task.steps.begin(f"{_title(subject)}: {count:,} images, pass {repeat + 1} of {plan.repeats}")
+                findings.add(subject, count, _pass(subject, count, cancelled))
+                task.steps.end(count)
+    return findings
+
+
+def _subject(
+    task: _Task, name: SubjectName, mode: Mode, inputs: NDArray[np.uint8], sizes: Mapping[EngineName, int]
+) -> Subject:
+    check_cancelled(task.cancelled)
+    if name == "baseline-pytorch" or name == "baseline-openvino":  # noqa: PLR1714 - mypy follows this form only
+        return make_baseline(name, task.model, lambda index: task.stack.original(index % len(task.stack)))
+    if mode == "inference-only":
+        return EngineAlone(task.model.engine(name), sizes[name], task.model.card.classes, inputs)
+    make = Pipeline if mode == "end-to-end" else Ingested
+    return make(task.model.engine(name), sizes[name], task.model, task.stack, task.workshop, task.settings)
+
+
+def _warm_up(subject: Subject, count: int, cancelled: Event) -> None:
+    """A short pass with the same batches, the smaller last one included: new shapes build their kernels now."""
+    batches = min(count // subject.batch_size, WARM_UP_BATCHES)
+    images = batches * subject.batch_size + count % subject.batch_size
+    with subject.ready(images) as recognizer:
+        recognizer(range(images), subject.batch_size, cancelled)
+    with subject.ready(1) as recognizer:
+        recognizer([0], 1, cancelled)
+
+
+def _pass(subject: Subject, count: int, cancelled: Event) -> Sample:
+    with subject.ready(count) as recognizer, Meter() as meter:
+        answers = recognizer(range(count), subject.batch_size, cancelled)
+    latencies = []
+    singles = min(count, LATENCY_IMAGES)
+    with subject.ready(singles) as recognizer:
+        for index in range(singles):
+            started = time.perf_counter()
+            recognizer([index], 1, cancelled)
+            latencies.append(time.perf_counter() - started)
+    return Sample(
+        meter.seconds, meter.cpu_seconds, meter.peak_bytes, meter.growth_bytes, tuple(answers), tuple(latencies)
+    )
+
+
+def _sweep(task: _Task) -> Sweep:
+    def begin() -> None:
+        task.steps.begin("Sweeping batch sizes and streams")
+
+    def on_turn() -> None:
+        task.steps.end(1)
+        begin()
+
+    begin()
+    return sweep(task.model, task.plan.repeats, on_turn, task.cancelled)
+
+
+def _title(subject: Subject) -> str:
+    return f"{SUBJECT_LABELS[subject.name]}, {MODE_LABELS[subject.mode].lower()}"

@@ -1,0 +1,210 @@
+"""The product's engines as something to measure: alone with inputs ready, and within the product's own pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.archive import Archive
+from core.benchmark.plan import Mode, SubjectName
+from core.engines.base import Engine
+from core.errors import Cancelled
+from core.models import Model
+from core.recognize import recognize
+from core.settings import Settings
+from core.stack import MODEL_INPUT_SHAPE, ImageStack
+from core.workers import WorkerPool
+
+MAX_READY_INPUTS = 600  # 90 MB of model inputs; more images repeat them
+
+Recognizer = Callable[[Sequence[int], int, Event], list[str]]
+"""First class of the images at these positions, in batches of this size; raises Cancelled once the event is set."""
+
+
+class Subject(Protocol):
+    """Something that names images, in one mode.
+
+    Attributes:
+        batch_size: images per inference call.
+        precision: the number format that really runs.
+    """
+
+    @property
+    def name(self) -> SubjectName: ...  # noqa: D102
+    @property
+    def mode(self) -> Mode: ...  # noqa: D102
+    @property
+    def batch_size(self) -> int: ...  # noqa: D102
+    @property
+    def precision(self) -> str: ...  # noqa: D102
+
+    def stage_seconds(self) -> Mapping[str, float]:
+        """CPU seconds per image of the stages it times itself; empty where they overlap."""
+        ...
+
+    def ready(self, count: int) -> AbstractContextManager[Recognizer]:
+        """Set up for one pass over positions below ``count``, and clean up after it, both outside the measured time."""
+        ...
+
+
+class EngineAlone:
+    """An engine whose inputs are ready in memory, all its parallel requests busy."""
+
+    mode: Mode = "inference-only"
+
+    def __init__(self, engine: Engine, batch_size: int, classes: tuple[str, ...], inputs: NDArray[np.uint8]) -> None:
+        """``inputs``: uint8 ``[N, 224, 224, 3]``; position i takes input i modulo N."""
+        self.name: SubjectName = engine.name
+        self.batch_size = batch_size
+        self.precision = engine.precision
+        self._engine = engine
+        self._classes = classes
+        self._inputs = inputs
+
+    def stage_seconds(self) -> Mapping[str, float]:
+        """See ``Subject.stage_seconds``."""
+        return {}
+
+    @contextmanager
+    def ready(self, count: int) -> Iterator[Recognizer]:
+        """See ``Subject.ready``."""
+        with ThreadPoolExecutor(self._engine.parallelism, thread_name_prefix="infer") as pool:
+
+            def run(indices: Sequence[int], batch_size: int, cancelled: Event) -> list[str]:
+                def infer(start: int) -> list[str]:
+                    check_cancelled(cancelled)
+                    batch = self._inputs.take(indices[start : start + batch_size], axis=0, mode="wrap")
+                    return first_classes(self._engine.infer(batch), self._classes)
+
+                return [name for names in pool.map(infer, range(0, len(indices), batch_size)) for name in names]
+
+            yield run
+
+
+class Pipeline:
+    """The product's recognition of a stack that is new for every pass, so that nothing of it is decoded yet."""
+
+    mode: Mode = "end-to-end"
+
+    def __init__(
+        self, engine: Engine, batch_size: int, model: Model, stack: ImageStack, workshop: Workshop, settings: Settings
+    ) -> None:
+        self.name: SubjectName = engine.name
+        self.batch_size = batch_size
+        self.precision = engine.precision
+        self._engine = engine
+        self._model = model
+        self._stack = stack
+        self._workshop = workshop
+        self._settings = settings
+
+    def stage_seconds(self) -> Mapping[str, float]:
+        """See ``Subject.stage_seconds``."""
+        return {}
+
+    @contextmanager
+    def ready(self, count: int) -> Iterator[Recognizer]:
+        """See ``Subject.ready``."""
+        stack = self._workshop.fresh_stack(self._stack, count)
+        self._prepare(stack)
+
+        def run(indices: Sequence[int], batch_size: int, cancelled: Event) -> list[str]:
+            found = recognize(
+                stack,
+                indices,
+                self._model,
+                self._engine.name,
+                self._settings,
+                batch_size=batch_size,
+                cancelled=cancelled,
+            )
+            return [prediction.label for prediction in found.predictions]
+
+        try:
+            yield run
+        finally:
+            stack.mark_deleted()
+
+    def _prepare(self, stack: ImageStack) -> None:
+        """Nothing: all work on the images belongs to the measurement."""
+
+
+class Ingested(Pipeline):
+    """The product's recognition of images that are decoded already."""
+
+    mode: Mode = "ingested"
+
+    def _prepare(self, stack: ImageStack) -> None:
+        for _, job in stack.prepare_ahead(range(len(stack))):
+            job.result()
+
+
+class Workshop:
+    """A benchmark's own decoding threads and folder, so that nobody's queue or cache is part of the measurement."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._pool = WorkerPool(settings.decode_workers)
+
+    def fresh_stack(self, stack: ImageStack, count: int) -> ImageStack:
+        """The first ``count`` images of ``stack`` as a stack of which nothing is decoded; they repeat if need be."""
+        return ImageStack("benchmark", stack.name, _Repeated(stack, count), self._folder, self._pool, self._settings)
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.close()
+
+
+class _Repeated(Archive):
+    """``count`` images of a stack, the first ones again after the last."""
+
+    def __init__(self, stack: ImageStack, count: int) -> None:
+        self._stack = stack
+        self.entries = tuple(stack.entries[position % len(stack)] for position in range(count))
+        self.skipped = ()
+
+    def read(self, index: int) -> bytes:
+        """See ``Archive.read``."""
+        return self._stack.original(index % len(self._stack))
+
+    def close(self) -> None:
+        """Nothing of its own is open."""
+
+
+def ready_inputs(stack: ImageStack, count: int) -> NDArray[np.uint8]:
+    """Model inputs uint8 ``[N, 224, 224, 3]`` of the first images of a decoded stack, N at most ``MAX_READY_INPUTS``.
+
+    Images that cannot be read become black.
+    """
+    indices = range(min(count, len(stack), MAX_READY_INPUTS))
+    inputs = np.zeros((len(indices), *MODEL_INPUT_SHAPE), np.uint8)
+    for index in indices:
+        if stack.error(index) is None:
+            stack.read_model_input(index, inputs[index])
+    return inputs
+
+
+def wait_until_decoded(stack: ImageStack, cancelled: Event) -> None:
+    """Wait for a stack's background decoding, which would otherwise go on beside the first passes."""
+    for _, job in stack.prepare_ahead(range(len(stack))):
+        check_cancelled(cancelled)
+        job.result()
+
+
+def first_classes(logits: NDArray[np.float32], classes: tuple[str, ...]) -> list[str]:
+    """The most probable class of every row of ``logits`` (float32 ``[B, classes]``)."""
+    return [classes[column] for column in logits.argmax(axis=1)]
+
+
+def check_cancelled(cancelled: Event) -> None:
+    """Raise Cancelled once the event is set."""
+    if cancelled.is_set():
+        raise Cancelled("Cancelled. Nothing was saved.")

@@ -1,0 +1,84 @@
+"""Batch sizes x streams: where an engine is fastest on this machine, inference only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from threading import Event
+
+from core.batch_size import CANDIDATES, NEAR_BEST, throughput
+from core.benchmark.report import Sweep, SweepCell
+from core.benchmark.subjects import check_cancelled
+from core.engines.base import Engine
+from core.engines.openvino import OpenVinoEngine
+from core.models import Model
+from core.results import EngineName
+from core.settings import cpu_count
+
+SECONDS_PER_TURN = 0.3
+
+Compile = Callable[[int], Engine]
+
+
+def sweep(model: Model, repeats: int, on_turn: Callable[[], None], cancelled: Event) -> Sweep:
+    """Measure the model's fastest OpenVINO form at all settings in turn, ``repeats`` times.
+
+    Args:
+        on_turn: called after every setting's turn, ``turns(repeats)`` times in all.
+
+    Raises:
+        Cancelled: the event was set.
+        ModelError, EngineUnavailable: the model cannot be loaded.
+    """
+    name: EngineName = "openvino-int8" if model.has_int8 else "openvino-fp32"
+    own = model.engine(name)
+    path = _ir_path(model, name)
+    return measure_sweep(own, lambda streams: OpenVinoEngine(name, path, None, streams), repeats, on_turn, cancelled)
+
+
+def turns(repeats: int) -> int:
+    """How many turns a sweep of this machine has."""
+    return repeats * len(CANDIDATES) * len(stream_counts())
+
+
+def stream_counts() -> tuple[int, ...]:
+    """Powers of two up to the number of CPUs, and that number."""
+    cores = cpu_count()
+    return (*(2**power for power in range(cores.bit_length()) if 2**power < cores), cores)
+
+
+def measure_sweep(
+    own: Engine, compile_for: Compile, repeats: int, on_turn: Callable[[], None], cancelled: Event
+) -> Sweep:
+    """See ``sweep``; ``compile_for`` makes the engine with so many streams, ``own`` is the one in use."""
+    engines = {streams: compile_for(streams) for streams in stream_counts()}
+    settings = [(size, streams) for streams in engines for size in CANDIDATES]
+    rates: dict[tuple[int, int], list[float]] = {setting: [] for setting in settings}
+    for size, streams in settings:
+        check_cancelled(cancelled)
+        throughput(engines[streams], size, 0.0)  # builds the kernels of the shape
+    for _ in range(repeats):
+        for size, streams in settings:
+            check_cancelled(cancelled)
+            rates[size, streams].append(throughput(engines[streams], size, SECONDS_PER_TURN))
+            on_turn()
+    cells = [
+        SweepCell(batch_size=size, streams=streams, images_per_second=median(found))
+        for (size, streams), found in rates.items()
+    ]
+    return Sweep(engine=own.name, cells=tuple(cells), best=_best(cells), product_streams=own.parallelism)
+
+
+def _best(cells: list[SweepCell]) -> SweepCell:
+    fastest = max(cell.images_per_second for cell in cells)
+    near = [cell for cell in cells if cell.images_per_second >= NEAR_BEST * fastest]
+    return min(near, key=lambda cell: (cell.batch_size, cell.streams))
+
+
+def _ir_path(model: Model, name: EngineName) -> Path:
+    if name == "openvino-int8":
+        return model.folder / model.int8_name
+    from core.optimize.base import FP32_NAME
+
+    return model.base_folder / FP32_NAME

@@ -1,0 +1,33 @@
+"""Measuring the engines on this machine: plan, progress, figures, saved runs."""
+
+import streamlit as st
+
+from pages._ui.benchmark_form import environment_card, plan_form, progress
+from pages._ui.benchmark_results import results
+from pages._ui.benchmark_saved import comparison, downloads, open_saved
+from pages._ui.benchmark_state import benchmarks
+from pages._ui.session import current_session
+
+session = current_session()
+found = benchmarks()
+
+st.title("Benchmark")
+st.markdown(
+    "How fast each engine names your images on this machine, how near that is to the machine's limit, and how often "
+    "the engines agree. OpenVINO FP32 stands between the two others to tell the gain of the engine from that of INT8."
+)
+environment_card(session)
+
+if found.running:
+    progress(found)
+elif session.stack is None:
+    st.info("Open a stack on the Viewer page to measure with your own images.", icon=":material/upload_file:")
+    st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
+else:
+    plan_form(session, session.stack, found)
+
+if found.report is not None:
+    results(session, found)
+    downloads(found.report)
+comparison(found)
+open_saved(found)

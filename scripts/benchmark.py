@@ -1,0 +1,134 @@
+"""Measure the engines on this machine with a stack of your own.
+
+    python -m scripts.benchmark STACK.zip
+    python -m scripts.benchmark STACK.zip --counts 50,100 --engines openvino-int8,pytorch-fp32 --json figures.json
+
+Prints a Markdown table; --json and --csv keep all figures. Exit code 0: measured; 2: nothing could be measured.
+For figures that mean something, leave the machine alone meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+
+from tqdm import tqdm
+
+from core.benchmark.benchmark_app import compare_with_benchmark_app
+from core.benchmark.formats import to_csv, to_json, to_markdown
+from core.benchmark.plan import DEFAULT_COUNTS, DEFAULT_MODES, MODES, SUBJECT_NAMES, Plan
+from core.benchmark.report import Report
+from core.benchmark.run import run_benchmark
+from core.errors import AppError
+from core.recognize import resolve_batch_size
+from core.runtime import AppRuntime, get_runtime
+from scripts._stacks import open_stack_file
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; see the module's text."""
+    options = _parser().parse_args(arguments)
+    runtime = get_runtime()
+    try:
+        report = _measure(options, runtime)
+        print(to_markdown(report))
+        for path, write in ((options.json, to_json), (options.csv, to_csv)):
+            if path is not None:
+                path.write_text(write(report), encoding="utf-8")
+    except (AppError, OSError) as error:
+        print(f"{options.stack}: {error}", file=sys.stderr)
+        return 2
+    finally:
+        runtime.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of PNG images")
+    parser.add_argument("--counts", type=_counts, default=DEFAULT_COUNTS, metavar="50,100", help="images in a pass")
+    parser.add_argument(
+        "--engines",
+        type=_some_of(SUBJECT_NAMES),
+        default=SUBJECT_NAMES,
+        metavar="NAME,NAME",
+        help=f"of {', '.join(SUBJECT_NAMES)} (default: all)",
+    )
+    parser.add_argument(
+        "--modes",
+        type=_some_of(MODES),
+        default=DEFAULT_MODES,
+        metavar="MODE,MODE",
+        help=f"of {', '.join(MODES)} (default: {','.join(DEFAULT_MODES)})",
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="passes that count (default: %(default)s)")
+    parser.add_argument("--batch-size", type=_batch_size, default=0, metavar="auto|N", help="default: auto")
+    parser.add_argument("--model", metavar="NAME", help="an installed model (default: the app's)")
+    parser.add_argument("--sweep", action="store_true", help="measure batch sizes x streams too")
+    parser.add_argument(
+        "--compare-benchmark-app", action="store_true", help="run OpenVINO's benchmark_app in turn with the INT8 engine"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep everything, also for the page to compare")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="keep one line for each run")
+    return parser
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers such as 50,100")
+    return tuple(map(int, parts))
+
+
+def _some_of(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        for part in text.split(","):
+            if part not in names:
+                raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(names)}")
+        return tuple(text.split(","))
+
+    return parse
+
+
+def _batch_size(text: str) -> int:
+    if text == "auto":
+        return 0
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 'auto' nor a whole number from 1")
+    return int(text)
+
+
+def _measure(options: argparse.Namespace, runtime: AppRuntime) -> Report:
+    settings = runtime.settings
+    plan = Plan(
+        engines=options.engines,
+        modes=options.modes,
+        counts=options.counts,
+        batch_size=options.batch_size,
+        repeats=options.repeats,
+        sweep=options.sweep,
+    )
+    plan.check(settings)
+    model = runtime.models.get(options.model)
+    with open_stack_file(options.stack) as source:
+        stack = runtime.store.create(source, options.stack.name)
+    with tqdm(total=1, unit="image", file=sys.stderr) as bar:
+
+        def on_step(done: int, total: int, text: str) -> None:
+            bar.total = total
+            bar.set_description(text, refresh=False)
+            bar.update(done - bar.n)
+
+        report = run_benchmark(plan, stack, model, settings, runtime.store.folder, on_step=on_step)
+    if options.compare_benchmark_app:
+        size = resolve_batch_size(options.batch_size, model.engine("openvino-int8"), model, settings)
+        compared = compare_with_benchmark_app(model, size, options.repeats, Event())
+        report = report.model_copy(update={"benchmark_app": compared})
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""The benchmark page in a real browser: a small run, its chart, and the files it gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.server import ROOT, streamlit_server
+
+pytestmark = pytest.mark.browser
+
+RUN_MS = 120_000  # on a busy machine, the automatic batch size measured first
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("app")
+    environment = {"AISR_WORK_DIR": str(folder / "work"), "AISR_CACHE_DIR": str(folder / "cache")}
+    with streamlit_server(ROOT / "app.py", environment=environment) as address:
+        yield address
+
+
+@pytest.fixture
+def benchmark(page: Page, server: str) -> Page:
+    """The benchmark page of a session with the sample stack."""
+    page.goto(server)
+    page.get_by_role("button", name="Try a sample stack").click()
+    page.get_by_role("button", name="All (").wait_for(timeout=30_000)
+    page.get_by_role("link", name="Benchmark").click()
+    page.get_by_role("button", name="Run benchmark").wait_for(timeout=20_000)
+    return page
+
+
+def remove(page: Page, *choices: str) -> None:
+    """Take chosen values out of their fields."""
+    for choice in choices:
+        button = page.get_by_role("button", name=f"Remove {choice}", exact=True)
+        button.click()
+        expect(button).to_have_count(0)
+
+
+def test_a_small_benchmark_draws_its_chart_and_gives_its_files(benchmark: Page) -> None:
+    page = benchmark
+    remove(page, "OpenVINO FP32", "PyTorch FP32", "100")
+    repeats = page.get_by_role("main").get_by_label("Repeats", exact=True)
+    repeats.fill("1")
+    repeats.press("Enter")
+    page.get_by_role("button", name="Run benchmark").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    expect(page.get_by_text("share the machine")).to_be_visible()
+    chart = page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)").first
+    expect(chart).to_be_visible(timeout=RUN_MS)
+    box = chart.bounding_box()
+    assert box is not None
+    assert box["width"] > 200
+    assert box["height"] > 150
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="JSON", exact=True).click()
+    report = json.loads(Path(waiting.value.path()).read_text())
+    assert {(run["engine"], run["images"]) for run in report["runs"]} == {("openvino-int8", 50)}
+    assert {run["repeats"] for run in report["runs"]} == {1}
+    for name, begins in (("Charts as PNG", b"\x89PNG"), ("Charts as SVG", b"<svg")):
+        with page.expect_download(timeout=30_000) as waiting:
+            page.get_by_role("button", name=name).click()
+        assert Path(waiting.value.path()).read_bytes().startswith(begins)
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+
+
+def test_a_running_benchmark_is_cancelled_while_another_session_works(benchmark: Page, server: str) -> None:
+    page = benchmark
+    remove(page, "OpenVINO FP32", "PyTorch FP32")
+    page.get_by_role("button", name="Run benchmark").click()
+    other = page.context.new_page()
+    other.goto(server)
+    expect(other.get_by_role("button", name="Try a sample stack")).to_be_visible(timeout=20_000)
+    expect(other.get_by_text("OpenVINO INT8, ")).to_have_count(0)
+    page.bring_to_front()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Run benchmark")).to_be_visible()
+    expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(0)
