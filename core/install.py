@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -83,6 +85,15 @@ def copy_model(made: Model, folder: Path, *, title: str, settings: Settings) -> 
         shutil.copytree(made.folder, draft, dirs_exist_ok=True)
         _write_card(made.card.model_copy(update={"name": folder.name, "title": title}), draft)
     return Model(folder, settings.cache_dir)
+
+
+def pack_model(model: Model) -> bytes:
+    """The model's folder as a ZIP; unpacked into ``settings.installed_dir``, it is installed."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(model.folder.iterdir()):
+            archive.write(path, f"{model.card.name}/{path.name}")
+    return packed.getvalue()
 
 
 def _write_card(card: ModelCard, folder: Path) -> None:

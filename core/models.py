@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -74,7 +75,7 @@ class Model:
     @property
     def has_int8(self) -> bool:
         """Whether an INT8 model was made from the weights."""
-        return (self.folder / self.int8_name).exists()
+        return self.int8_name in self.card.checksums
 
     @property
     def weights(self) -> Path:
@@ -114,6 +115,7 @@ class Model:
         if name == "pytorch-fp32":
             from core.engines.pytorch import PyTorchEngine
 
+            self._check_file(self.weights_name)
             return PyTorchEngine(self.weights)
         from core.engines.openvino import OpenVinoEngine
 
@@ -121,13 +123,34 @@ class Model:
             raise EngineUnavailable(
                 f"{self.card.title} has no INT8 copy yet: calibrate it on the Optimize page, or choose an FP32 engine."
             )
-        ir_path = self.folder / self.int8_name if name == "openvino-int8" else self._fp32_ir()
+        if name == "openvino-int8":
+            ir_path = self.folder / self.int8_name
+            for file in (ir_path, ir_path.with_suffix(".bin")):
+                self._check_file(file.name)
+        else:
+            ir_path = self._fp32_ir()
         return OpenVinoEngine(name, ir_path, self._cache_dir / f"compiled-{self.checksum}")
+
+    def _check_file(self, name: str) -> None:
+        path, expected = self.folder / name, self.card.checksums.get(name)
+        try:
+            found = path.stat()
+            known = _checksum_of_version(path, found.st_size, found.st_mtime_ns)
+        except OSError as error:
+            raise ModelError(
+                f"{name} of the model {self.card.name} cannot be read; install the model again."
+            ) from error
+        if known != expected:
+            raise ModelError(
+                f"{name} of the model {self.card.name} is not the file its card describes: it was damaged or "
+                "replaced. Install the model again."
+            )
 
     def _fp32_ir(self) -> Path:
         """The FP32 IR, converted from the weights the first time: keeping it would double the model's size."""
         from core.optimize.base import FP32_NAME, make_base
 
+        self._check_file(self.weights_name)
         make_base(self.weights, self.base_folder)
         return self.base_folder / FP32_NAME
 
@@ -164,6 +187,12 @@ class ModelRegistry:
     def _folders(self) -> dict[str, Path]:
         roots = (self._settings.installed_dir, self._settings.models_dir)
         return {card.parent.name: card.parent for root in roots for card in sorted(root.glob(f"*/{CARD_NAME}"))}
+
+
+@lru_cache(maxsize=256)
+def _checksum_of_version(path: Path, size: int, mtime_ns: int) -> str:
+    """``file_checksum``, computed once for each version of a file, which its size and time tell apart."""
+    return file_checksum(path)
 
 
 def file_checksum(path: Path) -> str:

@@ -2,28 +2,35 @@
 
 import streamlit as st
 
+from core.errors import AppError
 from pages._ui.models import add_model
-from pages._ui.optimization import attempts, calibration_form, model_facts, progress
+from pages._ui.optimization import earlier_attempts, model_facts, newest_attempt, progress
+from pages._ui.optimization_form import calibration_form
 from pages._ui.session import current_session
 
 session = current_session()
 
 st.title("Optimize")
 st.markdown(
-    "The fast engine runs an INT8 copy of the model: exported to ONNX, quantized by NNCF on sample images, and "
-    "converted to OpenVINO. Calibrated on images like yours, it stays closest to the original on your images."
+    "The fast engine runs an INT8 copy of the model: a quarter of the size and several times the speed. Calibrated on "
+    "images like yours, it stays closest to the FP32 original on your images."
 )
-model_facts(session.model)
-
-
-if session.stack is None:
-    st.info("Open a stack on the Viewer page to calibrate the model on your own images.", icon=":material/upload_file:")
-    st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
-else:
+try:
+    model_facts(session.model)
     st.subheader("Calibrate on your stack")
-    if session.optimizing:
+    if session.stack is None:
+        st.info(
+            "Open a stack on the Viewer page, and its images can calibrate the model.", icon=":material/upload_file:"
+        )
+        st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
+    elif session.optimizing:
         progress(session)
     else:
+        if session.optimizations:
+            newest_attempt(session)  # where its progress was
+            st.subheader("Calibrate again")
         calibration_form(session, session.stack)
-    attempts(session)
+    earlier_attempts(session)
+except AppError as error:
+    st.error(str(error), icon=":material/error:")
 add_model(session)

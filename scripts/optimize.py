@@ -4,7 +4,10 @@
     python -m scripts.optimize --weights own.pth --labels labels.txt --name parts --calibrate STACK.zip
 
 Without --calibrate the sample stack calibrates, which is better than nothing. Exit code 0: the INT8 model agrees with
-FP32 well enough and is installed; 1: it does not, and nothing was installed; 2: nothing could be done.
+FP32 well enough and is installed; 1: it does not, and was not installed; 2: nothing could be done, for example offline;
+130: interrupted. In a Docker build that may be offline, --optional says why nothing was installed and exits with 0:
+
+    RUN python -m scripts.optimize --model imagenet --optional
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core import imagenet
-from core.errors import AppError
+from core.errors import AppError, InvalidRequest, ModelError
 from core.install import copy_model, installed_folder, write_model
 from core.labels import read_labels
 from core.models import Model, ModelRegistry
@@ -39,7 +42,25 @@ from scripts._stacks import open_stack_file
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     options = _parser().parse_args(arguments)
-    settings = get_settings()
+    try:
+        _optimize(options, get_settings())
+        return 0
+    except KeyboardInterrupt:
+        print("Interrupted. The INT8 model was not installed.", file=sys.stderr)
+        return 130
+    except _NotGoodEnough as error:
+        code, reason = 1, str(error)
+    except (AppError, OSError) as error:
+        code, reason = 2, str(error)
+    print(reason, file=sys.stderr)
+    return 0 if options.optional else code
+
+
+class _NotGoodEnough(Exception):
+    """No recipe passed the gate."""
+
+
+def _optimize(options: argparse.Namespace, settings: Settings) -> None:
     store = StackStore(settings)
     try:
         model = _model(options, settings)
@@ -47,19 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plan = Plan(stack, split(len(stack), options.count), _labels(options.classes, stack, model))
         recipes = LADDER if options.recipe == "auto" else (RECIPES[options.recipe],)
         made = _climb(model, plan, recipes, store, settings)
-        if made is None:
-            print(f"INT8 stays below {GATE_AGREEMENT:.0%} agreement with FP32; it was not installed.", file=sys.stderr)
-            return 1
         name = options.name or (model.card.name if model.folder.parent == settings.installed_dir else "")
         name = name or f"{model.card.name}-calibrated"
         installed = copy_model(made, installed_folder(name, settings), title=model.card.title, settings=settings)
         print(f"Installed as {name}: {installed.folder}")
-    except (AppError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
     finally:
         store.close()
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--calibrate", type=Path, metavar="STACK.zip|FOLDER", help="images like those to recognise")
     parser.add_argument("--count", type=int, default=DEFAULT_CALIBRATION_IMAGES, help="default: %(default)s")
     parser.add_argument("--classes", type=Path, metavar="FILE.csv", help="file name and class of images of the stack")
+    parser.add_argument("--optional", action="store_true", help="exit with 0 also where nothing could be installed")
     parser.add_argument("--recipe", choices=["auto", *RECIPES], default="auto", help="default: each until one is good")
     return parser
 
@@ -82,7 +97,7 @@ def _model(options: argparse.Namespace, settings: Settings) -> Model:
     """The model to optimise, installed first where it is not."""
     if options.weights is not None:
         if options.labels is None or options.name is None:
-            raise SystemExit("--weights needs --labels and --name as well")
+            raise InvalidRequest("--weights needs --labels and --name as well.")
         labels = partial(read_labels, options.labels.read_bytes())
         folder = installed_folder(options.name, settings)
         return write_model(options.weights, labels, folder, title=options.name, data="not said", settings=settings)
@@ -116,21 +131,18 @@ def _labels(path: Path | None, stack: ImageStack, model: Model) -> NDArray[np.in
     return labels_from_folders(names, model.card.classes)
 
 
-def _climb(model: Model, plan: Plan, recipes: Sequence[Recipe], store: StackStore, settings: Settings) -> Model | None:
+def _climb(model: Model, plan: Plan, recipes: Sequence[Recipe], store: StackStore, settings: Settings) -> Model:
     """Try recipes until one passes the gate; print each run's steps."""
     for recipe in recipes:
         job = OptimizationJob(model, plan, recipe, store.folder / "models" / recipe.name, settings)
-        shown = 0
-        while True:
-            job.wait(0.2)
-            steps = [step for step in job.steps if step.status == "done"]
-            for step in steps[shown:]:
-                print(f"{step.seconds:7.2f} s  {step.title}  {step.detail}")
-            shown = len(steps)
-            if job.status != "running":
-                break
+        try:
+            _follow(job)
+        except KeyboardInterrupt:
+            job.cancel()
+            job.wait()
+            raise
         if job.model is None or job.report is None:
-            raise SystemExit(job.message)
+            raise ModelError(job.message)
         same = job.report.agreement
         print(
             f"{recipe.title}: same class as FP32 on {same.top1:.2%} of {same.images} images "
@@ -141,7 +153,21 @@ def _climb(model: Model, plan: Plan, recipes: Sequence[Recipe], store: StackStor
             print(f"Top-1 accuracy on {fp32.images} labelled images: FP32 {fp32.top1:.2%}, INT8 {int8.top1:.2%}")
         if job.report.passed:
             return job.model
-    return None
+    raise _NotGoodEnough(f"INT8 stays below {GATE_AGREEMENT:.0%} agreement with FP32; it was not installed.")
+
+
+def _follow(job: OptimizationJob) -> None:
+    """Print each step as it ends."""
+    shown = 0
+    while True:
+        ended = job.status != "running"
+        done = [step for step in job.steps if step.status == "done"]
+        for step in done[shown:]:
+            print(f"{step.seconds:7.2f} s  {step.title}: {step.detail}", flush=True)
+        shown = len(done)
+        if ended:
+            return
+        job.wait(0.2)
 
 
 if __name__ == "__main__":

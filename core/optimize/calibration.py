@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -49,9 +49,15 @@ def split(count: int, wanted: int = DEFAULT_CALIBRATION_IMAGES) -> Split:
     return Split(calibration, _evenly(rest, MAX_EVALUATION_IMAGES))
 
 
-def load_inputs(stack: ImageStack, indices: Sequence[int]) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
-    """The model inputs of images, uint8 ``[N, 224, 224, 3]``, and their positions; unreadable images are left out."""
+def load_inputs(
+    stack: ImageStack, indices: Sequence[int], on_image: Callable[[], None] = lambda: None
+) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
+    """The model inputs of images, uint8 ``[N, 224, 224, 3]``, and their positions; unreadable images are left out.
+
+    ``on_image`` is called for each image before it is waited for; what it raises ends the work.
+    """
     for _, job in stack.prepare_ahead(indices):
+        on_image()
         job.result()
     readable = [index for index in indices if stack.error(index) is None]
     inputs = np.empty((len(readable), *MODEL_INPUT_SHAPE), np.uint8)

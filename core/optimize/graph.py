@@ -6,7 +6,8 @@ Only the callers that make models come here; torch, onnx, nncf and openvino are 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.engines.openvino import shared_core
-from core.errors import ModelError
+from core.errors import DiskFull, ModelError
 from core.optimize.gate import GATE_AGREEMENT
 from core.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from core.settings import MODEL_INPUT_SIDE
 
 MAX_EXPORT_DIFFERENCE = 1e-3  # largest difference of any logit between PyTorch and the exported graph
-BATCH = 16
 _COUNTED_NAME = re.compile(r"([A-Z][A-Za-z]*)_\d+")
 
 
@@ -45,6 +45,16 @@ LADDER = (
     Recipe("accuracy-aware", "Accuracy-aware: some layers stay FP32", "mixed", False, accuracy_aware=True),
 )
 RECIPES = {recipe.name: recipe for recipe in LADDER}
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Model inputs uint8 ``[N, 224, 224, 3]`` and the class index ``[N]`` that FP32 names for each."""
+
+    inputs: NDArray[np.uint8]
+    classes: NDArray[np.int64]
 
 
 def export_onnx(network: Any, path: Path) -> None:
@@ -94,13 +104,18 @@ def convert(onnx_path: Path) -> Any:
     return ov.convert_model(str(onnx_path))
 
 
+def load_nncf() -> None:
+    """Import NNCF ahead of ``quantize``."""
+    import nncf  # noqa: F401
+
+
 def quantize(
     model: Any,
     calibration: NDArray[np.uint8],
     recipe: Recipe,
     *,
-    validation: NDArray[np.uint8] | None = None,
-    on_sample: Callable[[], None] = lambda: None,
+    validation: Validation | None = None,
+    on_progress: Progress = lambda activity, done, total: None,
 ) -> Any:
     """Quantize a converted model to INT8 with NNCF post-training quantization; returns a new ``ov.Model``.
 
@@ -108,42 +123,57 @@ def quantize(
         model: ``ov.Model`` with a normalised float32 NCHW input.
         calibration: model inputs uint8 ``[N, 224, 224, 3]``, the kind of images the model will see.
         recipe: which of NNCF's ways to take.
-        validation: for an accuracy-aware recipe, other model inputs on which INT8 is held against FP32.
-        on_sample: called before each calibration image is used, several times for each; may raise to stop.
-
-    Raises:
-        whatever ``on_sample`` raises.
+        validation: for an accuracy-aware recipe, other images on which INT8 is held against FP32.
+        on_progress: called with NNCF's name of what it is doing, and how much of it is done, of how much.
     """
     import nncf
 
-    def transform(inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
-        on_sample()
-        return normalise(inputs[None])
-
-    dataset = nncf.Dataset(list(calibration), transform)
+    dataset = nncf.Dataset(list(calibration), lambda inputs: normalise(inputs[None]))
     options = {
         "preset": nncf.QuantizationPreset(recipe.preset),
         "subset_size": len(calibration),
         "fast_bias_correction": recipe.fast_bias_correction,
     }
-    if not recipe.accuracy_aware:
-        return nncf.quantize(model, dataset, **options)
-    if validation is None or not len(validation):
-        raise ValueError("an accuracy-aware recipe needs validation images")
-    answers = run_fp32(model, validation).argmax(axis=1)
+    with _nncf_progress(on_progress):
+        if not recipe.accuracy_aware:
+            return nncf.quantize(model, dataset, **options)
+        if validation is None or not len(validation.inputs):
+            raise ValueError("an accuracy-aware recipe needs validation images")
 
-    def agreement(compiled: Any, items: Iterable[tuple[NDArray[np.uint8], int]]) -> float:
-        return float(np.mean([compiled(transform(inputs))[0].argmax() == answer for inputs, answer in items]))
+        def agreement(compiled: Any, items: Iterable[tuple[NDArray[np.uint8], int]]) -> float:
+            return float(np.mean([compiled(normalise(inputs[None]))[0].argmax() == known for inputs, known in items]))
 
-    return nncf.quantize_with_accuracy_control(
-        model,
-        calibration_dataset=dataset,
-        # NNCF hands out the items untransformed, and sometimes only a few of them: each carries FP32's answer.
-        validation_dataset=nncf.Dataset(list(zip(validation, answers, strict=True)), lambda item: transform(item[0])),
-        validation_fn=agreement,
-        max_drop=1 - GATE_AGREEMENT,
-        **options,
-    )
+        # NNCF hands out the items untransformed, and sometimes only a few of them: each carries FP32's class.
+        items = list(zip(validation.inputs, validation.classes, strict=True))
+        return nncf.quantize_with_accuracy_control(
+            model,
+            calibration_dataset=dataset,
+            validation_dataset=nncf.Dataset(items, lambda item: normalise(item[0][None])),
+            validation_fn=agreement,
+            max_drop=1 - GATE_AGREEMENT,
+            **options,
+        )
+
+
+@contextmanager
+def _nncf_progress(on_progress: Progress) -> Iterator[None]:
+    """Tell what NNCF's progress bars show. It offers no hook for them, but all of them go through one class."""
+    from nncf.common.logging.track_progress import track
+
+    show = track.__iter__
+
+    def tell(bar: Any) -> Iterator[Any]:
+        total = int(bar.total or len(bar.sequence))
+        for done, item in enumerate(show(bar)):
+            on_progress(bar.description, done, total)
+            yield item
+        on_progress(bar.description, total, total)
+
+    track.__iter__ = tell
+    try:
+        yield
+    finally:
+        track.__iter__ = show
 
 
 def normalise(inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -156,6 +186,9 @@ def save_ir(model: Any, path: Path) -> None:
     """Write ``path`` (.xml, weights beside it as .bin) with normalisation built into the graph.
 
     The saved model takes uint8 ``[batch, 224, 224, 3]``, so that no engine or caller normalises by itself.
+
+    Raises:
+        DiskFull: it cannot be written; OpenVINO does not say why.
     """
     import openvino as ov
     from openvino.preprocess import PrePostProcessor
@@ -169,7 +202,10 @@ def save_ir(model: Any, path: Path) -> None:
     complete = processor.build()
     _number_names(complete)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ov.save_model(complete, str(path), compress_to_fp16=False)
+    try:
+        ov.save_model(complete, str(path), compress_to_fp16=False)
+    except RuntimeError as error:
+        raise DiskFull(f"{path.name} cannot be written: make room on the disk, and try again.") from error
 
 
 def _number_names(model: Any) -> None:
@@ -180,12 +216,6 @@ def _number_names(model: Any) -> None:
     for place, node in enumerate(model.get_ordered_ops()):
         if found := _COUNTED_NAME.fullmatch(node.get_friendly_name()):
             node.set_friendly_name(f"{found[1]}_{place}")
-
-
-def run_fp32(model: Any, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits float32 ``[N, classes]`` of a converted model, in true FP32; ``inputs`` is uint8 ``[N, 224, 224, 3]``."""
-    compiled = _compile_fp32(model)
-    return np.concatenate([compiled(normalise(inputs[i : i + BATCH]))[0] for i in range(0, len(inputs), BATCH)])
 
 
 def _compile_fp32(model: Any) -> Any:

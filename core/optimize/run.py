@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.background import BackgroundJob
-from core.engines.base import Engine
 from core.engines.openvino import OpenVinoEngine
+from core.errors import DiskFull, InvalidRequest
 from core.models import CARD_NAME, Model, file_checksum
-from core.optimize import graph
-from core.optimize.base import ONNX_NAME, make_base
-from core.optimize.calibration import Split, load_inputs
+from core.optimize.answers import kept_logits, logits
+from core.optimize.base import BASE_STEPS, FP32_NAME, INT8_STEPS, ONNX_NAME, file_fact, has_base, place_base
+from core.optimize.calibration import MIN_IMAGES, Split, load_inputs
+from core.optimize.child import Child, ChildEnded, Event
 from core.optimize.gate import GateReport, judge
-from core.optimize.graph import BATCH, Recipe
+from core.optimize.graph import Recipe
+from core.optimize.steps import Steps, StepState
 from core.settings import Settings
 from core.stack import ImageStack
 
 CANCELLED = "Cancelled. The model in use is unchanged."
+_CALIBRATED = "Calibrated on "
 VERSIONED = ("torch", "torchvision", "onnx", "nncf", "openvino")
 
+_IMAGES, _REFERENCE, _JUDGE, _KEEP = (
+    "Prepare images",
+    "Run FP32 for reference",
+    "Judge INT8 against FP32",
+    "Write the model card",
+)
+STEPS = (*BASE_STEPS, _IMAGES, _REFERENCE, *INT8_STEPS, _JUDGE, _KEEP)
 
-@dataclass(frozen=True, slots=True)
-class StepState:
-    """One step: ``seconds`` so far or in all, ``detail`` what it made or found."""
-
-    title: str
-    status: Literal["running", "done"]
-    seconds: float
-    detail: str = ""
+# NNCF's names of what takes its time, and what a person reads while it does.
+_DOING = {
+    "Statistics collection": "measuring activations, image {done:,} of {total:,}",
+    "Applying Fast Bias correction": "correcting biases, layer {done:,} of {total:,}",
+    "Applying Bias correction": "correcting biases, layer {done:,} of {total:,}",
+    "Collecting metrics": "comparing with FP32, image {done:,} of {total:,}",
+    "Collecting outputs": "comparing with FP32, image {done:,} of {total:,}",
+    "Calculating ranking scores": "ranking layers, {done:,} of {total:,}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,8 @@ class Plan:
 class OptimizationJob(BackgroundJob):
     """Runs in a thread of its own. ``folder`` comes to hold the new model; on failure or cancel it does not exist.
 
-    Nothing that was there before is touched, so the previous model stays in use whatever happens here.
+    Nothing that was there before is touched, so the previous model stays in use whatever happens here. ``report``
+    and ``before`` are the judgements of the new INT8 model and of the one the source has, on the same images.
     """
 
     def __init__(self, model: Model, plan: Plan, recipe: Recipe, folder: Path, settings: Settings) -> None:
@@ -67,84 +77,131 @@ class OptimizationJob(BackgroundJob):
         self.before: GateReport | None = None
         self._folder = folder
         self._settings = settings
-        self._steps: list[StepState] = []
-        self._step_started = 0.0
-        self._samples = 0
+        self._child: Child | None = None
+        self._steps = Steps(STEPS, lambda: self.check_cancelled(CANCELLED))
+        self._started = time.perf_counter()
+        self._ended = 0.0
         self.start()
 
     @property
     def steps(self) -> tuple[StepState, ...]:
-        """A snapshot of all steps begun so far."""
-        steps = list(self._steps)
-        if steps and steps[-1].status == "running":
-            steps[-1] = replace(steps[-1], seconds=time.perf_counter() - self._step_started)
-        return tuple(steps)
+        """A snapshot of all steps, those still to come included."""
+        return self._steps.states
+
+    @property
+    def seconds(self) -> float:
+        """Since the start, or in all."""
+        return (self._ended or time.perf_counter()) - self._started
+
+    def cancel(self) -> None:
+        """Stop at once: whatever a library is doing ends with its process."""
+        super().cancel()
+        if self._child is not None:
+            self._child.kill()
 
     def work(self) -> None:
         """Optimise in a draft folder, which becomes ``folder`` at the end."""
-        draft = self._folder.with_name(f"{self._folder.name}.partial")
         try:
-            draft.mkdir(parents=True)
-            self.report, self.before = self._optimize(draft)
-            draft.rename(self._folder)
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self._folder.parent, prefix=f"{self._folder.name}.") as scratch:
+                draft = Path(scratch) / "draft"
+                draft.mkdir()
+                with Child() as self._child:
+                    report, before = self._optimize(self._child, Path(scratch), draft)
+                self.check_cancelled(CANCELLED)
+                draft.rename(self._folder)
             self.model = Model(self._folder, self._settings.cache_dir)
+            self.report, self.before = report, before
+            self._steps.end("done")
+        except ChildEnded:
+            self.check_cancelled(CANCELLED)
+            raise
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise DiskFull("The disk is full. The model in use is unchanged: make room, and try again.") from error
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            self._steps.end("stopped")
+            self._ended = time.perf_counter()
 
-    def _optimize(self, draft: Path) -> tuple[GateReport, GateReport | None]:
-        """Make the model in ``draft``; how it does, and how the INT8 model before it does on the same images."""
-        source, split = self.source, self.plan.split
-        difference = make_base(source.weights, source.base_folder, self._step)
-        if difference is None:
-            with self._step("ONNX and FP32 model"):
-                self._detail("made before from the same weights")
-        else:
-            with self._step("Logits of the export"):
-                self._detail(f"at most {difference:.1e} from PyTorch")
-        with self._step("Prepare images"):
-            used, calibration = load_inputs(self.plan.stack, split.calibration)
-            judged, evaluation = load_inputs(self.plan.stack, split.evaluation)
-            self._detail(f"{len(used)} to calibrate, {len(judged)} others to judge")
+    def _optimize(self, child: Child, scratch: Path, draft: Path) -> tuple[GateReport, GateReport | None]:
+        """Make the model in ``draft``; judge it, and the INT8 model before it, on the same images."""
+        source, split, stack = self.source, self.plan.split, self.plan.stack
+        self._make_base(child)
+        self._steps.begin(_IMAGES, len(split.calibration) + len(split.evaluation))
+        used, calibration = load_inputs(stack, split.calibration, self._steps.count)
+        judged, evaluation = load_inputs(stack, split.evaluation, self._steps.count)
+        if min(len(used), len(judged)) < MIN_IMAGES // 2:
+            raise InvalidRequest(
+                f"Only {len(used)} images to calibrate and {len(judged)} to judge can be read, and each needs at "
+                f"least {MIN_IMAGES // 2}. Open a stack with more readable images."
+            )
+        self._steps.tell(f"{len(used):,} calibrate, {len(judged):,} others judge")
         # An accuracy-aware recipe looks at images while it works; those may not judge it afterwards.
         seen = len(judged) // 2 if self.recipe.accuracy_aware else 0
-        with self._step("Calibrate and quantize"):
-            fp32 = graph.convert(source.base_folder / ONNX_NAME)
-            int8 = graph.quantize(
-                fp32, calibration, self.recipe, validation=evaluation[:seen], on_sample=self._on_sample
-            )
-            self._detail(self.recipe.title)
-        with self._step("Save the INT8 model"):
-            graph.save_ir(int8, draft / Model.int8_name)
-            _link(source.weights, draft / Model.weights_name)
-            size = (draft / Model.int8_name).with_suffix(".bin").stat().st_size
-            self._detail(f"{Model.int8_name}, {size / 1e6:.1f} MB")
-        with self._step("Judge INT8 against FP32"):
-            labels = None if self.plan.labels is None else self.plan.labels[list(judged)][seen:]
-            reference = self._logits(source.engine("openvino-fp32"), evaluation[seen:])
-            candidate = OpenVinoEngine("openvino-int8", draft / Model.int8_name, None)
-            report = judge(reference, self._logits(candidate, evaluation[seen:]), labels)
-            before = None
-            if source.has_int8:
-                before = judge(reference, self._logits(source.engine("openvino-int8"), evaluation[seen:]), labels)
-            self._detail(f"{report.agreement.top1:.1%} same class on {report.agreement.images} images")
-        with self._step("Write the model card"):
-            self._write_card(draft, len(used), report)
+        self._steps.begin(_REFERENCE, len(judged))
+        reference = kept_logits(source, "openvino-fp32", stack, judged, evaluation, self._steps.count)
+        self._steps.tell(f"classes of {len(judged):,} images")
+        ir = draft / Model.int8_name
+        self._quantize(child, scratch, calibration, evaluation[:seen], reference[:seen], ir)
+        before = None
+        self._steps.begin(_JUDGE, len(judged) - seen + (len(judged) if source.has_int8 else 0))
+        labels = None if self.plan.labels is None else self.plan.labels[list(judged)][seen:]
+        made = logits(OpenVinoEngine("openvino-int8", ir, None), evaluation[seen:], self._steps.count)
+        report = judge(reference[seen:], made, labels)
+        if source.has_int8:
+            old = kept_logits(source, "openvino-int8", stack, judged, evaluation, self._steps.count)
+            before = judge(reference[seen:], old[seen:], labels)
+        self._steps.tell(f"{report.agreement.top1:.1%} same class on {report.agreement.images:,} images")
+        self._steps.begin(_KEEP)
+        _link(source.weights, draft / Model.weights_name)
+        self._write_card(draft, len(used), report)
+        self._steps.tell(CARD_NAME)
         return report, before
 
-    def _logits(self, engine: Engine, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
-        def infer(start: int) -> NDArray[np.float32]:
-            self.check_cancelled(CANCELLED)
-            return engine.infer(inputs[start : start + BATCH])
+    def _make_base(self, child: Child) -> None:
+        source, folder = self.source, self.source.base_folder
+        if has_base(folder):
+            facts = ("", file_fact(folder / ONNX_NAME), "", file_fact((folder / FP32_NAME).with_suffix(".bin")))
+            for title, fact in zip(BASE_STEPS, facts, strict=True):
+                self._steps.skip(title, f"{fact}, made before" if fact else "done before")
+            return
+        self.check_cancelled(CANCELLED)
+        place_base(folder, lambda draft: child.call("base", self._on_event, weights=source.weights, draft=draft))
 
-        with ThreadPoolExecutor(engine.parallelism) as pool:
-            return np.concatenate(list(pool.map(infer, range(0, len(inputs), BATCH))))
+    def _quantize(
+        self,
+        child: Child,
+        scratch: Path,
+        calibration: NDArray[np.uint8],
+        validation: NDArray[np.uint8],
+        reference: NDArray[np.float32],
+        ir: Path,
+    ) -> None:
+        self.check_cancelled(CANCELLED)
+        files = {name: scratch / f"{name}.npy" for name in ("calibration", "validation", "classes")}
+        np.save(files["calibration"], calibration)
+        held_back = None
+        if len(validation):
+            np.save(files["validation"], validation)
+            np.save(files["classes"], reference.argmax(axis=1))
+            held_back = {"inputs": files["validation"], "classes": files["classes"]}
+        child.call(
+            "quantize",
+            self._on_event,
+            onnx=self.source.base_folder / ONNX_NAME,
+            inputs=files["calibration"],
+            validation=held_back,
+            recipe=self.recipe.name,
+            ir=ir,
+        )
 
     def _write_card(self, draft: Path, calibrated_on: int, report: GateReport) -> None:
         same = report.agreement
         card = self.source.card.model_copy(
             update={
                 "name": self._folder.name,
-                "title": f"{self.source.card.title}, calibrated on your stack",
+                "title": f"{_CALIBRATED}{self.plan.stack.name} · {_original_title(self.source.card.title)}",
                 "quantization": {
                     "method": "NNCF post-training quantization, INT8",
                     "recipe": self.recipe.title,
@@ -159,22 +216,19 @@ class OptimizationJob(BackgroundJob):
         )
         (draft / CARD_NAME).write_text(card.model_dump_json(indent=2) + "\n")
 
-    @contextmanager
-    def _step(self, title: str) -> Iterator[None]:
-        self.check_cancelled(CANCELLED)
-        self._step_started = time.perf_counter()
-        self._steps.append(StepState(title, "running", 0.0))
-        yield
-        seconds = time.perf_counter() - self._step_started
-        self._steps[-1] = replace(self._steps[-1], status="done", seconds=seconds)
+    def _on_event(self, event: Event) -> None:
+        match event["event"]:
+            case "step":
+                self._steps.begin(event["title"])
+            case "detail":
+                self._steps.tell(event["text"])
+            case "progress":
+                words = _DOING.get(event["doing"], "working, {done:,} of {total:,}").format(**event)
+                self._steps.tell(words, event["done"] / max(event["total"], 1))
 
-    def _detail(self, text: str) -> None:
-        self._steps[-1] = replace(self._steps[-1], detail=text)
 
-    def _on_sample(self) -> None:
-        self.check_cancelled(CANCELLED)
-        self._samples += 1
-        self._detail(f"{self._samples:,} passes of an image so far")
+def _original_title(title: str) -> str:
+    return title.rpartition(" · ")[2] if title.startswith(_CALIBRATED) else title
 
 
 def _link(source: Path, target: Path) -> None:

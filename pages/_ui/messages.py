@@ -11,3 +11,8 @@ def escape(text: str) -> str:
 def images(count: int) -> str:
     """``1 image``, ``1,200 images``."""
     return f"{count:,} image" if count == 1 else f"{count:,} images"
+
+
+def megabytes(count: int) -> str:
+    """``12 kB``, ``6.6 MB``, ``1,234.5 MB``: as the viewer writes it."""
+    return f"{count / 1e6:,.1f} MB" if count >= 999_500 else f"{count / 1e3:.0f} kB"

@@ -18,9 +18,12 @@ from core.labels import read_labels
 from core.models import Model
 from core.results import ENGINE_LABELS
 from core.runtime import get_runtime
+from core.settings import MIB
+from pages._ui.messages import escape
 from pages._ui.session import Session
 
 _REFRESH_SECONDS = 0.5
+_MAX_LABELS_MIB = 4
 
 
 def model_choice(session: Session) -> None:
@@ -52,22 +55,31 @@ def add_model(session: Session) -> None:
     st.subheader("Add a model")
     left, right = st.columns(2)
     with left, st.container(border=True):
-        st.markdown("**ImageNet**: 1000 classes, torchvision's weights (45 MB)")
+        st.markdown("**ImageNet**")
+        st.caption("1,000 everyday things, animals and plants: torchvision's weights, a download of 45 MB.")
         _imagenet(session)
     with right, st.container(border=True):
         st.markdown("**Your own ResNet18**")
+        st.caption("A state dict with torchvision's parameter names, for this session alone.")
         _own_weights(session)
 
 
 def _imagenet(session: Session) -> None:
     job = session.imagenet_job
-    if imagenet.NAME in get_runtime().models.names:
-        st.markdown(":material/check: Installed; choose it in the sidebar.")
+    registry = get_runtime().models
+    if imagenet.NAME in registry.names:
+        if session.model is registry.get(imagenet.NAME):
+            st.markdown(":material/check_circle: **In use**")
+        elif st.button("Use ImageNet", icon=":material/check:"):
+            session.chosen_model = registry.get(imagenet.NAME)
+            st.rerun()
     elif job is not None and job.status == "running":
         _imagenet_progress(session)
     else:
-        if job is not None and job.message:
-            st.error(job.message, icon=":material/error:")
+        if job is not None and job.status == "cancelled":
+            st.info(job.message, icon=":material/cancel:")
+        elif job is not None and job.message:
+            st.error(escape(job.message), icon=":material/error:")
         if st.button("Get ImageNet", icon=":material/download:"):
             session.imagenet_job = imagenet.InstallJob(get_runtime().settings)
             st.rerun()
@@ -87,14 +99,28 @@ def _imagenet_progress(session: Session) -> None:
 
 
 def _own_weights(session: Session) -> None:
-    with st.form("own-weights", border=False, clear_on_submit=True):
-        weights = st.file_uploader("Weights", type=["safetensors", "pth", "pt"], help="torchvision's ResNet18 layout")
-        labels = st.file_uploader("Class labels", type=["txt", "json"], help="One a line, or a JSON list")
+    # Another form after each model that was added; one that was refused keeps its fields for another try.
+    with st.form(f"own-weights-{len(session.own_models)}", border=False):
         title = st.text_input("Name", max_chars=60, placeholder="Parts inspection")
+        weights = st.file_uploader(
+            "Weights",
+            type=["safetensors", "pth", "pt"],
+            max_upload_size=get_runtime().settings.max_weights_bytes // MIB,
+            help="Of a .pth or .pt file only the weights are read; code in it is never run.",
+        )
+        labels = st.file_uploader(
+            "Class labels",
+            type=["txt", "json"],
+            max_upload_size=_MAX_LABELS_MIB,
+            help="One a line, or a JSON list, in the order of the outputs.",
+        )
         if not st.form_submit_button("Add", icon=":material/add:"):
             return
-    if weights is None or labels is None or not title.strip():
-        st.error("Weights, labels and a name are all needed.", icon=":material/error:")
+    missing = [
+        name for name, given in {"a name": title.strip(), "weights": weights, "labels": labels}.items() if not given
+    ]
+    if weights is None or labels is None or missing:
+        st.error(f"Still missing: {', '.join(missing)}.", icon=":material/error:")
         return
     with st.spinner("Checking the weights…"), tempfile.TemporaryDirectory() as scratch:
         # Only the ending of the stranger's file name is used.
@@ -108,11 +134,11 @@ def _own_weights(session: Session) -> None:
                 partial(read_labels, labels.getvalue()),
                 folder,
                 title=title.strip(),
-                data="not said",
+                data="not stated",
                 settings=runtime.settings,
             )
         except AppError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escape(str(error)), icon=":material/error:")
             return
     keep_model(session, model)
     st.rerun()

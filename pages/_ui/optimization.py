@@ -1,77 +1,46 @@
-"""The optimisation page's parts: the model in use, the calibration form, progress, and the attempts made."""
+"""What an optimisation shows: the model in use, progress, and the attempts made with their results."""
 
 from __future__ import annotations
 
-import shutil
-import weakref
-from typing import Any
+import html
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
-from core.errors import AppError
+from core.install import pack_model
 from core.models import Model
-from core.optimize.calibration import (
-    ADVISED_CALIBRATION_IMAGES,
-    DEFAULT_CALIBRATION_IMAGES,
-    MAX_CALIBRATION_IMAGES,
-    MIN_IMAGES,
-    Split,
-    labels_from_csv,
-    labels_from_folders,
-    split,
-)
-from core.optimize.gate import GATE_AGREEMENT, GateReport
-from core.optimize.graph import LADDER, RECIPES, Recipe
-from core.optimize.run import OptimizationJob, Plan
-from core.runtime import get_runtime
-from core.stack import ImageStack
-from pages._ui.links import absolute, stack_links
+from core.optimize.graph import LADDER
+from core.optimize.run import OptimizationJob
+from core.optimize.steps import StepState
+from core.results import ENGINE_LABELS
+from pages._ui.gate_report import comparison, figures, verdict
+from pages._ui.messages import escape
 from pages._ui.models import keep_model
+from pages._ui.optimization_form import start
 from pages._ui.session import Session
 
 _REFRESH_SECONDS = 0.5
-_SHOWN_IMAGES = 400
+_MARKS = {"waiting": "○", "running": "▸", "done": "✓", "stopped": "✕"}
 
 
 def model_facts(model: Model) -> None:
     """The model in use and how its INT8 copy was made."""
     card = model.card
     with st.container(border=True):
-        st.markdown(f"In use: **{card.title}** · {len(card.classes):,} classes · {card.architecture}")
-        how = " · ".join(f"{name}: {value}" for name, value in card.quantization.items())
-        st.caption(how if model.has_int8 else "It has no INT8 copy yet: calibrate it on a stack to make one.")
-
-
-def calibration_form(session: Session, stack: ImageStack) -> None:
-    """How many images, which recipe, which labels; starts the optimisation."""
-    if len(stack) < MIN_IMAGES:
-        st.info(f"Calibration needs a stack of at least {MIN_IMAGES} images; this one has {len(stack)}.")
-        return
-    left, right = st.columns(2)
-    most = min(MAX_CALIBRATION_IMAGES, len(stack) // 2)
-    wanted = left.slider(
-        "Calibration images",
-        MIN_IMAGES // 2,
-        max(most, MIN_IMAGES // 2 + 1),
-        min(DEFAULT_CALIBRATION_IMAGES, most),
-        help="Taken evenly over the stack. The others judge the result, so at most half of the stack can be taken.",
-    )
-    recipe = right.selectbox(
-        "Recipe",
-        list(RECIPES),
-        format_func=lambda name: RECIPES[name].title,
-        help="Begin with the first; the others are there for when INT8 strays too far from FP32.",
-    )
-    chosen = split(len(stack), wanted)
-    if len(chosen.calibration) < ADVISED_CALIBRATION_IMAGES:
-        st.caption(f"Fewer than {ADVISED_CALIBRATION_IMAGES} images calibrate roughly; a larger stack does better.")
-    labels = _labels(session.model, stack)
-    _shown_split(stack, chosen)
-    if st.button("Calibrate on this stack", type="primary", icon=":material/tune:"):
-        _start(session, Plan(stack, chosen, labels), RECIPES[recipe])
+        st.markdown(f"**{escape(card.title)}** is in use: {len(card.classes):,} classes, {escape(card.architecture)}.")
+        if not model.has_int8:
+            st.info(
+                "It has no INT8 copy yet, so only the FP32 engines can run it: calibrate it on a stack to make one.",
+                icon=":material/info:",
+            )
+            return
+        facts = [f"{name}: {escape(value)}" for name, value in card.quantization.items()]
+        facts += [
+            f"{ENGINE_LABELS[engine]}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos"
+            for engine, score in card.scores.items()
+        ]
+        st.caption("INT8 copy · " + " · ".join(facts))
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
@@ -81,148 +50,135 @@ def progress(session: Session) -> None:
     if job.status != "running":
         st.rerun()
         return
+    steps = job.steps
+    done = sum(step.status == "done" for step in steps)
+    current = next((step for step in steps if step.status == "running"), None)
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{job.recipe.title}**", width="content")
+            st.markdown(f"**{job.recipe.title}** · {job.seconds:.0f} s", width="content")
             if st.button("Cancel", icon=":material/close:", key="cancel-optimization"):
                 job.cancel()
-        _steps_table(job)
+                st.rerun()
+        share = (done + (current.share or 0.0 if current else 0.0)) / len(steps)
+        doing = f"{current.title}: {current.detail}" if current and current.detail else current and current.title
+        st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing or 'Starting'}")
+        _steps_table(steps)
 
 
-def attempts(session: Session) -> None:
-    """Every optimisation of this stack, newest first: what it did, how it compares, and a button to use it."""
-    for number, job in reversed(list(enumerate(session.optimizations))):
-        if job.status == "running":
-            continue
-        with st.container(border=True):
-            st.markdown(f"**Attempt {number + 1}: {job.recipe.title}**")
-            if job.status == "failed":
-                st.error(job.message, icon=":material/error:")
-            elif job.status == "cancelled":
-                st.info(job.message, icon=":material/cancel:")
-            if job.report is not None and job.model is not None:
-                _verdict(job.report)
-                _comparison(job.report, job.before)
-                _choice(session, job, job.model, number)
-                if not job.report.passed and job is session.optimizations[-1]:
-                    _next_recipe(session, job)
-            with st.expander("Steps", icon=":material/timer:"):
-                _steps_table(job)
+def newest_attempt(session: Session) -> None:
+    """How the last optimisation of this stack ended, and what to do next."""
+    job = session.optimizations[-1]
+    with st.container(border=True):
+        st.markdown(f"**{job.recipe.title}** · {escape(job.source.card.title)} · {job.seconds:.1f} s")
+        _attempt(session, job)
+    if job.report is not None and not job.report.passed:
+        _ladder(session, job)
 
 
-def _labels(model: Model, stack: ImageStack) -> NDArray[np.int64] | None:
-    """Known classes of the stack's images: from its folders, or from a file the person adds."""
-    names = [entry.name for entry in stack.entries]
-    with st.expander("Known classes (optional)", icon=":material/sell:"):
-        st.caption(
-            "With known classes the accuracy of both models is measured too. They come from folders named like the "
-            "classes, or from a CSV of file name and class."
-        )
-        uploaded = st.file_uploader("Labels CSV", type="csv", key="labels-csv")
-        try:
-            if uploaded is not None:
-                labels = labels_from_csv(uploaded.getvalue(), names, model.card.classes)
-            else:
-                labels = labels_from_folders(names, model.card.classes)
-        except AppError as error:
-            st.error(str(error), icon=":material/error:")
-            return None
-        known = int((labels >= 0).sum())
-        st.caption(f"Known for {known:,} of {len(names):,} images.")
-    return labels if known else None
+def earlier_attempts(session: Session) -> None:
+    """The other optimisations of this stack, newest first."""
+    ended = [job for job in session.optimizations[:-1] if job.status != "running"]
+    if ended:
+        st.subheader("Earlier attempts")
+    for job in reversed(ended):
+        outcome = f"{job.report.agreement.top1:.1%} same class" if job.report else job.status
+        used = ", in use" if job.model is not None and job.model is session.chosen_model else ""
+        with st.expander(f"{job.recipe.title}: {outcome}{used}"):
+            _attempt(session, job)
 
 
-def _shown_split(stack: ImageStack, chosen: Split) -> None:
-    title = f"{len(chosen.calibration):,} images calibrate, {len(chosen.evaluation):,} others judge"
-    with st.expander(title, icon=":material/photo_library:"):
-        thumbnails = absolute(stack_links(stack).thumbnail_url)
-        roles = dict.fromkeys(chosen.calibration, "calibrates") | dict.fromkeys(chosen.evaluation, "judges")
-        shown = sorted(roles)[:_SHOWN_IMAGES]
-        frame = pd.DataFrame(
-            {
-                "Image": [thumbnails.format(index=index) for index in shown],
-                "Role": [roles[index] for index in shown],
-                "File": [stack.entries[index].name for index in shown],
-            }
-        )
-        st.dataframe(
-            frame, column_config={"Image": st.column_config.ImageColumn(width=64)}, hide_index=True, height=300
-        )
+def _attempt(session: Session, job: OptimizationJob) -> None:
+    """What it did, how it compares, and a button to use it."""
+    key = str(session.optimizations.index(job))
+    if job.status == "failed":
+        st.error(escape(job.message), icon=":material/error:")
+    elif job.status == "cancelled":
+        st.info(job.message, icon=":material/cancel:")
+    if job.report is not None and job.model is not None:
+        verdict(job.report)
+        figures(job.report, job.before)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job.report is not None and job.model is not None:
+            _choice(session, job, job.model, key)
+            with st.popover("All figures", icon=":material/table_chart:"):
+                comparison(job.report, job.before)
+        with st.popover("Steps", icon=":material/timer:"):
+            _steps_table(job.steps)
 
 
-def _start(session: Session, plan: Plan, recipe: Recipe) -> None:
-    runtime = get_runtime()
-    folder = runtime.new_model_folder(_source(session).card.name)
-    weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
-    session.optimizations.append(OptimizationJob(_source(session), plan, recipe, folder, runtime.settings))
-    st.rerun()
-
-
-def _source(session: Session) -> Model:
-    """The model to optimise: the original, also while one of its optimised copies is in use."""
-    for job in session.optimizations:
-        if job.model is session.chosen_model and job.model is not None:
-            return job.source
-    return session.model
-
-
-def _steps_table(job: OptimizationJob) -> None:
-    rows: list[dict[str, Any]] = [
-        {"Step": step.title, "Seconds": round(step.seconds, 2), "Result": step.detail, "Done": step.status == "done"}
-        for step in job.steps
-    ]
-    st.dataframe(pd.DataFrame(rows, columns=["Done", "Step", "Seconds", "Result"]), hide_index=True, width="stretch")
-
-
-def _verdict(report: GateReport) -> None:
-    same = report.agreement
-    text = (
-        f"INT8 names the same class as FP32 on {same.top1:.1%} of {same.images:,} images that were not used for "
-        f"calibration (95% interval {same.low:.1%} to {same.high:.1%})."
+def _steps_table(steps: Sequence[StepState]) -> None:
+    rows = "".join(
+        f'<tr style="{"opacity:.6" if step.status == "waiting" else ""}">'
+        f'<td style="padding:.15rem .6rem .15rem 0">{_MARKS[step.status]}</td>'
+        f'<td style="padding:.15rem 1rem .15rem 0;white-space:nowrap">{html.escape(step.title)}</td>'
+        '<td style="padding:.15rem 1rem .15rem 0;text-align:right;white-space:nowrap;'
+        f'font-variant-numeric:tabular-nums">{f"{step.seconds:.1f} s" if step.seconds else ""}</td>'
+        f'<td style="padding:.15rem 0;width:100%">{html.escape(step.detail)}</td></tr>'
+        for step in steps
     )
-    if report.passed:
-        st.success(text, icon=":material/verified:")
-    else:
-        st.warning(f"{text} {GATE_AGREEMENT:.0%} is asked for.", icon=":material/warning:")
+    st.html(
+        '<table style="border-collapse:collapse;font-size:.9rem"><thead style="position:absolute;clip-path:inset(50%)">'
+        f"<tr><th>State</th><th>Step</th><th>Time</th><th>Result</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
 
 
-def _comparison(after: GateReport, before: GateReport | None) -> None:
-    """Before and after as a table; accuracy only where classes are known."""
-    reports = {"Before": before, "After": after} if before else {"After": after}
-    rows: dict[str, list[str]] = {
-        "Same class as FP32": [f"{one.agreement.top1:.2%}" for one in reports.values() if one],
-        "Five best classes in common": [f"{one.agreement.top5:.2%}" for one in reports.values() if one],
-        "Mean change of confidence": [f"{one.agreement.mean_drift:.4f}" for one in reports.values() if one],
-        "Largest change of confidence": [f"{one.agreement.max_drift:.4f}" for one in reports.values() if one],
-        "Mean KL divergence (nats)": [f"{one.agreement.mean_kl:.5f}" for one in reports.values() if one],
-    }
-    if after.fp32 and after.int8:
-        known = [one for one in reports.values() if one and one.fp32 and one.int8]
-        rows["Top-1 accuracy, FP32"] = [f"{one.fp32.top1:.2%}" for one in known if one.fp32]
-        rows["Top-1 accuracy, INT8"] = [f"{one.int8.top1:.2%}" for one in known if one.int8]
-        rows["Top-5 accuracy, INT8"] = [f"{one.int8.top5:.2%}" for one in known if one.int8]
-    st.table(pd.DataFrame(rows, index=pd.Index(list(reports), name="INT8 model")).T)
-
-
-def _choice(session: Session, job: OptimizationJob, model: Model, number: int) -> None:
+def _choice(session: Session, job: OptimizationJob, model: Model, key: str) -> None:
     if session.chosen_model is model:
-        st.markdown(":material/check: In use")
-        if st.button("Go back to the model before", icon=":material/undo:", key=f"back-{number}"):
+        st.markdown(":material/check_circle: **In use**", width="content")
+        if st.button("Go back to the model before", icon=":material/undo:", key=f"back-{key}"):
             session.chosen_model = job.source
             st.rerun()
-    elif st.button("Use this model", icon=":material/check:", key=f"use-{number}"):
-        keep_model(session, model)
-        st.rerun()
+    else:
+        good = job.report is not None and job.report.passed
+        if st.button(
+            "Use this model",
+            icon=":material/check:",
+            key=f"use-{key}",
+            type="primary" if good else "secondary",
+        ):
+            keep_model(session, model)
+            st.rerun()
+    st.download_button(
+        "Download this model",
+        lambda: pack_model(model),
+        f"{job.source.card.name}-calibrated.zip",
+        "application/zip",
+        icon=":material/download:",
+        key=f"download-{key}",
+        on_click="ignore",
+        help="The model's folder as a ZIP. Unpacked into the models folder of a server's data folder, it is "
+        "installed there for everybody.",
+    )
 
 
-def _next_recipe(session: Session, job: OptimizationJob) -> None:
-    """What the field does next, in its order; after the last, FP32 stays."""
-    place = LADDER.index(job.recipe) + 1
-    if place < len(LADDER):
-        recipe = LADDER[place]
-        if st.button(f"Try next: {recipe.title}", icon=":material/arrow_forward:", type="primary"):
-            _start(session, job.plan, recipe)
-    elif st.button("Keep FP32: recognise with OpenVINO FP32", icon=":material/shield:", type="primary"):
-        session.engine = "openvino-fp32"
-        st.toast("OpenVINO FP32 is now the engine of this session.")
-        st.rerun()
+def _ladder(session: Session, newest: OptimizationJob) -> None:
+    """What the field does where INT8 strays too far, in its order, each with its result; FP32 stays at the end."""
+    results = {
+        job.recipe: job.report
+        for job in session.optimizations
+        if job.report is not None and job.source is newest.source
+    }
+    with st.container(border=True):
+        st.markdown("**What to try, in this order**")
+        known = newest.report.fp32 if newest.report else None
+        rows = []
+        for recipe in LADDER:
+            report = results.get(recipe)
+            if report is None:
+                rows.append((recipe.title, "not tried", "", ""))
+                continue
+            same = report.agreement
+            accuracy = f"{report.int8.top1:.1%}" if report.int8 else ""
+            rows.append((recipe.title, f"{same.top1:.1%} of {same.images:,}", f"{same.mean_kl:.4f}", accuracy))
+        rows.append(("Keep FP32: slower, nothing lost", "100%", "0", f"{known.top1:.1%}" if known else ""))
+        table = pd.DataFrame(rows, columns=["Recipe", "Same class as FP32", "Mean KL divergence", "Top-1 accuracy"])
+        # Without known classes there is no accuracy to speak of.
+        st.table((table if known else table.drop(columns="Top-1 accuracy")).set_index("Recipe"))
+        untried = [recipe for recipe in LADDER[LADDER.index(newest.recipe) + 1 :] if recipe not in results]
+        if untried:
+            if st.button(f"Try next: {untried[0].title}", icon=":material/arrow_forward:", type="primary"):
+                start(session, newest.plan, untried[0])
+        elif st.button("Keep FP32: recognise with OpenVINO FP32", icon=":material/shield:", type="primary"):
+            session.engine = "openvino-fp32"
+            st.toast("OpenVINO FP32 is now the engine of this session.")
+            st.rerun()

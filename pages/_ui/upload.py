@@ -13,7 +13,7 @@ from core.errors import AppError
 from core.pixels import RENDERING_RULES
 from core.sample import make_sample_stack
 from core.stack import ImageStack
-from pages._ui.messages import escape, images
+from pages._ui.messages import escape, images, megabytes
 from pages._ui.session import Session
 from pages._ui.uploader import uploader
 
@@ -42,9 +42,9 @@ def stack_summary(stack: ImageStack) -> None:
     sizes = Counter((entry.header.width, entry.header.height) for entry in stack.entries)
     (width, height), _ = sizes.most_common(1)[0]
     size = f"{width} × {height} px" + (f" and {len(sizes) - 1:,} other sizes" if len(sizes) > 1 else "")
-    megabytes = sum(entry.file_size for entry in stack.entries) / 1e6
+    volume = megabytes(sum(entry.file_size for entry in stack.entries))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {megabytes:,.1f} MB", width="content")
+        st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {volume}", width="content")
         if stack.skipped:
             with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
                 st.caption("These files of the ZIP are not part of the stack.")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Error, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from scripts._app_server import AppServer, app_server
 from tests.builders import photo_png, zip_bytes
@@ -225,3 +225,28 @@ def test_clients_at_once_get_their_own_answers_and_cannot_reach_each_others(
             expect(context.pages[0].get_by_text(f"{other}.png")).to_have_count(0)
             assert not [cookie for cookie in context.cookies() if cookie["name"] == "aisr_stack"]
             context.close()
+
+
+def test_below_a_base_path_pages_images_and_api_work(tmp_path: Path, cache: Path, page: Page) -> None:
+    environment = {"AISR_WORK_DIR": str(tmp_path / "work"), "AISR_CACHE_DIR": str(cache)}
+    failed: list[str] = []
+    page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
+    with app_server(ROOT / "app.py", tmp_path / "log", environment=environment, base_path="/tools/viewer") as server:
+        page.goto(f"{server.address}/")
+        data = zip_bytes({f"{number}.png": photo_png(64, 48, seed=number) for number in range(2)})
+        page.locator("input[type=file]").set_input_files(
+            {"name": "a.zip", "mimeType": "application/zip", "buffer": data}
+        )
+        expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
+        page.get_by_role("button", name="All (2)").click()
+        expect(page.get_by_text("2 images in")).to_be_visible(timeout=60_000)
+        page.get_by_role("link", name="Inference").click()
+        page.get_by_text("The same over HTTP").click()
+        line = page.get_by_test_id("stCode").inner_text()
+        assert f"{server.address}/api/v1/stacks/" in line
+        documentation = requests.get(f"{server.address}/api/docs", timeout=10).text
+        assert "/tools/viewer/api/openapi.json" in documentation
+        assert "https://" not in documentation.replace("https://fastapi", ""), "it must work without the internet"
+        root = server.address.removesuffix("/tools/viewer")
+        assert requests.get(f"{root}/api/health/live", timeout=10).status_code == 404
+    assert failed == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from core.errors import InvalidRequest, LabelsInvalid, WeightsInvalid
-from core.install import copy_model, installed_folder, write_model
+from core.install import copy_model, installed_folder, pack_model, write_model
 from core.models import Model, ModelRegistry
 from core.settings import Settings
 
@@ -32,6 +34,16 @@ def test_a_copy_is_a_model_of_its_own_name(starter: Model, settings: Settings) -
     assert registry.names == ("starter", "mine")
     assert registry.get("mine").card == made.card
     assert [path.name for path in settings.installed_dir.iterdir()] == ["mine"], "no draft is left"
+
+
+def test_a_packed_model_is_installed_by_unpacking_it(starter: Model, settings: Settings, tmp_path: Path) -> None:
+    made = copy_model(starter, tmp_path / "made-1f", title="Mine", settings=settings)
+    with zipfile.ZipFile(io.BytesIO(pack_model(made))) as packed:
+        assert {name.split("/")[0] for name in packed.namelist()} == {"made-1f"}
+        packed.extractall(settings.installed_dir)
+    model = ModelRegistry(settings).get("made-1f")
+    assert model.card == made.card
+    assert model.engine("openvino-int8").classes == 12
 
 
 def test_a_shipped_model_cannot_be_shadowed(starter: Model, settings: Settings) -> None:

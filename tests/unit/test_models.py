@@ -116,8 +116,60 @@ def test_the_second_start_reads_the_compiled_model(starter: Model, tmp_path: Pat
 @pytest.mark.torch
 def test_the_fp32_model_is_converted_once_and_leaves_no_drafts(starter: Model, model_cache: Path) -> None:
     starter.engine("openvino-fp32")
-    (path,) = model_cache.rglob("resnet18-fp32.xml")
+    path = starter.base_folder / "resnet18-fp32.xml"
     before = path.stat().st_mtime_ns
     Model(starter.folder, model_cache).engine("openvino-fp32")
     assert path.stat().st_mtime_ns == before
     assert {made.name for made in path.parent.iterdir()} == {"resnet18.onnx", "resnet18-fp32.bin", "resnet18-fp32.xml"}
+
+
+@pytest.mark.parametrize("name", ["resnet18-int8.xml", "resnet18-int8.bin"])
+@pytest.mark.parametrize("damage", ["changed", "shortened", "removed"])
+def test_a_file_that_is_not_the_cards_is_refused_before_it_is_used(
+    name: str, damage: str, starter: Model, tmp_path: Path
+) -> None:
+    folder = copied(starter, tmp_path / "starter")
+    content = (folder / name).read_bytes()
+    match damage:
+        case "changed":
+            (folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        case "shortened":
+            (folder / name).write_bytes(content[: len(content) // 2])
+        case "removed":
+            (folder / name).unlink()
+    model = Model(folder, tmp_path / "cache")
+    with pytest.raises(ModelError, match=rf"{name} of the model starter .*nstall the model again"):
+        model.engine("openvino-int8")
+    assert not model.is_loaded("openvino-int8")
+    assert not (tmp_path / "cache").exists(), "nothing was compiled from it"
+    (folder / name).write_bytes(content)
+    assert model.engine("openvino-int8").classes == 12, "put right, it is used"
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("engine", ["pytorch-fp32", "openvino-fp32"])
+def test_weights_that_are_not_the_cards_are_refused(engine: str, starter: Model, tmp_path: Path) -> None:
+    folder = tmp_path / "starter"
+    shutil.copytree(starter.folder, folder)
+    content = bytearray((folder / Model.weights_name).read_bytes())
+    content[-1] ^= 1
+    (folder / Model.weights_name).write_bytes(content)
+    with pytest.raises(ModelError, match="not the file its card describes"):
+        Model(folder, tmp_path / "cache").engine(engine)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_file_is_hashed_once_for_each_version_of_it(
+    starter: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+
+    def counted(path: Path) -> str:
+        hashed.append(path.name)
+        return file_checksum(path)
+
+    monkeypatch.setattr("core.models.file_checksum", counted)
+    folder = copied(starter, tmp_path / "starter")
+    for _ in range(3):
+        Model(folder, tmp_path / "cache").engine("openvino-int8")
+    assert sorted(hashed) == ["resnet18-int8.bin", "resnet18-int8.xml"]

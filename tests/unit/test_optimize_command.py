@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from core.models import ModelRegistry
+from core.optimize.graph import LADDER
+from core.optimize.run import OptimizationJob
 from core.settings import Settings
 from scripts import optimize
 from tests.builders import photo_png, zip_bytes
+from tests.fake_worker import SetAccident
 from tests.file_server import Answer, FileServer
 
 pytestmark = pytest.mark.torch
@@ -86,6 +89,78 @@ def test_offline_says_so_and_changes_nothing(
     assert "resnet18-f37072fd.pth" in said
     assert str(settings.data_dir / "downloads") in said, "where a copy can be put by hand"
     assert ModelRegistry(settings).names == ("starter",)
+
+
+def test_a_build_step_that_may_be_offline_says_why_and_succeeds(
+    stack: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "no-torch-cache"))
+    monkeypatch.setattr("core.downloads.FIRST_PAUSE_SECONDS", 0.0)
+    settings = settings.model_copy(update={"imagenet_url": "http://127.0.0.1:9/resnet18-f37072fd.pth"})
+    assert run(settings, monkeypatch, "--model", "imagenet", "--optional") == 0
+    assert "resnet18-f37072fd.pth" in capsys.readouterr().err
+    assert ModelRegistry(settings).names == ("starter",)
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 1), (("--optional",), 0)])
+def test_a_model_below_the_gate_is_not_installed(
+    options: tuple[str, ...],
+    code: int,
+    fake_worker: object,
+    stack: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("core.optimize.gate.GATE_AGREEMENT", 1.1)
+    assert run(settings, monkeypatch, "--calibrate", stack, "--count", "10", *options) == code
+    printed = capsys.readouterr()
+    titles = [recipe.title for recipe in LADDER]
+    assert [line.partition(": same class")[0] for line in printed.out.splitlines() if ": same class" in line] == titles
+    assert "not installed" in printed.err
+    assert not settings.installed_dir.exists()
+
+
+def test_a_failed_run_says_why(
+    fake_worker: SetAccident,
+    stack: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake_worker("Calibrate and quantize:killed")
+    assert run(settings, monkeypatch, "--calibrate", stack, "--count", "10") == 2
+    assert "memory" in capsys.readouterr().err
+    assert not settings.installed_dir.exists()
+
+
+def test_interrupted_it_stops_and_cleans_up(
+    fake_worker: SetAccident,
+    stack: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake_worker("Calibrate and quantize:endless")
+    jobs: list[OptimizationJob] = []
+
+    def interrupt(job: OptimizationJob) -> None:
+        jobs.append(job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scripts.optimize._follow", interrupt)
+    assert run(settings, monkeypatch, "--calibrate", stack, "--count", "10") == 130
+    assert "Interrupted" in capsys.readouterr().err
+    assert jobs[0].status == "cancelled"
+    assert not settings.installed_dir.exists()
+    assert not list(settings.work_dir.glob("run-*"))
+
+
+def test_own_weights_need_labels_and_a_name(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(settings, monkeypatch, "--weights", "own.pth") == 2
+    assert "--labels and --name" in capsys.readouterr().err
 
 
 def test_a_stack_too_small_to_calibrate_is_refused(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.engines.openvino import OpenVinoEngine
-from core.errors import ModelError
+from core.errors import DiskFull, ModelError
 from core.evaluate import agreement
 from core.models import Model
 from core.optimize import graph
-from core.optimize.base import FP32_NAME, ONNX_NAME, make_base
+from core.optimize.base import FP32_NAME, ONNX_NAME, make_base, place_base, write_base
 from core.optimize.graph import RECIPES, convert, quantize, save_ir
 
 pytestmark = pytest.mark.torch
@@ -53,10 +56,56 @@ def test_quantized_on_a_few_images_it_runs_in_int8_and_says_nearly_the_same(
     assert same.mean_kl > 0, "INT8 that equals FP32 to the last bit is not INT8"
 
 
+def test_what_nncf_does_is_told(onnx_path: Path, images: np.ndarray) -> None:
+    told: dict[str, list[tuple[int, int]]] = {}
+    quantize(
+        convert(onnx_path),
+        images,
+        RECIPES["full-bias"],
+        on_progress=lambda doing, done, total: told.setdefault(doing, []).append((done, total)),
+    )
+    assert told["Statistics collection"] == [(done, len(images)) for done in range(len(images) + 1)]
+    assert told["Applying Bias correction"][-1][0] == told["Applying Bias correction"][-1][1] > 10
+
+
+def no_step(title: str) -> AbstractContextManager[Callable[[str], None]]:
+    return nullcontext(lambda detail: None)
+
+
 def test_an_export_that_computes_something_else_is_not_kept(
     starter: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graph, "MAX_EXPORT_DIFFERENCE", -1.0)
     with pytest.raises(ModelError, match="differs from PyTorch"):
-        make_base(starter.weights, tmp_path / "made")
+        place_base(tmp_path / "made", lambda draft: write_base(starter.weights, draft, no_step))
     assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_weights_that_fit_no_resnet18_are_told_by_the_worker_and_leave_nothing(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"damaged")
+    with pytest.raises(ModelError, match=r"weights\.safetensors"):
+        make_base(weights, tmp_path / "made")
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_drafts_of_killed_processes_are_removed_and_fresh_ones_are_not(tmp_path: Path) -> None:
+    old, fresh = tmp_path / "draft-old", tmp_path / "draft-fresh"
+    for folder in (old, fresh):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+
+    def write(draft: Path) -> None:
+        for name in (ONNX_NAME, FP32_NAME, FP32_NAME.replace(".xml", ".bin")):
+            (draft / name).touch()
+
+    place_base(tmp_path, write)
+    assert not old.exists()
+    assert fresh.exists()
+
+
+@pytest.mark.parametrize("name", ["model.xml", "model.bin"])
+def test_a_full_disk_is_noticed_when_the_ir_is_written(name: str, onnx_path: Path, tmp_path: Path) -> None:
+    (tmp_path / name).symlink_to("/dev/full")
+    with pytest.raises(DiskFull, match=r"model\.xml cannot be written"):
+        save_ir(convert(onnx_path), tmp_path / "model.xml")

@@ -13,33 +13,11 @@ from core.optimize.calibration import split
 from core.optimize.graph import LADDER, RECIPES
 from core.optimize.run import OptimizationJob, Plan
 from core.settings import Settings
-from core.stack import ImageStack
-from tests.builders import png_bytes
+from tests.builders import BROKEN_PNGS, photo_png
 from tests.conftest import MakeStack
+from tests.unit.optimize.conftest import COUNT, finished
 
 pytestmark = pytest.mark.torch
-
-COUNT = 24
-TIMEOUT = 240
-
-
-@pytest.fixture
-def stack(make_stack: MakeStack) -> ImageStack:
-    """16-bit grey images of a narrow range, as a microscope delivers them."""
-    rng = np.random.default_rng(0)
-    frames = [rng.integers(100, 4000, (6, 6, 1)).repeat(20, axis=0).repeat(20, axis=1) for _ in range(COUNT)]
-    return make_stack({f"{number}.png": png_bytes(frame, bit_depth=16) for number, frame in enumerate(frames)})
-
-
-@pytest.fixture
-def plan(stack: ImageStack) -> Plan:
-    return Plan(stack, split(COUNT, 12))
-
-
-def finished(job: OptimizationJob) -> OptimizationJob:
-    job.wait(TIMEOUT)
-    assert job.status != "running"
-    return job
 
 
 def files(folder: Path) -> set[str]:
@@ -64,13 +42,10 @@ def test_a_run_makes_a_model_that_is_used_like_any_other(
     inputs = np.zeros((3, 224, 224, 3), np.uint8)
     assert job.model.engine("openvino-int8").infer(inputs).shape == (3, len(starter.card.classes))
     assert job.model.engine("openvino-int8").precision == "INT8"
-    titles = [step.title for step in job.steps]
-    assert titles[-4:] == [
-        "Calibrate and quantize",
-        "Save the INT8 model",
-        "Judge INT8 against FP32",
-        "Write the model card",
-    ]
+    details = {step.title: step.detail for step in job.steps}
+    assert details["Calibrate and quantize"] == RECIPES["default"].title
+    assert details["Save the INT8 model"].startswith("resnet18-int8.bin, ")
+    assert "% same class on 12 images" in details["Judge INT8 against FP32"]
     assert all(step.status == "done" for step in job.steps)
 
 
@@ -94,43 +69,63 @@ def test_every_recipe_of_the_ladder_runs(
     assert job.report.agreement.images == COUNT - 12 - held_back
 
 
-STEPS = ["Prepare images", "Calibrate and quantize", "Save the INT8 model", "Judge INT8 against FP32"]
-
-
-@pytest.mark.parametrize("title", STEPS)
-def test_cancel_at_each_step_leaves_nothing(
-    title: str, starter: Model, plan: Plan, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_a_second_attempt_asks_fp32_nothing_and_exports_nothing(
+    fake_worker: object,
+    starter: Model,
+    plan: Plan,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    started = OptimizationJob._step
+    finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "first", settings))
 
-    def cancel_there(job: OptimizationJob, step: str) -> object:
-        entered = started(job, step)
-        if step == title:
-            job.cancel()
-        return entered
+    def asked(*_: object) -> None:
+        raise AssertionError("asked again")
 
-    monkeypatch.setattr(OptimizationJob, "_step", cancel_there)
-    job = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "made", settings))
-    assert job.status == "cancelled"
-    assert "unchanged" in job.message
-    assert job.model is None
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith("made")]
+    monkeypatch.setattr(starter.engine("openvino-fp32"), "infer", asked)
+    job = finished(OptimizationJob(starter, plan, RECIPES["full-bias"], tmp_path / "second", settings))
+    assert (job.status, job.message) == ("done", "")
+    exported = next(step for step in job.steps if step.title == "Export to ONNX")
+    assert "resnet18.onnx" in exported.detail
+    assert exported.detail.endswith("made before")
 
 
-def test_a_failed_run_leaves_the_old_model_and_no_partial_one(
-    starter: Model, plan: Plan, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_a_calibrated_model_says_on_what_once_and_is_not_called_so_twice(
+    fake_worker: object, starter: Model, plan: Plan, tmp_path: Path, settings: Settings
 ) -> None:
-    before = starter.engine("openvino-int8").infer(np.zeros((1, 224, 224, 3), np.uint8))
+    first = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "first", settings)).model
+    assert first is not None
+    second = finished(OptimizationJob(first, plan, RECIPES["default"], tmp_path / "second", settings)).model
+    assert second is not None
+    assert first.card.title == second.card.title == f"Calibrated on test.zip · {starter.card.title}"
 
-    def full_disk(*_: object) -> None:
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(graph, "save_ir", full_disk)
+def test_accuracy_is_measured_only_where_classes_are_known(
+    fake_worker: object, starter: Model, plan: Plan, tmp_path: Path, settings: Settings
+) -> None:
+    labels = np.full(COUNT, -1)
+    labels[list(plan.split.evaluation[:3])] = 5
+    known = Plan(plan.stack, plan.split, labels)
+    job = finished(OptimizationJob(starter, known, RECIPES["default"], tmp_path / "made", settings))
+    assert job.report is not None
+    assert job.report.fp32 is not None
+    assert job.report.fp32.images == 3
+    assert job.report.agreement.images == COUNT - 12
+    job = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "unknown", settings))
+    assert job.report is not None
+    assert (job.report.fp32, job.report.int8) == (None, None)
+
+
+def test_too_many_unreadable_images_are_said(
+    fake_worker: object, starter: Model, make_stack: MakeStack, tmp_path: Path, settings: Settings
+) -> None:
+    broken = BROKEN_PNGS["data stops early"]
+    stack = make_stack({f"{n}.png": broken if n % 2 else photo_png(seed=n) for n in range(20)})
+    plan = Plan(stack, split(20, 10))
     job = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "made", settings))
     assert job.status == "failed"
-    assert "No space left" in job.message
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith("made")]
-    assert np.array_equal(starter.engine("openvino-int8").infer(np.zeros((1, 224, 224, 3), np.uint8)), before)
+    assert "can be read" in job.message
+    assert not (tmp_path / "made").exists()
 
 
 def test_two_runs_at_once_do_not_disturb_each_other(

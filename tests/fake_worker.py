@@ -1,0 +1,81 @@
+"""A stand-in for ``core.optimize.worker``: the same events in no time, and the accidents a test asks for.
+
+Tests call ``use_fake_worker``; the rest runs in the worker's process. Environment: ``FAKE_BASE`` and ``FAKE_INT8`` name
+folders with the files that it pretends to make; ``FAKE_ACCIDENT`` is ``PLACE:KIND``, where PLACE is a step's title and
+KIND is killed, full, broken, unforeseen or endless.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import ModelError
+from core.models import Model
+from core.optimize import child, worker
+from core.optimize.base import BASE_STEPS, FP32_NAME, INT8_STEPS, ONNX_NAME, make_base
+from core.optimize.worker import Events
+
+SetAccident = Callable[[str], None]
+
+
+def use_fake_worker(starter: Model, monkeypatch: pytest.MonkeyPatch) -> SetAccident:
+    """From now on optimisations of ``starter`` take no time; call the result with ``PLACE:KIND`` for an accident."""
+    make_base(starter.weights, starter.base_folder)  # for real, once for all tests
+    monkeypatch.setenv("FAKE_BASE", str(starter.base_folder))
+    monkeypatch.setenv("FAKE_INT8", str(starter.folder))
+    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-m", "tests.fake_worker"))
+    return lambda accident: monkeypatch.setenv("FAKE_ACCIDENT", accident)
+
+
+PLACE, _, KIND = os.environ.get("FAKE_ACCIDENT", "").partition(":")
+
+
+def accident(title: str) -> None:
+    if title != PLACE:
+        return
+    match KIND:
+        case "killed":  # as the system does when memory runs out
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "full":
+            raise OSError(28, "No space left on device")
+        case "broken":
+            raise ModelError("The weights are broken.")
+        case "unforeseen":
+            raise ZeroDivisionError
+        case "endless":
+            time.sleep(600)
+
+
+def base(events: Events, weights: str, draft: str) -> None:
+    for title in BASE_STEPS:
+        with events.step(title):
+            (Path(draft) / "half-written").touch()
+            accident(title)
+    for name in (ONNX_NAME, FP32_NAME, FP32_NAME.replace(".xml", ".bin")):
+        shutil.copyfile(Path(os.environ["FAKE_BASE"]) / name, Path(draft) / name)
+
+
+def quantize(events: Events, ir: str, **_: object) -> None:
+    for title in INT8_STEPS:
+        with events.step(title):
+            events.send("progress", doing="Statistics collection", done=1, total=2)
+            Path(ir).write_text("half-written")
+            print("libraries print things, too")
+            accident(title)
+    for suffix in (".xml", ".bin"):
+        source = Path(os.environ["FAKE_INT8"]) / Path(ir).with_suffix(suffix).name
+        shutil.copyfile(source, Path(ir).with_suffix(suffix))
+
+
+if __name__ == "__main__":
+    worker.REQUESTS = {"base": base, "quantize": quantize}
+    worker.graph.load_nncf = lambda: None
+    worker.main()

@@ -1,0 +1,162 @@
+"""Adding and choosing models on the page."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import imagenet
+from core.errors import DownloadInterrupted
+from core.install import copy_model, installed_folder
+from core.models import Model
+from core.runtime import get_runtime
+from core.settings import Settings
+from tests.helpers import wait_until
+from tests.ui.test_optimize import ROUTER, buttons, press, session, texts
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture
+def app() -> Iterator[AppTest]:
+    app = AppTest.from_file(ROUTER, default_timeout=60).run()
+    app.switch_page(str(Path(ROUTER).parent / "optimize.py")).run()
+    yield app
+    session(app).close()
+
+
+@pytest.fixture
+def starter() -> Model:
+    return get_runtime().models.get("starter")
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The app's settings with an empty data folder."""
+    settings = get_runtime().settings.model_copy(update={"data_dir": tmp_path / "data"})
+    monkeypatch.setattr(get_runtime().models, "_settings", settings)
+    return settings
+
+
+def fill(app: AppTest, *, name: str, weights: bytes | None, labels: bytes | None, suffix: str = "safetensors") -> None:
+    app.text_input[0].set_value(name)
+    for label, data, file in (("Weights", weights, f"../own.{suffix}"), ("Class labels", labels, "labels.json")):
+        if data is not None:
+            field = next(field for field in app.file_uploader if field.label == label)
+            field.set_value((file, data, "application/octet-stream"))
+    next(button for button in app.button if button.label == "Add").click().run()
+    assert not app.exception
+
+
+def labels(count: int) -> bytes:
+    return json.dumps([f"part {number}" for number in range(count)]).encode()
+
+
+def test_own_weights_become_this_sessions_model_and_nobody_elses(app: AppTest, starter: Model) -> None:
+    fill(app, name="*Parts* & <b>more</b>", weights=starter.weights.read_bytes(), labels=labels(12))
+    model = session(app).model
+    assert (model.card.title, model.card.classes[3]) == ("*Parts* & <b>more</b>", "part 3")
+    assert model.folder.is_relative_to(get_runtime().store.folder), "it goes with the session, never into the project"
+    assert "*Parts* & <b>more</b>** is in use: 12 classes" in texts(app)
+    assert "no INT8 copy yet" in texts(app)
+    assert not app.error
+    assert session(app).own_models == [model]
+    assert app.text_input[0].value == "", "ready for another one"
+    other = AppTest.from_file(ROUTER, default_timeout=60).run()
+    assert session(other).model.card.name == "starter"
+    assert not any("Parts" in option for option in other.selectbox[0].options)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"name": " "}, "Still missing: a name."),
+        ({"weights": None}, "Still missing: weights."),
+        ({"labels": None}, "Still missing: labels."),
+        ({"labels": labels(11)}, "number of labels is 11 for 12 classes"),
+        ({"labels": b"\xff\xfe"}, "UTF-8"),
+        ({"weights": b"damaged"}, "weights.safetensors is damaged"),
+        ({"weights": b"cos\nsystem\n(S'true'\ntR.", "suffix": "pth"}, "more than weights, which is never run"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_reason(
+    changed: dict[str, object], says: str, app: AppTest, starter: Model
+) -> None:
+    fill(app, **{"name": "Refused", "weights": starter.weights.read_bytes(), "labels": labels(12)} | changed)
+    assert says in app.error[0].value.replace("\\", "")
+    assert session(app).chosen_model is None
+    assert session(app).own_models == []
+    assert not list((get_runtime().store.folder / "models").glob("refused-*"))
+
+
+def test_offline_the_file_and_its_folder_are_named_and_the_starter_goes_on(
+    app: AppTest, data_dir: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise DownloadInterrupted("resnet18-f37072fd.pth could not be downloaded; put a copy of it into /data.")
+
+    monkeypatch.setattr(imagenet, "install", offline)
+    press(app, "Get ImageNet")
+    job = session(app).imagenet_job
+    assert job is not None
+    job.wait(20)
+    app.run()
+    assert "put a copy of it into /data" in app.error[0].value.replace("\\", "")
+    assert "Get ImageNet" in buttons(app), "another try"
+    assert session(app).model.card.name == "starter"
+
+
+def test_a_download_shows_how_far_it_is_and_can_be_cancelled(
+    app: AppTest, data_dir: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.errors import Cancelled
+
+    begun = threading.Event()
+
+    def slow(settings: Settings, *, on_progress: object, cancelled: threading.Event) -> None:
+        on_progress(9_000_000, 45_000_000)
+        begun.set()
+        cancelled.wait(20)
+        raise Cancelled("Cancelled. What has arrived is kept.")
+
+    monkeypatch.setattr(imagenet, "install", slow)
+    next(button for button in app.button if button.label == "Get ImageNet").click().run()
+    wait_until(begun.is_set, "the download")
+    app.run()
+    assert "Get ImageNet" not in buttons(app)
+    (bar,) = app.get("progress")
+    assert (bar.proto.value, bar.proto.text) == (20, "9.0 MB of 45.0 MB")
+    next(button for button in app.button if button.label == "Cancel").click().run()
+    job = session(app).imagenet_job
+    assert job is not None
+    job.wait(20)
+    app.run()
+    assert "What has arrived is kept" in texts(app)
+    assert not app.error
+    assert "Get ImageNet" in buttons(app)
+
+
+def test_once_installed_it_is_there_for_all_and_used_by_who_chooses_it(
+    app: AppTest, data_dir: Settings, starter: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install(*_: object, **__: object) -> Model:
+        return copy_model(starter, installed_folder(imagenet.NAME, data_dir), title="ImageNet", settings=data_dir)
+
+    monkeypatch.setattr(imagenet, "install", install)
+    press(app, "Get ImageNet")
+    job = session(app).imagenet_job
+    assert job is not None
+    job.wait(20)
+    app.run()
+    assert session(app).model.card.name == "starter", "nothing is put to use by itself"
+    press(app, "Use ImageNet")
+    assert session(app).model.card.name == "imagenet"
+    assert "In use" in texts(app)
+    other = AppTest.from_file(ROUTER, default_timeout=60).run()
+    assert list(other.selectbox[0].options) == ["Starter: 12 everyday classes", "ImageNet"]
+    assert session(other).model.card.name == "starter"

@@ -1,0 +1,43 @@
+"""What tests of optimisation runs share: a stack and a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.models import Model
+from core.optimize.calibration import split
+from core.optimize.run import OptimizationJob, Plan
+from core.stack import ImageStack
+from tests.builders import png_bytes
+from tests.conftest import MakeStack
+
+COUNT = 24
+TIMEOUT = 240
+
+
+def finished(job: OptimizationJob) -> OptimizationJob:
+    job.wait(TIMEOUT)
+    assert job.status != "running"
+    return job
+
+
+@pytest.fixture
+def stack(make_stack: MakeStack) -> ImageStack:
+    """16-bit grey images of a narrow range, as a microscope delivers them."""
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(100, 4000, (6, 6, 1)).repeat(20, axis=0).repeat(20, axis=1) for _ in range(COUNT)]
+    return make_stack({f"{number}.png": png_bytes(frame, bit_depth=16) for number, frame in enumerate(frames)})
+
+
+@pytest.fixture
+def plan(stack: ImageStack) -> Plan:
+    return Plan(stack, split(COUNT, 12))
+
+
+@pytest.fixture
+def fresh_starter(starter: Model, tmp_path: Path) -> Model:
+    """The starter with an empty cache, so that every step has to be done."""
+    return Model(starter.folder, tmp_path / "fresh-cache")
