@@ -24,7 +24,7 @@ __all__ = [
     "strip",
     "to_model_input",
     "to_rgb",
-    "to_thumbnail",
+    "to_thumbnail_and_model_input",
 ]
 
 RENDERING_RULES = (
@@ -61,7 +61,24 @@ def to_model_input(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     to 256, antialiased bilinear, and crop the centre. Resizing only the source region that survives the crop
     gives the same pixels to within 1 of 255, several times faster.
     """
-    height, width, _ = rgb.shape
+    return _model_input(Image.fromarray(rgb))
+
+
+def to_thumbnail_and_model_input(rgb: NDArray[np.uint8], side: int) -> tuple[bytes, NDArray[np.uint8]]:
+    """What is kept of an image, uint8 ``[H, W, 3]``: a JPEG of at most ``side`` pixels a side, and ``to_model_input``.
+
+    The thumbnail is the image reduced by the smallest whole number that makes it fit; never enlarged. That takes
+    0.3 ms for a 500x375 photo, where any other size takes 1.2.
+    """
+    image = Image.fromarray(rgb)
+    small = image.reduce(-(-max(image.size) // side))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return buffer.getvalue(), _model_input(image)
+
+
+def _model_input(image: Image.Image) -> NDArray[np.uint8]:
+    width, height = image.size
     # As torchvision rounds: the longer side down, the offset of the crop to nearest, half to even.
     resized_width = RESIZE_SIDE if width <= height else int(RESIZE_SIDE * width / height)
     resized_height = RESIZE_SIDE if height <= width else int(RESIZE_SIDE * height / width)
@@ -75,16 +92,7 @@ def to_model_input(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (top + MODEL_INPUT_SIDE) * y_scale,
     )
     size = (MODEL_INPUT_SIDE, MODEL_INPUT_SIDE)
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR, box=box))
-
-
-def to_thumbnail(rgb: NDArray[np.uint8], side: int) -> bytes:
-    """A JPEG of uint8 ``[H, W, 3]`` whose longer side is at most ``side`` pixels; never enlarged."""
-    image = Image.fromarray(rgb)
-    image.thumbnail((side, side))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return buffer.getvalue()
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box))
 
 
 def encode_png(rgb: NDArray[np.uint8]) -> bytes:

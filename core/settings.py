@@ -10,6 +10,7 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field, field_validator
@@ -121,9 +122,13 @@ class Settings(BaseSettings):
     workers: int = Field(
         0, ge=0, description="Threads that decode images; 0 takes one for each CPU this process may use."
     )
-    thumbnail_side: int = Field(192, ge=32, le=1024, description="Longer side of a thumbnail, in pixels.")
+    thumbnail_side: int = Field(256, ge=32, le=1024, description="Longest side of a thumbnail, in pixels.")
     batch_size: int = Field(0, ge=0, description="Images per inference call; 0 measures the best one on this machine.")
     max_batch_size: int = Field(256, gt=0, description="Largest batch size a person or program may ask for.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info",
+        description="What is logged: `debug` (also each image that is fetched), `info`, `warning` or `error`.",
+    )
 
     @field_validator("access_token")
     @classmethod
@@ -154,6 +159,18 @@ def get_settings() -> Settings:
     return Settings()
 
 
+def settings_page() -> str:
+    """The page docs/settings.md."""
+    return (
+        "# Settings\n\n"
+        "Every limit and option is an environment variable; a value that makes no sense stops the start and says why.\n"
+        "This page is what `python -m core.settings` prints.\n\n"
+        f"{settings_table()}\n\n"
+        "Streamlit's own options, such as `--server.port`, work as everywhere: as arguments of `scripts/run.sh`, or as\n"
+        "`STREAMLIT_SERVER_PORT`. The app's choices are in `.streamlit/config.toml`, each with its reason."
+    )
+
+
 def settings_table() -> str:
     """The settings as a Markdown table."""
     rows = ["| environment variable | default | what it does |", "| --- | --- | --- |"]
@@ -165,9 +182,11 @@ def settings_table() -> str:
             default = "`aisr-UID` in the system's temporary folder"
         elif name == "data_dir":
             default = "`aisr` in the user's data folder"
-        rows.append(f"| `AISR_{name.upper()}` | {default} | {field.description} |")
+        elif isinstance(default, int) and default % MIB == 0 and default:
+            default = f"{default} ({default // MIB:,} MiB)"
+        rows.append(f"| `AISR_{name.upper()}` | {default if default != '' else 'empty'} | {field.description} |")
     return "\n".join(rows)
 
 
 if __name__ == "__main__":
-    print(settings_table())
+    print(settings_page())

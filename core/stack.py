@@ -30,8 +30,8 @@ LOOKAHEAD = 32
 HUGE_PIXELS = 16_000_000
 _huge_image = threading.Lock()
 MODEL_INPUT_SHAPE = (MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
-# What one prepared image takes on disk: its model input, and about 8 kB for a photo's thumbnail.
-PREPARED_BYTES = MODEL_INPUT_SIDE * MODEL_INPUT_SIDE * 3 + 8192
+# What one prepared image takes on disk: its model input, and 13 kB for a photo's thumbnail.
+PREPARED_BYTES = MODEL_INPUT_SIDE * MODEL_INPUT_SIDE * 3 + 13_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +217,9 @@ class ImageStack:
         try:
             with self._room_for(index):
                 rgb = pixels.to_rgb(pixels.decode(self._archive.read(index), max_pixels=self._settings.max_pixels))
-                self._thumbnails.write(index, pixels.to_thumbnail(rgb, self._settings.thumbnail_side))
-                self._inputs.write(index, pixels.to_model_input(rgb))
+                thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, self._settings.thumbnail_side)
+                self._thumbnails.write(index, thumbnail)
+                self._inputs.write(index, model_input)
         except ImageError as error:
             self._errors[index] = (type(error), str(error))
         except DiskFull:

@@ -188,23 +188,30 @@ def test_model_input_equals_torchvision(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("size", "side", "expected"),
     [
-        ((500, 375), 192, (192, 144)),
-        ((375, 500), 192, (144, 192)),
+        ((500, 375), 256, (250, 188)),
+        ((500, 375), 192, (167, 125)),
+        ((375, 500), 192, (125, 167)),
         ((192, 192), 192, (192, 192)),
         ((20, 10), 192, (20, 10)),
         ((1, 1), 192, (1, 1)),
-        ((3000, 1), 192, (192, 1)),
+        ((3000, 1), 192, (188, 1)),
         ((1, 3000), 64, (1, 64)),
     ],
 )
 def test_thumbnail_fits_and_is_never_enlarged(size: tuple[int, int], side: int, expected: tuple[int, int]) -> None:
-    with Image.open(io.BytesIO(pixels.to_thumbnail(noise(*size), side))) as image:
+    with Image.open(io.BytesIO(pixels.to_thumbnail_and_model_input(noise(*size), side)[0])) as image:
         assert (image.format, image.size) == ("JPEG", expected)
+
+
+def test_the_model_input_beside_a_thumbnail_is_the_same() -> None:
+    rgb = noise(333, 257)
+    _, model_input = pixels.to_thumbnail_and_model_input(rgb, 64)
+    assert np.array_equal(model_input, pixels.to_model_input(rgb))
 
 
 def test_thumbnail_looks_like_its_image() -> None:
     rgb = np.full((400, 600, 3), (200, 30, 90), np.uint8)
-    with Image.open(io.BytesIO(pixels.to_thumbnail(rgb, 100))) as image:
+    with Image.open(io.BytesIO(pixels.to_thumbnail_and_model_input(rgb, 100)[0])) as image:
         assert np.abs(np.asarray(image, int) - (200, 30, 90)).max() <= 4
 
 
