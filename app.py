@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from core.access import AccessMiddleware
 from core.api import DOORS, create_api
+from core.logs import configure_logs
 from core.runtime import get_runtime
 from pages._ui.compat import drop_ended_sessions, on_stop
 
@@ -37,11 +38,13 @@ async def _drop_ended_sessions() -> None:
 
 
 _runtime = get_runtime()
-_api = create_api(_runtime.store, _runtime.models, _runtime.settings, _runtime.queue)
+configure_logs(_runtime.settings.log_level)
+_base_path = f"/{path}" if (path := str(st.get_option("server.baseUrlPath")).strip("/")) else ""
+_api = create_api(_runtime.store, _runtime.models, _runtime.settings, _runtime.queue, _base_path)
 
 app = st.App(
     Path(__file__).parent / "pages" / "_router.py",
-    routes=[Route(path, _api) for path in DOORS],
+    routes=[Route(_base_path + path, _api) for path in DOORS],
     lifespan=lifespan,
     middleware=[Middleware(AccessMiddleware, settings=_runtime.settings)],
 )

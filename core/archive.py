@@ -29,7 +29,7 @@ from core.errors import (
     LimitExceeded,
     NotAZip,
 )
-from core.png import HEADER_BYTES, PngHeader, check_size, read_header
+from core.png import HEADER_BYTES, PngHeader, check_size, crc32, read_header
 from core.settings import MIB, Settings
 
 __all__ = ["Archive", "Entry", "Skipped"]
@@ -97,7 +97,7 @@ class Archive:
         size = member.file_size
         longest_packed = size + size // 64 + _PEEK_BYTES  # deflate never makes data longer than this
         data = _read_member(self._file, member, longest_packed, size + 1)
-        if len(data) != size or zlib.crc32(data) != member.CRC:
+        if len(data) != size or crc32(data) != member.CRC:
             raise ImageError(_DAMAGED)
         return data
 

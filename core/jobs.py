@@ -9,6 +9,7 @@ from typing import Literal
 
 from core.background import BackgroundJob
 from core.fair_queue import FairQueue, Turn
+from core.logs import log_recognition
 from core.models import Model
 from core.recognize import recognize, resolve_batch_size
 from core.results import EngineName, Prediction, Recognition
@@ -119,7 +120,7 @@ class RecognitionJob(BackgroundJob):
         self._enter("loading", engine)
         resolve_batch_size(self._batch_size, self.model.engine(engine), self.model, self._settings)
         self._enter("recognizing", engine)
-        self.recognitions[engine] = recognize(
+        recognition = self.recognitions[engine] = recognize(
             self.stack,
             self.indices,
             self.model,
@@ -129,3 +130,4 @@ class RecognitionJob(BackgroundJob):
             on_batch=on_batch,
             cancelled=self.cancelled,
         )
+        log_recognition("page", self.stack.id, recognition)

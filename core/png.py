@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import logging
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -94,7 +93,7 @@ def read_header(data: bytes) -> PngHeader:
     )
     legal = (
         (length, kind) == (13, b"IHDR")
-        and crc == zlib.crc32(data[12:29])
+        and crc == crc32(data[12:29])
         and 0 < width < 2**31
         and 0 < height < 2**31
         and color_type in _COLOR_TYPES
@@ -152,6 +151,11 @@ def strip(data: bytes) -> bytes:
     return _assemble(data[:HEADER_BYTES], header, chunks, chunks[b"IDAT"])
 
 
+def crc32(data: _Bytes, value: int = 0) -> int:
+    """The checksum of PNG and ZIP, begun with ``value``; by libdeflate, eight times faster than zlib's."""
+    return int(imagecodecs.deflate_crc32(data, value))
+
+
 def _rebuild(data: bytes, header: PngHeader) -> bytes:
     """The image as a PNG of checked parts only, with its rows uncompressed."""
     chunks = _read_chunks(data)
@@ -194,7 +198,7 @@ def _read_chunks(data: bytes) -> dict[bytes, bytearray]:
             raise ImageError(_TRUNCATED)
         if kind in chunks:
             (crc,) = struct.unpack_from(">I", data, end - 4)
-            if crc != zlib.crc32(view[position + 4 : end - 4]):
+            if crc != crc32(view[position + 4 : end - 4]):
                 raise ImageError(_DAMAGED)
             chunks[kind] += view[position + 8 : end - 4]
         elif kind[:1].isupper():  # a critical chunk, without which the image cannot be understood
@@ -207,7 +211,7 @@ def _read_chunks(data: bytes) -> dict[bytes, bytearray]:
 
 def _chunk(kind: bytes, content: _Bytes) -> tuple[_Bytes, ...]:
     """The parts of a PNG chunk: length, type, content, checksum of the last two."""
-    checksum = zlib.crc32(content, zlib.crc32(kind))
+    checksum = crc32(content, crc32(kind))
     return struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)
 
 

@@ -82,11 +82,14 @@ class StackStore:
         Raises:
             TooManyStacks: the server is full.
             QuotaExceeded: this client has as many stacks as it may.
+            DiskFull: there is no room for a file.
         """
         share = self._quota.open(client)
+        folder = self.folder / secrets.token_urlsafe(ID_BYTES)
         try:
-            return Upload(self.folder / secrets.token_urlsafe(ID_BYTES), share, self._settings, self._add)
+            return Upload(folder, share, self._settings, self._add)
         except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
             share.release()
             raise
 

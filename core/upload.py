@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from core.disk import write_at
+from core.disk import disk_errors, write_at
 from core.errors import LimitExceeded
 from core.quota import Share
 from core.settings import MIB, Settings
@@ -33,8 +33,9 @@ class Upload:
         self.share = share
         self.size = 0
         self.path = folder / "stack.zip"
-        folder.mkdir(mode=0o700)
-        self._file = self.path.open("xb", buffering=0)
+        with disk_errors():
+            folder.mkdir(mode=0o700)
+            self._file = self.path.open("xb", buffering=0)
 
     def write(self, piece: bytes) -> None:
         """Append ``piece``.

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
 
+from core.api.body_limit import BodyLimitMiddleware
 from core.api.clients import STACK_COOKIE
 from core.api.doors import doors_router
+from core.api.image_threads import ImageThreads
 from core.api.images import images_router
 from core.api.metrics import Metrics
 from core.api.predictions import Recognizer
-from core.api.problems import Problem, add_problem_handlers
+from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_problems
 from core.api.service import service_router
 from core.api.stacks import stacks_router
 from core.api.traffic import TrafficMiddleware
@@ -22,36 +25,52 @@ from core.fair_queue import FairQueue
 from core.models import ModelRegistry
 from core.settings import Settings
 from core.store import StackStore
+from core.version import VERSION
 
 __all__ = ["DOORS", "STACK_COOKIE", "create_api"]
 
+DESCRIPTION = """Upload a ZIP of PNG images as a *stack*, look at its images, and have ResNet18 name what they show.
+
+The short doors keep the stack in a cookie. The resources below `/api/v1` name it in the address: its id is the key to
+it, so keep it to yourself. Every failure is `application/problem+json` (RFC 9457) with a stable `code`.
+"""
 DOORS = ("/upload", "/uploaded_images/{filename:path}", "/predict", "/predict_optimized", "/api/{path:path}")
 
 
-def create_api(store: StackStore, registry: ModelRegistry, settings: Settings, queue: FairQueue) -> FastAPI:
-    """The application with all routes."""
-    api = FastAPI(
+def create_api(
+    store: StackStore, registry: ModelRegistry, settings: Settings, queue: FairQueue, base_path: str = ""
+) -> FastAPI:
+    """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash)."""
+    # The page of the documentation works without the internet too: its scripts come from here.
+    api = FastAPIOffline(
         title="AI Image Stack Recognizer",
-        description=__doc__,
+        version=VERSION,
+        description=DESCRIPTION,
         docs_url="/api/docs",
+        static_url="/api/docs-files",
+        swagger_ui_oauth2_redirect_url="/api/docs/oauth2-redirect",
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        responses={"default": {"model": Problem, "description": "Any failure"}},
+        root_path=base_path,
+        responses=ANY_FAILURE,
     )
     metrics = Metrics(store, queue)
     recognizer = Recognizer(queue, settings, metrics)
+    threads = ImageThreads(settings)
     add_problem_handlers(api)
+    describe_problems(api)
+    api.add_middleware(BodyLimitMiddleware)
     api.add_middleware(TrafficMiddleware, metrics=metrics)
     if settings.cors_origins:
         api.add_middleware(
             CORSMiddleware,
             allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Content-Type", "Range"],
-            expose_headers=["Location", "Retry-After", "X-Image-Shape", "X-Image-Dtype"],
+            allow_headers=["Content-Type", "If-None-Match", "Range"],
+            expose_headers=["Content-Range", "ETag", "Location", "Retry-After", "X-Image-Shape", "X-Image-Dtype"],
         )
     api.include_router(service_router(registry, metrics))
-    api.include_router(doors_router(store, registry, recognizer, settings))
+    api.include_router(doors_router(store, registry, recognizer, threads, settings))
     api.include_router(stacks_router(store, registry, recognizer, settings))
-    api.include_router(images_router(store))
+    api.include_router(images_router(store, threads))
     return api

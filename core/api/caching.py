@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import Request, Response
+from starlette.exceptions import HTTPException
 
 # A stack never changes and its id is never used again, so whatever is read from it may be kept for ever.
 IMMUTABLE = "private, max-age=31536000, immutable"
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has it already"}}
 NO_SNIFF = {"X-Content-Type-Options": "nosniff"}
 _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -17,9 +20,9 @@ def immutable(request: Request, tag: str, make: Callable[[], Response]) -> Respo
     """304 where the client has it, else what ``make`` makes, with headers that let the client keep it.
 
     Args:
-        tag: names the bytes among all this address will ever answer with; ASCII without quotes.
+        tag: names the bytes among all this address will ever answer with; ASCII, in quotes.
     """
-    headers = {"ETag": f'"{tag}"', "Cache-Control": IMMUTABLE, **NO_SNIFF}
+    headers = {"ETag": tag, "Cache-Control": IMMUTABLE, **NO_SNIFF}
     if _matches(request.headers.get("if-none-match", ""), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     response = make()
@@ -27,11 +30,18 @@ def immutable(request: Request, tag: str, make: Callable[[], Response]) -> Respo
     return response
 
 
-def ranged(request: Request, content: bytes, media_type: str) -> Response:
-    """``content``, or the one range of it that is asked for (RFC 9110, 14.2). Several ranges get the whole."""
+def ranged(request: Request, content: bytes, media_type: str, tag: str = "") -> Response:
+    """``content``, or the one range of it that is asked for (RFC 9110, 14.2). Several ranges get the whole.
+
+    Args:
+        tag: of ``content``; a client that names another one in ``If-Range`` has a part of something else.
+
+    Raises:
+        HTTPException: 416, the range begins after the end.
+    """
     asked = _ONE_RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
     headers = {"Accept-Ranges": "bytes"}
-    if asked is None or asked.groups() == ("", "") or "if-range" in request.headers:
+    if asked is None or asked.groups() == ("", "") or request.headers.get("if-range", tag) != tag:
         return Response(content, media_type=media_type, headers=headers)
     size = len(content)
     first, last = asked.groups()
@@ -42,7 +52,7 @@ def ranged(request: Request, content: bytes, media_type: str) -> Response:
     if last and first and int(last) < int(first):
         return Response(content, media_type=media_type, headers=headers)
     if start > end:
-        return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{size}"})
+        raise HTTPException(416, f"The file has {size} bytes.", headers | {"Content-Range": f"bytes */{size}"})
     headers["Content-Range"] = f"bytes {start}-{end}/{size}"
     return Response(content[start : end + 1], 206, media_type=media_type, headers=headers)
 

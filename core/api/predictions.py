@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from threading import Event
 
 import anyio
 import anyio.from_thread
 from anyio.to_thread import run_sync
+from starlette.requests import Request
 
 from core.api.metrics import Metrics
-from core.errors import Cancelled
+from core.errors import Cancelled, InvalidRequest
 from core.fair_queue import FairQueue
+from core.logs import log_recognition
 from core.models import Model
 from core.recognize import recognize
 from core.results import EngineName, Prediction, Recognition
@@ -21,7 +25,6 @@ from core.settings import Settings
 from core.stack import ImageStack
 
 OnBatch = Callable[[Sequence[Prediction]], None]
-BATCHES_AHEAD = 8  # a client that reads slowly slows its own recognition down, and nothing piles up
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,33 @@ class Order:
     batch_size: int
 
 
+def check_count(asked: int, settings: Settings) -> None:
+    """Refuse a request whose answer would fill the memory: one image may be asked for any number of times.
+
+    Raises:
+        InvalidRequest: more answers than a stack can have images.
+    """
+    if asked > settings.max_entries:
+        raise InvalidRequest(f"Ask for at most {settings.max_entries:,} images at once.")
+
+
+@asynccontextmanager
+async def until_client_leaves(request: Request) -> AsyncIterator[Event]:
+    """An event that is set as soon as the client hangs up. The request's body must have been read."""
+    left = Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield left
+    finally:
+        watching.cancel()
+
+
 class Recognizer:
     """Runs orders in the turns of ``queue``."""
 
@@ -46,28 +76,30 @@ class Recognizer:
         # Requests that wait for their turn block their thread: these are not the threads that other routes need.
         self._threads = anyio.CapacityLimiter(queue.capacity + settings.max_running)
 
-    async def run(self, order: Order) -> Recognition:
+    async def run(self, order: Order, cancelled: Event) -> Recognition:
         """All predictions at once.
 
         Raises:
             Busy, TooManyRequests: no room in the queue.
+            Cancelled: ``cancelled`` was set.
             AppError: as for ``recognize``.
         """
-        return await run_sync(self._recognize, order, lambda predictions: None, Event(), limiter=self._threads)
+        return await run_sync(self._recognize, order, lambda predictions: None, cancelled, limiter=self._threads)
 
-    async def stream(self, order: Order) -> AsyncGenerator[Sequence[Prediction]]:
+    async def stream(self, order: Order, cancelled: Event) -> AsyncGenerator[Sequence[Prediction]]:
         """Predictions as they are made. Closing the generator ends the work.
 
         Raises:
             Busy, TooManyRequests: no room in the queue.
+            Cancelled: ``cancelled`` was set.
             AppError: as for ``recognize``, also after the first predictions.
         """
-        send, receive = anyio.create_memory_object_stream[Sequence[Prediction]](BATCHES_AHEAD)
-        cancelled = Event()
+        # Without a bound: a client that reads slowly must not keep its turn, and the stack holds these objects anyway.
+        send, receive = anyio.create_memory_object_stream[Sequence[Prediction]](math.inf)
 
         def pass_on(predictions: Sequence[Prediction]) -> None:
             try:
-                anyio.from_thread.run(send.send, predictions)
+                anyio.from_thread.run_sync(send.send_nowait, predictions)
             except anyio.BrokenResourceError as error:
                 raise Cancelled("The client has gone.") from error
 
@@ -95,7 +127,7 @@ class Recognizer:
                 on_batch(predictions)
                 turn.give_way()
 
-            return recognize(
+            recognition = recognize(
                 order.stack,
                 order.indices,
                 order.model,
@@ -105,6 +137,8 @@ class Recognizer:
                 on_batch=on_predictions,
                 cancelled=cancelled,
             )
+            log_recognition("api", order.stack.id, recognition)
+            return recognition
 
 
 def _forget(task: asyncio.Task[None]) -> None:

@@ -15,6 +15,17 @@ from starlette.exceptions import HTTPException
 from core.errors import AppError, InvalidRequest
 
 MEDIA_TYPE = "application/problem+json"
+_CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+ANY_FAILURE: dict[int | str, dict[str, Any]] = {"default": {"description": "Any failure", "content": _CONTENT}}
+
+# Failures that happen before a route is reached. Python's names of statuses differ between its versions.
+FRAMEWORK_CODES = {
+    400: "invalid_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "request_too_large",
+    416: "range_not_satisfiable",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +56,19 @@ def add_problem_handlers(api: FastAPI) -> None:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The documented failures of a route, for its ``responses``."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in sorted(statuses)}
+    return {status: {"description": HTTPStatus(status).phrase, "content": _CONTENT} for status in sorted(statuses)}
+
+
+def describe_problems(api: FastAPI) -> None:
+    """Add the shape of failures, to which ``responses`` refers, to the description of ``api``."""
+    describe = api.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return document
+
+    api.openapi = described  # type: ignore[method-assign]
 
 
 def _problem(status: int, code: str, detail: str, headers: dict[str, str]) -> JSONResponse:
@@ -61,7 +83,7 @@ async def _app_error(_: Request, error: Exception) -> JSONResponse:
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for HTTPException only
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    code = FRAMEWORK_CODES.get(error.status_code, "http_error")
     return _problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
 

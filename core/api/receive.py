@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
-from pathlib import PurePosixPath
+from pathlib import PureWindowsPath
 from typing import Protocol
 
 import anyio
@@ -13,7 +12,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from core.errors import AppError, Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
+from core.api.body_limit import lift_body_limit
+from core.errors import Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
 from core.settings import MIB, Settings
 from core.stack import ImageStack
 from core.store import StackStore
@@ -21,8 +21,7 @@ from core.upload import Upload
 
 FORM_OVERHEAD_BYTES = 64 * 1024  # what a form may hold beside the file: boundaries, headers, small fields
 PIECE_BYTES = MIB  # collected before a thread writes them
-DRAIN_BYTES = 64 * MIB
-DRAIN_SECONDS = 5.0
+MAX_NAME = 255  # characters of a stack's name that are kept
 FILE_TYPES = {"application/zip", "application/x-zip-compressed", "application/octet-stream"}
 
 
@@ -47,12 +46,14 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
         UploadTimedOut: nothing arrived for a while.
         ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``StackStore.receive``.
     """
+    lift_body_limit(request.scope)
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     content_type = kind.decode("latin-1")
-    length = int(request.headers.get("content-length", "0"))
-    if length > settings.max_upload_bytes + FORM_OVERHEAD_BYTES:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > settings.max_upload_bytes + FORM_OVERHEAD_BYTES:
         raise LimitExceeded(f"The file is larger than the {settings.max_upload_bytes // MIB:,} MB this server accepts.")
-    body = request.stream()
+    # A refusal leaves the rest of the body to uvicorn, which reads on and throws it away: a client that is still
+    # sending gets to read why, and one that waits for "100 Continue" sends nothing.
     try:
         with await run_sync(store.receive, client) as upload:
             sink: _Sink
@@ -62,22 +63,19 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
                 sink = _Plain(upload, zip_name(name))
             else:
                 raise UnsupportedType("Send the ZIP as application/zip, or in a form as the field “file”.")
-            await _pump(body, sink.write, settings.upload_idle_seconds)
+            await _pump(request.stream(), sink.write, settings.upload_idle_seconds)
             return await run_sync(sink.finish)
     except ClientDisconnect as error:
         raise Cancelled("The upload was cancelled.") from error
-    except AppError:
-        await _drain(body)
-        raise
 
 
 def zip_name(path: str) -> str:
-    """The last part of a file's path.
+    """The last part of a file's path, on whatever system it was written.
 
     Raises:
         NotAZip: it does not end in ``.zip``.
     """
-    name = PurePosixPath(path).name
+    name = PureWindowsPath(path).name[-MAX_NAME:]
     if not name.lower().endswith(".zip"):
         raise NotAZip("Only .zip files are allowed")
     return name
@@ -105,6 +103,7 @@ class _Form:
         self._overhead = 0
         self._name: str | None = None
         self._in_file = False
+        self._ended = False
         self._header, self._value, self._disposition = b"", b"", b""
         try:
             self._parser = MultipartParser(
@@ -117,6 +116,7 @@ class _Form:
                     "on_header_end": self._header_ends,
                     "on_headers_finished": self._headers_finished,
                     "on_part_data": self._part_data,
+                    "on_end": self._form_ends,
                 },
             )
         except FormParserError as error:
@@ -130,9 +130,11 @@ class _Form:
             raise InvalidRequest("The form is malformed.") from error
         self._overhead += len(piece) - (self._upload.size - before)
         if self._overhead > FORM_OVERHEAD_BYTES:
-            raise InvalidRequest("The form holds more than one file. Send one ZIP at a time.")
+            raise InvalidRequest("The form holds too much beside its file. Send one ZIP at a time, and nothing else.")
 
     def finish(self) -> ImageStack:
+        if not self._ended and self._upload.size + self._overhead:
+            raise InvalidRequest("The form is malformed: it ends too early.")
         if self._name is None:
             raise InvalidRequest("No file provided")
         return self._upload.finish(self._name)
@@ -155,13 +157,17 @@ class _Form:
 
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
-        if options.get(b"name") == b"file" and b"filename" in options and self._name is None:
-            self._name = zip_name(options[b"filename"].decode("utf-8", "replace"))
+        filename = options.get(b"filename", b"")  # empty where a person submits a form without choosing a file
+        if options.get(b"name") == b"file" and filename and self._name is None:
+            self._name = zip_name(filename.decode("utf-8", "replace"))
             self._in_file = True
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
             self._upload.write(data[start:end])
+
+    def _form_ends(self) -> None:
+        self._ended = True
 
 
 async def _pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None], idle_seconds: float) -> None:
@@ -179,13 +185,3 @@ async def _pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None], idl
             waiting.clear()
         if chunk is None:
             return
-
-
-async def _drain(body: AsyncGenerator[bytes]) -> None:
-    """Read on for a while after a refusal, so that a client that is still sending gets to read the answer."""
-    drained = 0
-    with anyio.move_on_after(DRAIN_SECONDS), suppress(ClientDisconnect):
-        async for chunk in body:
-            drained += len(chunk)
-            if drained > DRAIN_BYTES:
-                return

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.api.metrics import Metrics
-from core.api.problems import responses
 from core.api.schemas import EngineInfo, Health, ModelInfo, ModelList
 from core.errors import ModelError
 from core.models import Model, ModelRegistry
@@ -20,11 +19,11 @@ def service_router(registry: ModelRegistry, metrics: Metrics) -> APIRouter:
     router = APIRouter(prefix="/api")
 
     @router.get("/health/live", tags=["health"])
-    def live() -> Health:
+    async def live() -> Health:
         """The process answers."""
         return Health(status="live")
 
-    @router.get("/health/ready", tags=["health"], responses=responses(503))
+    @router.get("/health/ready", tags=["health"], responses={503: {"model": Health, "description": "Still starting"}})
     def ready(response: Response) -> Health:
         """The default model is loaded: predictions are answered at once."""
         with suppress(ModelError):

@@ -9,10 +9,10 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from core.api.caching import immutable
+from core.api.caching import NOT_MODIFIED, immutable
 from core.api.clients import client_of
 from core.api.doors import FORM_BODY
-from core.api.predictions import Order, Recognizer
+from core.api.predictions import Order, Recognizer, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
 from core.api.schemas import (
@@ -23,9 +23,9 @@ from core.api.schemas import (
     StackIndex,
     StreamFailure,
 )
-from core.errors import AppError, ImageNotFound, InvalidRequest
+from core.errors import AppError, InvalidRequest
 from core.models import ModelRegistry
-from core.results import ENGINE_LABELS, Prediction
+from core.results import ENGINE_LABELS, Prediction, Recognition
 from core.settings import Settings
 from core.store import StackStore
 
@@ -58,12 +58,12 @@ def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recogn
         response.headers["Location"] = f"{request.url.path}/{stack.id}"
         return StackIndex.of(stack)
 
-    @router.get("/{stack_id}", response_model=StackIndex, responses=responses(404))
+    @router.get("/{stack_id}", response_model=StackIndex, responses=NOT_MODIFIED | responses(404))
     def index(request: Request, stack_id: str) -> Response:
         """What is in a stack, and what was left out, with the reasons."""
         stack = store.get(stack_id)
         return immutable(
-            request, "index", lambda: Response(StackIndex.of(stack).model_dump_json(), media_type="application/json")
+            request, '"index"', lambda: Response(StackIndex.of(stack).model_dump_json(), media_type="application/json")
         )
 
     @router.delete("/{stack_id}", status_code=204, responses=responses(404))
@@ -91,7 +91,7 @@ def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recogn
     @router.post(
         "/{stack_id}/predictions",
         response_model=RecognitionAnswer,
-        responses=responses(400, 404, 429, 503, 507)
+        responses=responses(400, 404, 413, 429, 503, 507)
         | {
             200: {
                 "content": {NDJSON: {"schema": {"type": "string"}}},
@@ -110,26 +110,31 @@ def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recogn
         indices = range(len(stack)) if body.images is None else body.images
         if len(indices) == 0:
             raise InvalidRequest("Name at least one image, or leave “images” out for all of them.")
-        if wrong := next((index for index in indices if not 0 <= index < len(stack)), None):
-            raise ImageNotFound(f"This stack has images 0 to {len(stack) - 1}; there is no image {wrong}.")
+        check_count(len(indices), settings)
+        for index in indices:
+            stack.check(index)
         model = await run_sync(registry.get, body.model)
         order = Order(client_of(request, settings), stack, indices, model, body.engine, body.batch_size or 0)
-        if NDJSON in accept:
-            batches = recognizer.stream(order)
+        async with until_client_leaves(request) as left:
+            if NDJSON not in accept:
+                return _answer(await recognizer.run(order, left), body.top_k, stack.id)
+            batches = recognizer.stream(order, left)
             first = await anext(batches)  # an error before it still gets its own status
-            return StreamingResponse(_lines(first, batches, body.top_k), media_type=NDJSON)
-        result = await recognizer.run(order)
-        return RecognitionAnswer(
-            stack_id=stack.id,
-            model=result.model,
-            engine=result.engine,
-            precision=result.precision,
-            batch_size=result.timing.batch_size,
-            seconds=result.timing.total_seconds,
-            predictions=[ImagePrediction.of(prediction, body.top_k) for prediction in result.predictions],
-        )
+        return StreamingResponse(_lines(first, batches, body.top_k), media_type=NDJSON)
 
     return router
+
+
+def _answer(result: Recognition, top_k: int, stack_id: str) -> RecognitionAnswer:
+    return RecognitionAnswer(
+        stack_id=stack_id,
+        model=result.model,
+        engine=result.engine,
+        precision=result.precision,
+        batch_size=result.timing.batch_size,
+        seconds=result.timing.total_seconds,
+        predictions=[ImagePrediction.of(prediction, top_k) for prediction in result.predictions],
+    )
 
 
 async def _lines(

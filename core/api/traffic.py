@@ -8,8 +8,9 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.api.metrics import Metrics
+from core.logs import ID_SHOWN
 
-ID_SHOWN = 6  # characters of a stack id in a log: enough to tell stacks apart, useless as a key
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 _log = logging.getLogger(__name__)
 
@@ -41,14 +42,16 @@ class TrafficMiddleware:
         finally:
             # The template of the route, never the address itself: it holds ids and names, and there is no end of them.
             route = getattr(scope.get("route"), "path", "unmatched")
-            self._metrics.requests.labels(scope["method"], route, status).inc()
+            # Anybody can invent methods without end, and each would be kept for ever.
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self._metrics.requests.labels(method, route, status).inc()
             self._metrics.seconds.labels(route).observe(max(answered - started, 0))
             stack = str(scope.get("path_params", {}).get("stack_id", ""))[:ID_SHOWN]
             level = logging.DEBUG if scope["method"] == "GET" and status < 400 else logging.INFO
             _log.log(
                 level,
                 "request method=%s route=%s status=%d ms=%.1f%s",
-                scope["method"],
+                method,
                 route,
                 status,
                 1000 * (time.perf_counter() - started),

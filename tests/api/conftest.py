@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +16,11 @@ from httpx import Response
 from core.api import create_api
 from core.fair_queue import FairQueue
 from core.models import ModelRegistry
+from core.results import ENGINE_NAMES
 from core.settings import Settings
 from core.store import StackStore
 from tests.builders import BROKEN_PNGS, photo_png, png_bytes, zip_bytes
+from tests.helpers import FakeEngine, FakeModel, grey_png
 
 Upload = Callable[..., Response]
 
@@ -60,6 +64,56 @@ def client(make_client: Callable[[], TestClient]) -> TestClient:
     return make_client()
 
 
+@dataclass(frozen=True)
+class Service:
+    """An application with settings of its own, and what it works with."""
+
+    api: FastAPI
+    client: TestClient
+    store: StackStore
+    models: ModelRegistry
+    queue: FairQueue
+
+    @property
+    def left_behind(self) -> list[str]:
+        """Files and folders of stacks."""
+        return sorted(path.name for path in self.store.folder.rglob("*") if path.name != "lock")
+
+
+MakeService = Callable[..., Service]
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    """The engine of ``make_service``'s model: it names an image after its shade of grey."""
+    return FakeEngine(parallelism=1)
+
+
+@pytest.fixture
+def make_service(settings: Settings, tmp_path: Path, engine: FakeEngine) -> Iterator[MakeService]:
+    """Applications with these settings and a model called ``greys``, whose engine is ``engine``."""
+    stores: list[StackStore] = []
+
+    def make(**limits: object) -> Service:
+        changed = settings.model_copy(update={"model": "greys", "models_dir": tmp_path / "models", **limits})
+        registry = ModelRegistry(changed)
+        others = [FakeEngine(name) for name in ENGINE_NAMES if name != engine.name]
+        registry._models["greys"] = FakeModel(tmp_path / "models" / "greys", engine, *others)
+        stores.append(StackStore(changed))
+        queue = FairQueue(changed)
+        api = create_api(stores[-1], registry, changed, queue)
+        return Service(api, TestClient(api, raise_server_exceptions=False), stores[-1], registry, queue)
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+def greys_zip(count: int) -> bytes:
+    """Images of one shade each: the one at position 7 is called ``7.png``, and is recognised as ``7``."""
+    return zip_bytes({f"{value}.png": grey_png(value) for value in range(count)})
+
+
 def upload(client: TestClient, content: bytes = ARCHIVE, name: str = "photos.zip") -> Response:
     return client.post("/upload", files={"file": (name, content, "application/zip")})
 
@@ -72,4 +126,4 @@ def assert_problem(response: Response, status: int, code: str, text: str) -> Non
     assert (response.status_code, body["status"], body["code"]) == (status, status, code)
     assert text in body["detail"]
     assert "Traceback" not in response.text
-    assert "/" not in body["detail"].replace("PNG/", "")
+    assert "/" not in body["detail"].replace("PNG/", "").replace("application/zip", "")

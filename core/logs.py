@@ -1,0 +1,63 @@
+"""What the server writes to its log: one line of ``key=value`` pairs for each thing that happened.
+
+A line may name a stack by the first characters of its id, never by all of it: the id is the key to the stack. Names of
+files are people's own, and stay out of the log at every level but ``debug``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from core.results import Recognition
+
+ID_SHOWN = 6  # characters of a stack id in a log: enough to tell stacks apart, useless as a key
+OWN_LOGGERS = ("core", "pages")
+
+_log = logging.getLogger(__name__)
+
+
+class LineFormatter(logging.Formatter):
+    """``time=2026-01-31T12:00:00.000Z level=info logger=core.api.traffic MESSAGE``, always on one line (UTC)."""
+
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        self.converter = time.gmtime
+        super().__init__("time=%(asctime)s level=%(level)s logger=%(name)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; a traceback and whatever else has several lines is written with ``\\n`` between them."""
+        record.level = record.levelname.lower()
+        # What comes from outside must not be able to forge a line.
+        return super().format(record).replace("\r", "\\r").replace("\n", "\\n")
+
+
+def configure_logs(level: str) -> None:
+    """Write the product's own log from ``level`` up, and warnings of the libraries, to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for name in OWN_LOGGERS:
+        logging.getLogger(name).setLevel(level.upper())
+
+
+def log_recognition(door: str, stack_id: str, recognition: Recognition) -> None:
+    """One line for a finished recognition; ``door`` says who asked: ``page`` or ``api``."""
+    timing = recognition.timing
+    _log.info(
+        "recognition door=%s stack=%s model=%s engine=%s precision=%s images=%d failed=%d batch_size=%d "
+        "ms=%.1f wait_ms=%.1f infer_ms=%.1f",
+        door,
+        stack_id[:ID_SHOWN],
+        recognition.model,
+        recognition.engine,
+        recognition.precision,
+        timing.images,
+        sum(prediction.error is not None for prediction in recognition.predictions),
+        timing.batch_size,
+        1000 * timing.total_seconds,
+        1000 * timing.wait_seconds,
+        1000 * timing.infer_seconds,
+    )
