@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cpu import cpu_name
+from core.cpu import cpu_count, cpu_name
 from core.engines.base import Engine
-from core.settings import MODEL_INPUT_SIDE, cpu_count
+from core.settings import MODEL_INPUT_SIDE
 
 CANDIDATES = (1, 2, 4, 8, 16, 32)
 # What else runs on the machine comes and goes, and would favour whichever size has its turn in a quiet moment. So the

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 from contextlib import suppress
 from pathlib import Path
-
-from core.settings import cpu_count
 
 _CGROUP = Path("/sys/fs/cgroup")
 _CPUINFO = Path("/proc/cpuinfo")
@@ -36,6 +35,11 @@ def cpu_quota(cgroup: Path = _CGROUP) -> float | None:
         quota_us = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
         return quota_us / int((cgroup / "cpu" / "cpu.cfs_period_us").read_text()) if quota_us > 0 else None
     return None
+
+
+def cpu_count() -> int:
+    """CPUs this process may run on, which in a container or under ``taskset`` is less than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def usable_cores() -> float:

@@ -118,7 +118,8 @@ class RecognitionJob(BackgroundJob):
             turn.give_way()
 
         self._enter("loading", engine)
-        resolve_batch_size(self._batch_size, self.model.engine(engine), self.model, self._settings)
+        images = len(set(self.indices))
+        resolve_batch_size(self._batch_size, self.model.engine(engine), self.model, self._settings, images=images)
         self._enter("recognizing", engine)
         recognition = self.recognitions[engine] = recognize(
             self.stack,

@@ -153,7 +153,7 @@ def strip(data: bytes) -> bytes:
 
 def crc32(data: _Bytes, value: int = 0) -> int:
     """The checksum of PNG and ZIP, begun with ``value``; by libdeflate, eight times faster than zlib's."""
-    return int(imagecodecs.deflate_crc32(data, value))
+    return int(imagecodecs.deflate_crc32(data, value))  # type: ignore[arg-type]  # it takes any buffer
 
 
 def _rebuild(data: bytes, header: PngHeader) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 from core.errors import AppError
 from core.fair_queue import FairQueue
 from core.models import ModelRegistry
+from core.recognize import resolve_batch_size
 from core.settings import Settings, get_settings
 from core.store import StackStore
 
@@ -29,7 +30,7 @@ class AppRuntime:
     queue: FairQueue
 
     def warm_up(self) -> None:
-        """Load the default model's INT8 engine in the background, so that the first prediction does not wait for it."""
+        """Load the default model's INT8 engine, and measure its batch size, before somebody waits for it."""
         threading.Thread(target=self._load_default, name="warm-up", daemon=True).start()
 
     def new_model_folder(self, name: str) -> Path:
@@ -42,7 +43,8 @@ class AppRuntime:
 
     def _load_default(self) -> None:
         try:
-            self.models.get().engine("openvino-int8")
+            model = self.models.get()
+            resolve_batch_size(0, model.engine("openvino-int8"), model, self.settings)
         except AppError as error:
             _log.error("The default model is not ready: %s", error)
 

@@ -6,6 +6,7 @@ does and why the default is what it is. ``python -m core.settings`` prints the t
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from functools import cache
@@ -15,6 +16,8 @@ from typing import Literal
 import platformdirs
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.cpu import usable_cores
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
@@ -145,12 +148,7 @@ class Settings(BaseSettings):
     @property
     def decode_workers(self) -> int:
         """Number of decoding threads (at least 1)."""
-        return self.workers or cpu_count()
-
-
-def cpu_count() -> int:
-    """CPUs this process may use, which in a container or under ``taskset`` is less than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.workers or math.ceil(usable_cores())
 
 
 @cache

@@ -10,11 +10,11 @@ from threading import Event
 from core.batch_size import CANDIDATES, NEAR_BEST, throughput
 from core.benchmark.report import Sweep, SweepCell
 from core.benchmark.subjects import check_cancelled
+from core.cpu import cpu_count
 from core.engines.base import Engine
 from core.engines.openvino import OpenVinoEngine
 from core.models import Model
 from core.results import EngineName
-from core.settings import cpu_count
 
 SECONDS_PER_TURN = 0.3
 

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from core.engines.base import check_batch
 from core.errors import ModelError
 from core.results import EngineName
+from core.telemetry import forbid_telemetry
 
+forbid_telemetry()  # before anything below imports OpenVINO
 _core_lock = threading.Lock()
 
 

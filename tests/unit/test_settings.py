@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from core.settings import PROJECT_ROOT, Settings, cpu_count, get_settings, settings_table
+from core.cpu import usable_cores
+from core.settings import PROJECT_ROOT, Settings, get_settings, settings_table
 
 NAMES = sorted(Settings.model_fields)
 
@@ -65,7 +67,7 @@ def test_settings_do_not_change() -> None:
     assert get_settings() is get_settings()
 
 
-@pytest.mark.parametrize(("workers", "expected"), [(0, cpu_count()), (1, 1), (7, 7)])
+@pytest.mark.parametrize(("workers", "expected"), [(0, math.ceil(usable_cores())), (1, 1), (7, 7)])
 def test_decode_workers_follow_the_cpus_unless_given(workers: int, expected: int) -> None:
     assert Settings(workers=workers).decode_workers == expected
 
@@ -73,7 +75,7 @@ def test_decode_workers_follow_the_cpus_unless_given(workers: int, expected: int
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux's CPU affinity")
 def test_only_cpus_this_process_may_use_are_counted() -> None:
     code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-    code += "from core.settings import cpu_count; print(cpu_count())"
+    code += "from core.cpu import cpu_count; print(cpu_count())"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
 
