@@ -6,7 +6,7 @@ import json
 import platform
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,12 +18,11 @@ from core.engines.base import Engine
 from core.settings import MODEL_INPUT_SIDE
 
 CANDIDATES = (1, 2, 4, 8, 16, 32)
-# What else runs on the machine comes and goes, and would favour whichever size has its turn in a quiet moment. So the
-# sizes take turns in several rounds, each shorter than most such spells, and are compared with their own round only.
+# The sizes take turns in several rounds, and the best turn of each counts: whatever else runs only ever slows it down.
 ROUNDS = 5
 SECONDS_PER_TURN = 0.06
 # A larger batch costs memory, a coarser progress bar and a longer tail, so it must be faster by more than noise.
-NEAR_BEST = 0.95
+NEAR_BEST = 0.97
 
 _lock = threading.Lock()
 
@@ -47,12 +46,16 @@ def automatic_batch_size(engine: Engine, model_checksum: str, cache_dir: Path) -
 
 
 def measure_batch_size(engine: Engine) -> int:
-    """Sweep ``CANDIDATES`` in several rounds, all parallel requests busy; see ``smallest_near_best``."""
+    """Sweep ``CANDIDATES`` in several rounds, all parallel requests busy; see ``smallest_near_best``.
+
+    Parallel requests keep all cores busy whatever the size, so the CPU time of an image tells their speed, and hardly
+    depends on what else the machine does. A single request may leave cores idle: its time is taken by the clock.
+    """
+    clock = time.process_time if engine.parallelism > 1 else time.perf_counter
     for size in CANDIDATES:
         throughput(engine, size, 0.0)  # the first calls of a new shape build its kernels
-    rounds = np.array([[throughput(engine, size, SECONDS_PER_TURN) for size in CANDIDATES] for _ in range(ROUNDS)])
-    relative = np.median(rounds / rounds.mean(axis=1, keepdims=True), axis=0)
-    return smallest_near_best(dict(zip(CANDIDATES, relative.tolist(), strict=True)))
+    rounds = [[throughput(engine, size, SECONDS_PER_TURN, clock) for size in CANDIDATES] for _ in range(ROUNDS)]
+    return smallest_near_best(dict(zip(CANDIDATES, map(max, zip(*rounds, strict=True)), strict=True)))
 
 
 def smallest_near_best(rates: Mapping[int, float]) -> int:
@@ -61,17 +64,17 @@ def smallest_near_best(rates: Mapping[int, float]) -> int:
     return min(size for size, rate in rates.items() if rate >= NEAR_BEST * best)
 
 
-def throughput(engine: Engine, size: int, seconds: float) -> float:
-    """Images per second in batches of ``size``, all of the engine's parallel requests busy for about ``seconds``.
+def throughput(engine: Engine, size: int, seconds: float, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Images per second of ``clock`` in batches of ``size``, all parallel requests busy for about ``seconds``.
 
     Every request runs one call at least.
     """
     shape = (size, MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
     batch = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-
     with ThreadPoolExecutor(engine.parallelism) as pool:
-        started = time.perf_counter()
-        return keep_busy(pool, engine, batch, seconds) * size / (time.perf_counter() - started)
+        started = clock()
+        images = keep_busy(pool, engine, batch, seconds) * size
+        return images / max(clock() - started, 1e-9)
 
 
 def keep_busy(pool: ThreadPoolExecutor, engine: Engine, batch: NDArray[np.uint8], seconds: float) -> int:
