@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import secrets
 import shutil
+import stat
 import threading
 import time
 from dataclasses import dataclass
@@ -45,7 +47,7 @@ class StackStore:
         self._stacks: dict[str, _Kept] = {}
         self._lock = threading.Lock()
         self._pool = WorkerPool(settings.decode_workers)
-        settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(settings.work_dir)
         _remove_abandoned_runs(settings.work_dir)
         self.folder, self._run_lock = _create_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
@@ -163,6 +165,20 @@ def _try_lock(folder: Path) -> TextIO | None:
         handle.close()
         return None
     return handle
+
+
+def _make_private(folder: Path) -> None:
+    """Make ``folder``, or take it if it is ours: in a shared temporary folder somebody else may have made it before.
+
+    Raises:
+        PermissionError: it is a link, or belongs to another user (root, who can do everything anyway, excepted).
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.getuid(), 0):
+        raise PermissionError(f"{folder} belongs to somebody else; name another folder in AISR_WORK_DIR.")
+    if found.st_uid == os.getuid():
+        folder.chmod(0o700)
 
 
 def _create_run_folder(work_dir: Path) -> tuple[Path, TextIO]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import subprocess
 import sys
@@ -81,6 +82,23 @@ def test_folders_are_closed_to_other_users(settings: Settings, store: StackStore
     folders = [settings.work_dir, *(path for path in settings.work_dir.rglob("*") if path.is_dir())]
     assert len(folders) == 3
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
+
+
+def test_a_work_folder_of_somebody_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "theirs"
+    target.mkdir(mode=0o755)
+    (tmp_path / "link").symlink_to(target)
+    monkeypatch.setattr(os, "getuid", lambda: target.stat().st_uid + 1)
+    for folder in (tmp_path / "link",) if target.stat().st_uid == 0 else (tmp_path / "link", target):
+        with pytest.raises(PermissionError, match="AISR_WORK_DIR"):
+            StackStore(Settings(work_dir=folder))
+        assert list(target.iterdir()) == []
+
+
+def test_a_work_folder_that_others_may_look_into_is_closed_to_them(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir(mode=0o777)
+    StackStore(Settings(work_dir=tmp_path / "work", workers=1)).close()
+    assert stat.S_IMODE((tmp_path / "work").stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("name", ["../../escape.zip", "/etc/passwd.zip", "a/b.zip", "", "x" * 5000, "\0.zip"])
