@@ -1,18 +1,21 @@
 """What the server writes to its log: one line of ``key=value`` pairs for each thing that happened.
 
 A line may name a stack by the first characters of its id, never by all of it: the id is the key to the stack. Names of
-files are people's own, and stay out of the log at every level but ``debug``.
+files are people's own, and stay out of the log.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import time
 
 from core.results import Recognition
 
 ID_SHOWN = 6  # characters of a stack id in a log: enough to tell stacks apart, useless as a key
 OWN_LOGGERS = ("core", "pages")
+# Control characters (C0, C1) and the two separators of Unicode: with them a text from outside could forge a line.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _log = logging.getLogger(__name__)
 
@@ -28,10 +31,9 @@ class LineFormatter(logging.Formatter):
         super().__init__("time=%(asctime)s level=%(level)s logger=%(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; a traceback and whatever else has several lines is written with ``\\n`` between them."""
+        """The line; what would end it, or steer a terminal, is written as an escape: ``\\n``."""
         record.level = record.levelname.lower()
-        # What comes from outside must not be able to forge a line.
-        return super().format(record).replace("\r", "\\r").replace("\n", "\\n")
+        return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), super().format(record))
 
 
 def configure_logs(level: str) -> None:

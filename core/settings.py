@@ -164,8 +164,8 @@ def settings_page() -> str:
         "Every limit and option is an environment variable; a value that makes no sense stops the start and says why.\n"
         "This page is what `python -m core.settings` prints.\n\n"
         f"{settings_table()}\n\n"
-        "Streamlit's own options, such as `--server.port`, work as everywhere: as arguments of `scripts/run.sh`, or as\n"
-        "`STREAMLIT_SERVER_PORT`. The app's choices are in `.streamlit/config.toml`, each with its reason."
+        "Streamlit's own options, such as `--server.port`, are arguments of `scripts/run.sh`, or environment\n"
+        "variables such as `STREAMLIT_SERVER_PORT`. What the app chooses is in `.streamlit/config.toml`, with reasons."
     )
 
 

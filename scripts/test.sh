@@ -22,14 +22,14 @@ find_chromium() {
   return 1
 }
 
-# Debian's Chromium, where this user may install it.
-install_chromium() {
+# install_system NAME...: packages of Debian, where this user may install them.
+install_system() {
   if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
     return 1
   fi
-  say "Installing chromium ..."
+  say "Installing $* ..."
   apt-get -qq update || true
-  DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@" >/dev/null
 }
 
 step() {
@@ -38,7 +38,7 @@ step() {
 }
 
 browser=wanted
-suites=(tests/unit tests/api tests/ui tests/e2e)
+suites=(tests/unit tests/api tests/ui tests/packaging tests/e2e)
 pytest_arguments=(--timeout 300) # seconds a test: a hanging one fails with its stack
 for argument in "$@"; do
   if [[ $argument == --no-browser ]]; then
@@ -52,17 +52,17 @@ done
 
 ensure_installed requirements.txt requirements-dev.txt
 if [[ $browser == wanted ]]; then
-  find_chromium >/dev/null || install_chromium || true
+  find_chromium >/dev/null || install_system chromium || true
   CHROMIUM=$(find_chromium) || browser=missing
   export CHROMIUM
 fi
+# Without them the tests of the proxy and of the container are skipped, with the reason.
+PATH=$PATH:/usr/sbin
+command -v nginx >/dev/null || install_system nginx-light || true
+command -v bwrap >/dev/null || install_system bubblewrap || true
 [[ $browser == wanted ]] || pytest_arguments+=(-m "not browser")
 
-step ruff check
-step ruff format --check
-step mypy
-say "== lint-imports"
-"$VENV_PYTHON" -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+./scripts/check.sh
 step pytest ${suites[@]+"${suites[@]}"} "${pytest_arguments[@]}"
 
 [[ $browser != missing ]] ||
