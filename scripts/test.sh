@@ -38,7 +38,8 @@ step() {
 }
 
 browser=wanted
-suites=(tests/unit tests/api tests/ui tests/packaging tests/e2e)
+suites=(tests/unit tests/api tests/ui tests/packaging)
+browser_suites=(tests/e2e)
 pytest_arguments=(--timeout 300) # seconds a test: a hanging one fails with its stack
 for argument in "$@"; do
   if [[ $argument == --no-browser ]]; then
@@ -46,7 +47,7 @@ for argument in "$@"; do
     continue
   fi
   # Tests named by path or node id replace the suites.
-  [[ ! -e ${argument%%::*} ]] || suites=()
+  [[ ! -e ${argument%%::*} ]] || suites=() browser_suites=()
   pytest_arguments+=("$argument")
 done
 
@@ -63,7 +64,13 @@ command -v bwrap >/dev/null || install_system bubblewrap || true
 [[ $browser == wanted ]] || pytest_arguments+=(-m "not browser")
 
 ./scripts/check.sh
-step pytest ${suites[@]+"${suites[@]}"} "${pytest_arguments[@]}"
+if [[ ${#suites[@]} -eq 0 ]]; then
+  step pytest "${pytest_arguments[@]}"
+else
+  # Two processes, a file each at a time. Browser tests need the cores for their servers and browsers.
+  step pytest --numprocesses 2 --dist loadfile "${suites[@]}" "${pytest_arguments[@]}"
+  [[ $browser != wanted ]] || step pytest "${browser_suites[@]}" "${pytest_arguments[@]}"
+fi
 
 [[ $browser != missing ]] ||
   fail "chromium is missing: the browser tests were NOT run. Install it (Debian: apt install chromium) or pass --no-browser."

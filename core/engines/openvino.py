@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import queue
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,21 @@ def _make_core() -> Any:
     return ov.Core()
 
 
+@contextmanager
+def _sole_user(cache_dir: Path | None) -> Iterator[None]:
+    """Keep other processes away from the cache: OpenVINO maps its files, and a bus error ends it where one is written.
+
+    A folder that cannot be written has no writers.
+    """
+    with ExitStack() as exits:
+        if cache_dir is not None:
+            with suppress(OSError):
+                cache_dir.mkdir(parents=True, exist_ok=True)
+                lock = exits.enter_context((cache_dir / "lock").open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 class OpenVinoEngine:
     """A compiled IR and a pool of its infer requests.
 
@@ -59,8 +77,9 @@ class OpenVinoEngine:
         cached = {props.cache_dir: str(cache_dir)} if cache_dir is not None else {}
         try:
             try:
-                self._model = shared_core().compile_model(str(ir_path), "CPU", config | cached)
-            except RuntimeError:  # perhaps another process is just writing the cache, or the disk is full
+                with _sole_user(cache_dir):
+                    self._model = shared_core().compile_model(str(ir_path), "CPU", config | cached)
+            except RuntimeError:  # the cache is damaged, or the disk is full
                 self._model = shared_core().compile_model(str(ir_path), "CPU", config | {props.cache_dir: ""})
         except RuntimeError as error:
             raise ModelError(f"The model file {ir_path.name} cannot be loaded; reinstall the model.") from error

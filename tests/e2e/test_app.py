@@ -77,7 +77,7 @@ class App:
 
     def run(self, label: str) -> None:
         self.page.get_by_test_id("stMain").get_by_role("button", name=label, exact=True).click()
-        expect(self.page.get_by_text(re.compile(r"images in [\d.]+ s")).first).to_be_visible(timeout=RUN_MS)
+        expect(self.page.get_by_text(re.compile(r"images? in [\d.]+ s")).first).to_be_visible(timeout=RUN_MS)
 
     @property
     def answer(self) -> Locator:

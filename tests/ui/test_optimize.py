@@ -197,7 +197,7 @@ def test_running_it_shows_each_step_and_cancelling_ends_it(app: AppTest, fake_wo
     open_page(app)
     next(button for button in app.button if button.label == "Calibrate on this stack").click().run()
     (job,) = session(app).optimizations
-    wait_until(lambda: any(step.share == 0.5 for step in job.steps), "the worker's progress")
+    wait_until(lambda: any("measuring activations" in step.detail for step in job.steps), "the worker's progress")
     app.run()
     (table,) = [element.proto.body for element in app.get("html") if "<table" in element.proto.body]
     assert all(step.title in table for step in job.steps)

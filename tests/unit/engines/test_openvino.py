@@ -132,7 +132,7 @@ def test_many_threads_may_be_the_first_to_use_it(starter: Model, tmp_path: Path)
 
     def run(_: int) -> str:
         done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=45, check=False)
-        return done.stdout + done.stderr
+        return done.stdout + done.stderr or f"ended by signal {-done.returncode}"
 
     with ThreadPoolExecutor(3) as pool:  # a deadlock shows itself in about every second process
         assert set(pool.map(run, range(3))) == {"done with 1 core\n"}
