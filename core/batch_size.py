@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import threading
 import time
@@ -21,8 +22,10 @@ CANDIDATES = (1, 2, 4, 8, 16, 32)
 # The sizes take turns in several rounds, and the best turn of each counts: whatever else runs only ever slows it down.
 ROUNDS = 5
 SECONDS_PER_TURN = 0.06
-# A larger batch costs memory, a coarser progress bar and a longer tail, so it must be faster by more than noise.
-NEAR_BEST = 0.98
+# Sizes that differ by no more than noise. Among them the one nearest to 8 is taken: smaller ones cost more calls, which
+# the engine's speed alone does not show, larger ones memory, a coarser progress bar and a longer tail.
+NEAR_BEST = 0.97
+PREFERRED = 8
 
 _lock = threading.Lock()
 
@@ -46,7 +49,7 @@ def automatic_batch_size(engine: Engine, model_checksum: str, cache_dir: Path) -
 
 
 def measure_batch_size(engine: Engine) -> int:
-    """Sweep ``CANDIDATES`` in several rounds, all parallel requests busy; see ``smallest_near_best``.
+    """Sweep ``CANDIDATES`` in several rounds, all parallel requests busy; see ``choose``.
 
     Parallel requests keep all cores busy whatever the size, so the CPU time of an image tells their speed, and hardly
     depends on what else the machine does. A single request may leave cores idle: its time is taken by the clock.
@@ -55,13 +58,14 @@ def measure_batch_size(engine: Engine) -> int:
     for size in CANDIDATES:
         throughput(engine, size, 0.0)  # the first calls of a new shape build its kernels
     rounds = [[throughput(engine, size, SECONDS_PER_TURN, clock) for size in CANDIDATES] for _ in range(ROUNDS)]
-    return smallest_near_best(dict(zip(CANDIDATES, map(max, zip(*rounds, strict=True)), strict=True)))
+    return choose(dict(zip(CANDIDATES, map(max, zip(*rounds, strict=True)), strict=True)))
 
 
-def smallest_near_best(rates: Mapping[int, float]) -> int:
-    """The smallest batch size whose rate, in any unit, is within noise of the best."""
+def choose(rates: Mapping[int, float]) -> int:
+    """Of the batch sizes whose rate, in any unit, is within noise of the best, the one nearest to ``PREFERRED``."""
     best = max(rates.values())
-    return min(size for size, rate in rates.items() if rate >= NEAR_BEST * best)
+    near = [size for size, rate in sorted(rates.items()) if rate >= NEAR_BEST * best]
+    return min(near, key=lambda size: abs(math.log2(size / PREFERRED)))
 
 
 def throughput(engine: Engine, size: int, seconds: float, clock: Callable[[], float] = time.perf_counter) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from core import batch_size
-from core.batch_size import CANDIDATES, automatic_batch_size, measure_batch_size, smallest_near_best
+from core.batch_size import CANDIDATES, automatic_batch_size, choose, measure_batch_size
 from tests.helpers import FakeEngine
 
 
@@ -39,15 +39,15 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        (lambda size: 0.004 * size, 1),  # an image costs the same in any batch: larger ones only cost memory
+        (lambda size: 0.004 * size, 8),  # an image costs the same in any batch
         (lambda size: 0.004 * max(size, 8), 8),  # up to 8 images cost as much as one
-        (lambda size: 0.004 * size * (0.985 if size > 1 else 1), 1),  # a gain too small to be more than noise
+        (lambda size: 0.004 * size * (0.985 if size > 8 else 1), 8),  # a gain too small to be more than noise
         (lambda size: 0.004 * size**2, 1),
         (lambda size: 0.010, 32),  # the more, the better
     ],
     ids=["linear", "knee at 8", "noise", "quadratic", "constant"],
 )
-def test_the_smallest_of_the_fastest_sizes_is_chosen(
+def test_a_size_is_chosen_that_is_as_fast_as_any(
     monkeypatch: pytest.MonkeyPatch, seconds: Callable[[int], float], expected: int
 ) -> None:
     now = [0.0]
@@ -93,14 +93,15 @@ def test_a_spell_of_other_work_does_not_change_the_choice(
 @pytest.mark.parametrize(
     ("rates", "expected"),
     [
-        ({1: 100.0, 8: 101.0}, 1),
-        ({1: 97.0, 8: 100.0}, 8),
-        ({1: 50.0, 2: 98.0, 4: 100.0, 8: 99.0}, 2),
+        ({1: 101.0, 8: 100.0}, 8),
+        ({1: 104.0, 8: 100.0}, 1),
+        ({1: 50.0, 2: 98.0, 4: 100.0, 8: 80.0}, 4),
+        ({2: 100.0, 8: 90.0, 32: 99.0}, 2),
         ({4: 3.0}, 4),
     ],
 )
-def test_the_smallest_size_within_noise_of_the_best(rates: dict[int, float], expected: int) -> None:
-    assert smallest_near_best(rates) == expected
+def test_of_sizes_that_differ_by_noise_the_one_nearest_to_8(rates: dict[int, float], expected: int) -> None:
+    assert choose(rates) == expected
 
 
 def test_another_number_of_cpus_is_measured_anew(
