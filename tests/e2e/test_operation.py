@@ -107,6 +107,8 @@ def test_told_to_stop_it_ends_what_is_running_and_removes_every_file(
         predicting.join(STOP_SECONDS)
         assert statuses, "a running request gets an answer"
         assert statuses[0] in (200, 503)
+        connection.settimeout(STOP_SECONDS)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 503"), "so does an upload"
         connection.close()
         page.close()
     assert list((tmp_path / "work").iterdir()) == []
