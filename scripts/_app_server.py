@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -57,6 +58,18 @@ def app_server(
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+@contextlib.contextmanager
+def running_app(url: str | None) -> Iterator[AppServer]:
+    """The app at ``url`` (then the process is unknown: ``pid`` 0), or one of our own until the block ends."""
+    if url:
+        yield AppServer(url.rstrip("/"), pid=0)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {"AISR_WORK_DIR": str(Path(folder) / "work")}
+        with app_server(PROJECT_ROOT / "app.py", Path(folder) / "log", environment=environment) as server:
+            yield server
 
 
 def _free_port() -> int:

@@ -25,6 +25,7 @@ from core.benchmark.run import run_benchmark
 from core.errors import AppError
 from core.recognize import resolve_batch_size
 from core.runtime import AppRuntime, get_runtime
+from scripts._arguments import batch_size_argument
 from scripts._stacks import open_stack_file
 
 
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"of {', '.join(MODES)} (default: {','.join(DEFAULT_MODES)})",
     )
     parser.add_argument("--repeats", type=int, default=3, help="passes that count (default: %(default)s)")
-    parser.add_argument("--batch-size", type=_batch_size, default=0, metavar="auto|N", help="default: auto")
+    parser.add_argument("--batch-size", type=batch_size_argument, default=0, metavar="auto|N", help="default: auto")
     parser.add_argument("--model", metavar="NAME", help="an installed model (default: the app's)")
     parser.add_argument("--sweep", action="store_true", help="measure batch sizes x streams too")
     parser.add_argument(
@@ -91,14 +92,6 @@ def _some_of(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
         return tuple(text.split(","))
 
     return parse
-
-
-def _batch_size(text: str) -> int:
-    if text == "auto":
-        return 0
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither 'auto' nor a whole number from 1")
-    return int(text)
 
 
 def _measure(options: argparse.Namespace, runtime: AppRuntime) -> Report:

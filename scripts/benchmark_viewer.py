@@ -14,7 +14,6 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from core.settings import PROJECT_ROOT
-from scripts._app_server import AppServer, app_server
+from scripts._app_server import AppServer, running_app
 from scripts._chromium import find_chromium
 from scripts._memory import memory
 
@@ -76,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.stack.is_file():
         return _missing(f"{options.stack} is not a file.")
     print(f"{options.stack.name}, {options.stack.stat().st_size / MB:,.0f} MB; {_machine()}", flush=True)
-    with _server(options.url) as server, sync_playwright() as playwright:
+    with running_app(options.url) as server, sync_playwright() as playwright:
         # Without a window the frame rate is that of a window on a common screen: 60 a second.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         measure(browser, server, options.stack, options.keys, options.visit)
@@ -169,17 +167,6 @@ def other_client(address: str, stack: Path) -> Iterator[Callable[[], int]]:
     finally:
         stop.set()
         thread.join()
-
-
-@contextlib.contextmanager
-def _server(url: str | None) -> Iterator[AppServer]:
-    if url:
-        yield AppServer(url.rstrip("/"), pid=0)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {"AISR_WORK_DIR": str(Path(folder) / "work")}
-        with app_server(PROJECT_ROOT / "app.py", Path(folder) / "log", environment=environment) as server:
-            yield server
 
 
 def _percentiles(values: Sequence[float]) -> str:

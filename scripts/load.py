@@ -11,17 +11,15 @@ holds are sent together: they must be answered, or refused at once.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import os
 import statistics
 import sys
-import tempfile
 import threading
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +29,7 @@ import numpy as np
 import requests
 from PIL import Image
 
-from core.settings import PROJECT_ROOT
-from scripts._app_server import AppServer, app_server
+from scripts._app_server import AppServer, running_app
 from scripts._memory import PeakMemory
 
 ENGINE = "openvino-int8"
@@ -104,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         with ThreadPoolExecutor() as pool:
             archives = list(pool.map(lambda seed: make_archive(seed, options.images), range(options.clients)))
-    with _server(options.url) as server:
+    with running_app(options.url) as server:
         return measure(server, archives, options.overload)
 
 
@@ -238,17 +235,6 @@ def _timed(work: Callable[[], list[Visit]]) -> Load:
 def _wait_until_ready(address: str) -> None:
     while requests.get(f"{address}/api/health/ready", timeout=TIMEOUT_SECONDS).status_code != 200:
         time.sleep(0.2)
-
-
-@contextlib.contextmanager
-def _server(url: str | None) -> Iterator[AppServer]:
-    if url:
-        yield AppServer(url.rstrip("/"), pid=0)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {"AISR_WORK_DIR": str(Path(folder) / "work")}
-        with app_server(PROJECT_ROOT / "app.py", Path(folder) / "log", environment=environment) as server:
-            yield server
 
 
 def _percentiles(seconds: Sequence[float]) -> str:

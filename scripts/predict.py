@@ -22,6 +22,7 @@ from core.report import to_csv, to_json
 from core.results import ENGINE_LABELS, ENGINE_NAMES, Prediction, Recognition
 from core.settings import get_settings
 from core.store import StackStore
+from scripts._arguments import batch_size_argument
 from scripts._stacks import open_stack_file
 
 FORMATS = {".csv": to_csv, ".json": to_json}
@@ -53,17 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of PNG images")
     parser.add_argument("--engine", choices=ENGINE_NAMES, default=ENGINE_NAMES[0], help="default: %(default)s")
     parser.add_argument("--model", help="name of an installed model (default: the app's)")
-    parser.add_argument("--batch-size", type=_batch_size, default=0, metavar="auto|N", help="default: auto")
+    parser.add_argument("--batch-size", type=batch_size_argument, default=0, metavar="auto|N", help="default: auto")
     parser.add_argument("--out", type=_output, metavar="results.csv|.json", help="file to write")
     return parser
-
-
-def _batch_size(text: str) -> int:
-    if text == "auto":
-        return 0
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither 'auto' nor a whole number from 1")
-    return int(text)
 
 
 def _output(text: str) -> Path:

@@ -7,7 +7,6 @@ import io
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -43,17 +42,9 @@ def photos() -> bytes:
     return zip_bytes({**files, "series/notes.txt": b"text", "__MACOSX/._photo 1.png": b"x"})
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("app")
-    environment = {"AISR_WORK_DIR": str(folder / "work"), "AISR_CACHE_DIR": str(folder / "cache")}
-    with streamlit_server(ROOT / "app.py", environment=environment) as address:
-        yield address
-
-
 @pytest.fixture
-def app(page: Page, server: str) -> App:
-    return App(page, server)
+def app(page: Page, app_server: str) -> App:
+    return App(page, app_server)
 
 
 class App:

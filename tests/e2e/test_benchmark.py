@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-
-from tests.e2e.server import ROOT, streamlit_server
 
 pytestmark = pytest.mark.browser
 
 RUN_MS = 120_000  # on a busy machine, the automatic batch size measured first
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("app")
-    environment = {"AISR_WORK_DIR": str(folder / "work"), "AISR_CACHE_DIR": str(folder / "cache")}
-    with streamlit_server(ROOT / "app.py", environment=environment) as address:
-        yield address
-
-
 @pytest.fixture
-def benchmark(page: Page, server: str) -> Page:
+def benchmark(page: Page, app_server: str) -> Page:
     """The benchmark page of a session with the sample stack."""
-    page.goto(server)
+    page.goto(app_server)
     page.get_by_role("button", name="Try a sample stack").click()
     page.get_by_role("button", name="All (").wait_for(timeout=30_000)
     page.get_by_role("link", name="Benchmark").click()
@@ -70,12 +59,12 @@ def test_a_small_benchmark_draws_its_chart_and_gives_its_files(benchmark: Page) 
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
 
 
-def test_a_running_benchmark_is_cancelled_while_another_session_works(benchmark: Page, server: str) -> None:
+def test_a_running_benchmark_is_cancelled_while_another_session_works(benchmark: Page, app_server: str) -> None:
     page = benchmark
     remove(page, "OpenVINO FP32", "PyTorch FP32")
     page.get_by_role("button", name="Run benchmark").click()
     other = page.context.new_page()
-    other.goto(server)
+    other.goto(app_server)
     expect(other.get_by_role("button", name="Try a sample stack")).to_be_visible(timeout=20_000)
     expect(other.get_by_text("OpenVINO INT8, ")).to_have_count(0)
     page.bring_to_front()

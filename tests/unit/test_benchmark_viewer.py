@@ -25,7 +25,7 @@ def test_what_is_missing_is_said_and_nothing_is_started(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("CHROMIUM", chromium)
-    monkeypatch.setattr("scripts.benchmark_viewer.app_server", lambda *_, **__: pytest.fail("a server was started"))
+    monkeypatch.setattr("scripts.benchmark_viewer.running_app", lambda *_, **__: pytest.fail("a server was started"))
     assert main([str(Path("nowhere.zip"))]) == 2
     output = capsys.readouterr()
     assert sentence in output.err
