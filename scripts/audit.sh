@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Look up every package of requirements.lock, and torch, in the database of known vulnerabilities (pypi.org; needs the
+# Look up every package of requirements.lock, and torch, in the database of known vulnerabilities (needs the
 # network). Exit code 0: none is known.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=_python_env.sh
