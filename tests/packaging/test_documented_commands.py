@@ -66,6 +66,7 @@ TESTED_FAMILIES = {
     "python -m scripts.benchmark ": (
         "unit/test_benchmark_command.py::test_it_prints_a_table_and_writes_what_was_asked_for"
     ),
+    "python -m scripts.benchmark_server ": "packaging/test_benchmark_server.py::",
     "python -m scripts.benchmark_viewer ": "unit/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
     "python -m scripts.optimize --model imagenet ": (
