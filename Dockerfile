@@ -6,7 +6,8 @@ FROM python:3.12-slim AS build
 WORKDIR /app
 COPY requirements.txt requirements.lock ./
 COPY scripts/_python_env.sh scripts/image_install.sh scripts/
-RUN --mount=type=cache,target=/root/.cache/pip ["scripts/image_install.sh"]
+ENV PIP_CACHE_DIR=/var/cache/pip
+RUN --mount=type=cache,target=/var/cache/pip ["scripts/image_install.sh"]
 COPY . .
 ENV PATH=/app/.venv/bin:$PATH
 # The ImageNet model needs a download. Offline the build goes on without it, and says so.

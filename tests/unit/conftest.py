@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import pytest
 
+from core.archive import Archive
 from core.models import Model
+from core.settings import Settings
 from tests.fake_worker import SetAccident, use_fake_worker
+
+Open = Callable[..., Archive]
+
+
+@pytest.fixture
+def open_zip(tmp_path: Path) -> Iterator[Open]:
+    """Open the bytes of a ZIP, under settings of one's choice; everything is closed afterwards."""
+    opened: list[Archive] = []
+
+    def open_bytes(data: bytes, **limits: int) -> Archive:
+        path = tmp_path / f"{len(opened)}.zip"
+        path.write_bytes(data)
+        opened.append(Archive.open(path, Settings(**limits)))
+        return opened[-1]
+
+    yield open_bytes
+    for archive in opened:
+        archive.close()
 
 
 @pytest.fixture
 def fake_worker(starter: Model, monkeypatch: pytest.MonkeyPatch) -> SetAccident:
     """Optimisations take no time; see ``tests.fake_worker``."""
     return use_fake_worker(starter, monkeypatch)
+
+
+def names(archive: Archive) -> list[str]:
+    """The images, in order."""
+    return [entry.name for entry in archive.entries]
+
+
+def skipped(archive: Archive) -> dict[str, str]:
+    """The files left out, each with its code."""
+    return {item.name: item.code for item in archive.skipped}

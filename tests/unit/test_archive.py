@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -34,37 +33,13 @@ from tests.builders import (
     png_of_kind,
     zip_bytes,
 )
+from tests.unit.conftest import Open, names, skipped
 
 PHOTO = photo_png()
-OPEN = Callable[..., Archive]
-
-
-@pytest.fixture
-def open_zip(tmp_path: Path) -> Any:
-    """Open the bytes of a ZIP, under settings of one's choice; everything is closed afterwards."""
-    opened: list[Archive] = []
-
-    def open_bytes(data: bytes, **limits: int) -> Archive:
-        path = tmp_path / f"{len(opened)}.zip"
-        path.write_bytes(data)
-        opened.append(Archive.open(path, Settings(**limits)))
-        return opened[-1]
-
-    yield open_bytes
-    for archive in opened:
-        archive.close()
-
-
-def names(archive: Archive) -> list[str]:
-    return [entry.name for entry in archive.entries]
-
-
-def skipped(archive: Archive) -> dict[str, str]:
-    return {item.name: item.code for item in archive.skipped}
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_entries_tell_size_and_kind_and_give_their_bytes(open_zip: OPEN, compression: int) -> None:
+def test_entries_tell_size_and_kind_and_give_their_bytes(open_zip: Open, compression: int) -> None:
     scan = png_of_kind(PngKind("grey", 16, interlaced=True), 9, 8)
     archive = open_zip(zip_bytes({"scan.png": scan, "photo.png": PHOTO}, compression))
     photo, second = archive.entries
@@ -74,19 +49,19 @@ def test_entries_tell_size_and_kind_and_give_their_bytes(open_zip: OPEN, compres
     assert archive.skipped == ()
 
 
-def test_order_is_natural_and_ignores_case(open_zip: OPEN) -> None:
+def test_order_is_natural_and_ignores_case(open_zip: Open) -> None:
     wanted = ["a/1.png", "a/2.png", "a/10.png", "a b/1.png", "IMG_2.PNG", "img_10.png", "img_11.png"]
     shuffled = random.Random(1).sample(wanted, len(wanted))
     assert names(open_zip(zip_bytes((name, PHOTO) for name in shuffled))) == wanted
 
 
-def test_bytes_follow_their_names_through_sorting(open_zip: OPEN) -> None:
+def test_bytes_follow_their_names_through_sorting(open_zip: Open) -> None:
     files = {f"{number}.png": photo_png(seed=number) for number in (10, 9, 1, 2)}
     archive = open_zip(zip_bytes(files))
     assert {entry.name: archive.read(index) for index, entry in enumerate(archive.entries)} == files
 
 
-def test_equal_names_are_all_kept_and_told_apart(open_zip: OPEN) -> None:
+def test_equal_names_are_all_kept_and_told_apart(open_zip: Open) -> None:
     files = [("a/x.png", 1), ("b/x.png", 2), ("b/x.png", 3), ("b/x.png", 4), ("b/x (2).png", 5)]
     archive = open_zip(zip_bytes((name, photo_png(seed=seed)) for name, seed in files))
     found = {entry.name: archive.read(index) for index, entry in enumerate(archive.entries)}
@@ -104,14 +79,14 @@ def test_equal_names_are_all_kept_and_told_apart(open_zip: OPEN) -> None:
         ("a..b/c...png", "a..b/c...png"),
     ],
 )
-def test_names_as_people_know_them(open_zip: OPEN, stored: str, shown: str) -> None:
+def test_names_as_people_know_them(open_zip: Open, stored: str, shown: str) -> None:
     assert names(open_zip(zip_bytes({stored: PHOTO}))) == [shown]
 
 
 @pytest.mark.parametrize(
     ("raw", "shown"), [("é.png".encode(), "é.png"), ("é.png".encode("cp437") + b"_.png", "é.png_.png")]
 )
-def test_names_without_the_utf8_flag(open_zip: OPEN, raw: bytes, shown: str) -> None:
+def test_names_without_the_utf8_flag(open_zip: Open, raw: bytes, shown: str) -> None:
     placeholder = "x" * (len(raw) - 4) + ".png"
     data = zip_bytes({placeholder: PHOTO}).replace(placeholder.encode(), raw)
     assert names(open_zip(data)) == [shown]
@@ -137,7 +112,7 @@ def test_names_without_the_utf8_flag(open_zip: OPEN, raw: bytes, shown: str) -> 
         ("\\\\server\\photo.png", "unsafe_name"),
     ],
 )
-def test_files_that_are_no_image_are_skipped(open_zip: OPEN, name: str, code: str) -> None:
+def test_files_that_are_no_image_are_skipped(open_zip: Open, name: str, code: str) -> None:
     archive = open_zip(zip_bytes({name: PHOTO, "good.png": PHOTO}))
     assert names(archive) == ["good.png"]
     assert list(skipped(archive).values()) == [code]
@@ -145,7 +120,7 @@ def test_files_that_are_no_image_are_skipped(open_zip: OPEN, name: str, code: st
 
 
 @pytest.mark.parametrize("control", ["\n", "\x1b", "\x7f", "\x85", "\x00"])
-def test_control_characters_in_names_are_skipped_and_not_shown(open_zip: OPEN, control: str) -> None:
+def test_control_characters_in_names_are_skipped_and_not_shown(open_zip: Open, control: str) -> None:
     raw = control.encode()
     placeholder = "#" * len(raw)
     data = zip_bytes({f"a{placeholder}.png": PHOTO, "good.png": PHOTO}).replace(placeholder.encode(), raw)
@@ -154,7 +129,7 @@ def test_control_characters_in_names_are_skipped_and_not_shown(open_zip: OPEN, c
     assert skipped(archive) == {"a\ufffd.png": "unsafe_name"}
 
 
-def test_folders_are_neither_entries_nor_skipped(open_zip: OPEN) -> None:
+def test_folders_are_neither_entries_nor_skipped(open_zip: Open) -> None:
     archive = open_zip(zip_bytes({"a/": b"", "a.png/": b"", "b\\": b"", "a/x.png": PHOTO}))
     assert names(archive) == ["a/x.png"]
     assert archive.skipped == ()
@@ -165,26 +140,26 @@ HEADER_FAULTS = ["wrong checksum of the header", "zero width", "bit depth 3", "s
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 @pytest.mark.parametrize("fault", HEADER_FAULTS)
-def test_broken_header_is_skipped_with_its_reason(open_zip: OPEN, fault: str, compression: int) -> None:
+def test_broken_header_is_skipped_with_its_reason(open_zip: Open, fault: str, compression: int) -> None:
     archive = open_zip(zip_bytes({"bad.png": BROKEN_PNGS[fault], "good.png": PHOTO}, compression))
     assert (names(archive), skipped(archive)) == (["good.png"], {"bad.png": "image_invalid"})
 
 
-def test_damage_behind_the_header_does_not_hide_the_image(open_zip: OPEN) -> None:
+def test_damage_behind_the_header_does_not_hide_the_image(open_zip: Open) -> None:
     assert names(open_zip(zip_bytes({"bad.png": BROKEN_PNGS["too few rows"]}))) == ["bad.png"]
 
 
-def test_too_many_pixels(open_zip: OPEN) -> None:
+def test_too_many_pixels(open_zip: Open) -> None:
     archive = open_zip(zip_bytes({"big.png": photo_png(41, 30), "good.png": PHOTO}), max_pixels=1200)
     assert (names(archive), skipped(archive)) == (["good.png"], {"big.png": "image_too_large"})
 
 
-def test_too_large_entry(open_zip: OPEN) -> None:
+def test_too_large_entry(open_zip: Open) -> None:
     archive = open_zip(zip_bytes({"big.png": photo_png(60, 60), "good.png": PHOTO}), max_entry_bytes=len(PHOTO))
     assert (names(archive), skipped(archive)) == (["good.png"], {"big.png": "entry_too_large"})
 
 
-def test_ratio_limit_holds_from_1_mib(open_zip: OPEN) -> None:
+def test_ratio_limit_holds_from_1_mib(open_zip: Open) -> None:
     def padded(size: int) -> bytes:
         return PHOTO + bytes(size - len(PHOTO))
 
@@ -194,12 +169,12 @@ def test_ratio_limit_holds_from_1_mib(open_zip: OPEN) -> None:
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_rare_compression_is_skipped(open_zip: OPEN, compression: int) -> None:
+def test_rare_compression_is_skipped(open_zip: Open, compression: int) -> None:
     with pytest.raises(ArchiveEmpty, match="1 unsupported compression"):
         open_zip(zip_bytes({"a.png": PHOTO}, compression))
 
 
-def test_encrypted_files_are_skipped_while_others_can_be_read(open_zip: OPEN) -> None:
+def test_encrypted_files_are_skipped_while_others_can_be_read(open_zip: Open) -> None:
     def edit(info: zipfile.ZipInfo) -> None:
         if info.filename == "secret.png":
             encrypted(info)
@@ -230,7 +205,7 @@ WHOLE = zip_bytes({"a.png": PHOTO, "b.png": PHOTO}, zipfile.ZIP_STORED)
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
-def test_archives_that_hold_nothing_to_show(open_zip: OPEN, data: bytes, error: type[AppError], sentence: str) -> None:
+def test_archives_that_hold_nothing_to_show(open_zip: Open, data: bytes, error: type[AppError], sentence: str) -> None:
     with pytest.raises(error, match=sentence) as caught:
         open_zip(data)
     assert type(caught.value) is error
@@ -239,26 +214,26 @@ def test_archives_that_hold_nothing_to_show(open_zip: OPEN, data: bytes, error: 
 @pytest.mark.parametrize(
     "limits", [{"max_entries": 2}, {"max_total_bytes": 3 * len(PHOTO) - 1}], ids=lambda limits: next(iter(limits))
 )
-def test_limits_of_the_whole_archive(open_zip: OPEN, limits: dict[str, int]) -> None:
+def test_limits_of_the_whole_archive(open_zip: Open, limits: dict[str, int]) -> None:
     data = zip_bytes({"a.png": PHOTO, "b.png": PHOTO, "c.txt": PHOTO})
     with pytest.raises(LimitExceeded, match=f"{next(iter(limits.values())):,}|MiB"):
         open_zip(data, **limits)
     assert len(open_zip(data, **{name: value + 1 for name, value in limits.items()}).entries) == 2
 
 
-def test_endless_directory_is_refused_unread(open_zip: OPEN) -> None:
+def test_endless_directory_is_refused_unread(open_zip: Open) -> None:
     comments = zip_bytes({"a.png": PHOTO, "b.png": PHOTO}, edit=lambda info: setattr(info, "comment", bytes(60_000)))
     with pytest.raises(LimitExceeded, match="list of files"):
         open_zip(comments, max_entries=234)
     assert len(open_zip(comments, max_entries=235).entries) == 2
 
 
-def test_file_after_other_bytes_is_read(open_zip: OPEN) -> None:
+def test_file_after_other_bytes_is_read(open_zip: Open) -> None:
     """A self-extracting archive: a program, then the ZIP."""
     assert open_zip(b"MZ program" * 50 + WHOLE).read(1) == PHOTO
 
 
-def test_what_is_left_of_a_torn_archive_is_read(open_zip: OPEN) -> None:
+def test_what_is_left_of_a_torn_archive_is_read(open_zip: Open) -> None:
     archive = open_zip(WHOLE[:200] + WHOLE[600:])
     assert (names(archive), skipped(archive)) == (["b.png"], {"a.png": "image_invalid"})
     assert archive.read(0) == PHOTO
@@ -280,7 +255,7 @@ LIES: dict[str, Callable[[zipfile.ZipInfo], None]] = {
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 @pytest.mark.parametrize("lie", LIES)
-def test_false_directory_never_gives_false_bytes(open_zip: OPEN, lie: str, compression: int) -> None:
+def test_false_directory_never_gives_false_bytes(open_zip: Open, lie: str, compression: int) -> None:
     def edit(info: zipfile.ZipInfo) -> None:
         if info.filename == "b.png":
             LIES[lie](info)
@@ -294,7 +269,7 @@ def test_false_directory_never_gives_false_bytes(open_zip: OPEN, lie: str, compr
                 archive.read(index)
 
 
-def test_bomb_that_states_a_small_size_is_not_unpacked(open_zip: OPEN) -> None:
+def test_bomb_that_states_a_small_size_is_not_unpacked(open_zip: Open) -> None:
     archive = open_zip(zip_bytes({"bomb.png": PHOTO + bytes(20 * MIB)}, edit=LIES["nothing"]))
     tracemalloc.start()
     with pytest.raises(ImageError):
@@ -328,7 +303,7 @@ def test_damaged_archives_give_errors_of_the_product_only(
         pass
 
 
-def test_many_threads_read_at_once(open_zip: OPEN) -> None:
+def test_many_threads_read_at_once(open_zip: Open) -> None:
     files = {f"{number}.png": photo_png(60, 60, seed=number) for number in range(20)}
     archive = open_zip(zip_bytes(files))
     order = list(range(20)) * 10
@@ -337,19 +312,19 @@ def test_many_threads_read_at_once(open_zip: OPEN) -> None:
     assert contents == [files[f"{number}.png"] for number in order]
 
 
-def test_nothing_is_written_beside_the_archive(open_zip: OPEN, tmp_path: Path) -> None:
+def test_nothing_is_written_beside_the_archive(open_zip: Open, tmp_path: Path) -> None:
     open_zip(zip_bytes({"a/b.png": PHOTO, "../c.png": PHOTO})).read(0)
     assert [path.name for path in tmp_path.iterdir()] == ["0.zip"]
 
 
-def test_closed_archive_reads_nothing(open_zip: OPEN) -> None:
+def test_closed_archive_reads_nothing(open_zip: Open) -> None:
     with open_zip(WHOLE) as archive:
         assert archive.read(0) == PHOTO
     with pytest.raises(ValueError, match="closed"):
         archive.read(0)
 
 
-def test_opening_reads_headers_and_never_whole_images(open_zip: OPEN, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_reads_headers_and_never_whole_images(open_zip: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted: list[int] = []
     read = os.pread
 
@@ -364,7 +339,7 @@ def test_opening_reads_headers_and_never_whole_images(open_zip: OPEN, monkeypatc
     assert sum(wanted) < 50 * 2000 < 50 * len(image) / 10
 
 
-def test_zip64_archive_is_read(open_zip: OPEN) -> None:
+def test_zip64_archive_is_read(open_zip: Open) -> None:
     """The end record of an archive of more than 65,535 files refers to a second, wider one."""
     plain = zip_bytes({"a.png": PHOTO})
     end = len(plain) - 22

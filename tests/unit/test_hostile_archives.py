@@ -40,8 +40,8 @@ from tests.hostile import (
     zip64_bytes,
     zip64_end,
 )
+from tests.unit.conftest import Open, names, skipped
 
-OPEN = Callable[..., Archive]
 _opened_paths: list[str] | None = None
 
 
@@ -63,22 +63,6 @@ def opened_paths() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def open_zip(tmp_path: Path) -> Iterator[OPEN]:
-    """Open the bytes of a ZIP, under settings of one's choice; everything is closed afterwards."""
-    opened: list[Archive] = []
-
-    def open_bytes(data: bytes, **limits: int) -> Archive:
-        path = tmp_path / f"{len(opened)}.zip"
-        path.write_bytes(data)
-        opened.append(Archive.open(path, Settings(**limits)))
-        return opened[-1]
-
-    yield open_bytes
-    for archive in opened:
-        archive.close()
-
-
-@pytest.fixture
 def inflated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of bytes of each decompression, in order."""
     sizes: list[int] = []
@@ -96,18 +80,10 @@ def inflated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def names(archive: Archive) -> list[str]:
-    return [entry.name for entry in archive.entries]
-
-
-def skipped(archive: Archive) -> dict[str, str]:
-    return {item.name: item.code for item in archive.skipped}
-
-
 # Names and kinds of files
 
 
-def test_no_name_leads_to_a_file_outside(open_zip: OPEN, tmp_path: Path, opened_paths: list[str]) -> None:
+def test_no_name_leads_to_a_file_outside(open_zip: Open, tmp_path: Path, opened_paths: list[str]) -> None:
     """Whatever a name says, the archive is all that is opened, and nothing is written anywhere."""
     outside = tmp_path.parent / "escaped.png"
     open_zip(zip_bytes({"good.png": PHOTO}))  # so that what Python itself loads for this is loaded
@@ -123,7 +99,7 @@ def test_no_name_leads_to_a_file_outside(open_zip: OPEN, tmp_path: Path, opened_
 
 @pytest.mark.parametrize("kind", SPECIAL_FILES)
 def test_links_and_devices_are_skipped_and_never_followed(
-    open_zip: OPEN, tmp_path: Path, opened_paths: list[str], kind: str
+    open_zip: Open, tmp_path: Path, opened_paths: list[str], kind: str
 ) -> None:
     secret = tmp_path / "secret.png"
     secret.write_bytes(PHOTO)
@@ -136,13 +112,13 @@ def test_links_and_devices_are_skipped_and_never_followed(
 
 
 @pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\u202a", "\u202e", "\u2066", "\u2069"])
-def test_marks_that_reorder_text_are_skipped_and_not_shown(open_zip: OPEN, mark: str) -> None:
+def test_marks_that_reorder_text_are_skipped_and_not_shown(open_zip: Open, mark: str) -> None:
     archive = open_zip(zip_bytes({f"a{mark}gnp.png": PHOTO, "\u200fשלום.png": PHOTO}))
     assert names(archive) == ["\u200fשלום.png"]  # what right-to-left languages and emoji need stays
     assert skipped(archive) == {"a\ufffdgnp.png": "unsafe_name"}
 
 
-def test_endless_names_are_skipped_and_never_normalised(open_zip: OPEN, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_names_are_skipped_and_never_normalised(open_zip: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Accents in the wrong order cost normalisation the square of their number: half a second for one full name."""
     normalised: list[int] = []
     normalize = unicodedata.normalize
@@ -162,7 +138,7 @@ def test_endless_names_are_skipped_and_never_normalised(open_zip: OPEN, monkeypa
     assert max(normalised) <= MAX_NAME_CHARACTERS
 
 
-def test_telling_equal_names_apart_takes_steps_in_proportion(open_zip: OPEN, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_telling_equal_names_apart_takes_steps_in_proportion(open_zip: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every number that a second ``x.png`` could get is taken: counting anew for each makes the square of them."""
     steps = 0
     with_name = PurePosixPath.with_name
@@ -183,7 +159,7 @@ def test_telling_equal_names_apart_takes_steps_in_proportion(open_zip: OPEN, mon
 
 
 @pytest.mark.parametrize("method", [1, 6, 9, 12, 14, 93, 95, 98, 99, 0xFFFF])
-def test_unsupported_compression_is_skipped_with_its_reason(open_zip: OPEN, method: int) -> None:
+def test_unsupported_compression_is_skipped_with_its_reason(open_zip: Open, method: int) -> None:
     def edit(info: zipfile.ZipInfo) -> None:
         if info.filename == "rare.png":
             info.compress_type = method
@@ -193,13 +169,13 @@ def test_unsupported_compression_is_skipped_with_its_reason(open_zip: OPEN, meth
 
 
 @pytest.mark.parametrize("make", [same_bytes_many_times, quoted_overlap])
-def test_bytes_count_for_one_file_only(open_zip: OPEN, make: Callable[[int], bytes]) -> None:
+def test_bytes_count_for_one_file_only(open_zip: Open, make: Callable[[int], bytes]) -> None:
     archive = open_zip(make(10))
     assert (names(archive), archive.read(0)) == (["9.png"], PHOTO)
     assert skipped(archive) == {f"{number}.png": "overlapping" for number in range(9)}
 
 
-def test_files_side_by_side_do_not_overlap(open_zip: OPEN) -> None:
+def test_files_side_by_side_do_not_overlap(open_zip: Open) -> None:
     """In an order of its own the directory may list them; no byte lies between two of them."""
     first, second = local_file("a.png"), local_file("b.png", photo_png(5, 5))
     entries = [directory_entry(b"b.png", len(first), photo_png(5, 5)), directory_entry(b"a.png", 0, PHOTO)]
@@ -207,7 +183,7 @@ def test_files_side_by_side_do_not_overlap(open_zip: OPEN) -> None:
     assert [archive.read(0), archive.read(1)] == [PHOTO, photo_png(5, 5)]
 
 
-def test_bombs_are_not_unpacked_beyond_what_they_state(open_zip: OPEN, inflated: list[int]) -> None:
+def test_bombs_are_not_unpacked_beyond_what_they_state(open_zip: Open, inflated: list[int]) -> None:
     """The directory states 100 bytes more than an image has, and 20 MiB follow."""
     stated = len(PHOTO) + 100
 
@@ -225,7 +201,7 @@ def test_bombs_are_not_unpacked_beyond_what_they_state(open_zip: OPEN, inflated:
 
 @pytest.mark.parametrize("claimed", [1, 0xFFFF])
 def test_more_files_than_allowed_are_refused_before_any_is_made(
-    open_zip: OPEN, monkeypatch: pytest.MonkeyPatch, claimed: int
+    open_zip: Open, monkeypatch: pytest.MonkeyPatch, claimed: int
 ) -> None:
     """The number that the end record claims is not asked: 9 MB of directory are 200,000 files."""
     data = directory_of([directory_entry()] * 200_000, claimed=claimed)
@@ -242,7 +218,7 @@ def test_more_files_than_allowed_are_refused_before_any_is_made(
     assert not made
 
 
-def test_a_million_files_are_refused_unread(open_zip: OPEN) -> None:
+def test_a_million_files_are_refused_unread(open_zip: Open) -> None:
     entries = 1_000_000
     data = directory_of([directory_entry()] * entries)
     tracemalloc.start()
@@ -255,7 +231,7 @@ def test_a_million_files_are_refused_unread(open_zip: OPEN) -> None:
     assert peak < len(data) / 100
 
 
-def test_exactly_as_many_files_as_allowed_are_opened(open_zip: OPEN) -> None:
+def test_exactly_as_many_files_as_allowed_are_opened(open_zip: Open) -> None:
     data = zip_bytes({f"{number}.png": PHOTO for number in range(50)})
     assert len(open_zip(data, max_entries=50).entries) == 50
     with pytest.raises(LimitExceeded, match="50 files; at most 49"):
@@ -265,20 +241,20 @@ def test_exactly_as_many_files_as_allowed_are_opened(open_zip: OPEN) -> None:
 # ZIP64
 
 
-def test_zip64_sizes_and_offsets_are_read(open_zip: OPEN) -> None:
+def test_zip64_sizes_and_offsets_are_read(open_zip: Open) -> None:
     files = {"a.png": PHOTO, "b.png": photo_png(5, 5)}
     archive = open_zip(zip64_bytes(files))
     assert {entry.name: archive.read(index) for index, entry in enumerate(archive.entries)} == files
 
 
 @pytest.mark.parametrize("size", [2**33 + 1, 2**62, 2**64 - 1])
-def test_zip64_sizes_are_held_to_the_limits(open_zip: OPEN, size: int) -> None:
+def test_zip64_sizes_are_held_to_the_limits(open_zip: Open, size: int) -> None:
     data = zip64_bytes({"a.png": PHOTO}, lambda info: setattr(info, "file_size", size))
     with pytest.raises(LimitExceeded, match="after decompression"):
         open_zip(data)
 
 
-def test_zip64_offset_beyond_the_archive_is_skipped(open_zip: OPEN) -> None:
+def test_zip64_offset_beyond_the_archive_is_skipped(open_zip: Open) -> None:
     def edit(info: zipfile.ZipInfo) -> None:
         if info.filename == "bad.png":
             info.header_offset = 2**60
@@ -287,7 +263,7 @@ def test_zip64_offset_beyond_the_archive_is_skipped(open_zip: OPEN) -> None:
     assert (names(archive), skipped(archive)) == (["good.png"], {"bad.png": "image_invalid"})
 
 
-def test_zip64_directory_longer_than_allowed_is_refused_unread(open_zip: OPEN, tmp_path: Path) -> None:
+def test_zip64_directory_longer_than_allowed_is_refused_unread(open_zip: Open, tmp_path: Path) -> None:
     """A sparse file: it takes no place on disk, and would take 4 GiB of memory."""
     with pytest.raises(ArchiveError):
         open_zip(zip64_end(2**40, 0, 0))
@@ -302,7 +278,7 @@ def test_zip64_directory_longer_than_allowed_is_refused_unread(open_zip: OPEN, t
 # Cut off, and added to
 
 
-def test_an_archive_cut_off_anywhere_is_refused_with_its_reason(open_zip: OPEN) -> None:
+def test_an_archive_cut_off_anywhere_is_refused_with_its_reason(open_zip: Open) -> None:
     whole = zip_bytes({"a.png": PHOTO, "b.png": PHOTO})
     for end in range(len(whole)):
         with pytest.raises(NotAZip if end < 4 else ArchiveTruncated):
@@ -310,17 +286,17 @@ def test_an_archive_cut_off_anywhere_is_refused_with_its_reason(open_zip: OPEN) 
 
 
 @pytest.mark.parametrize("garbage", [b"\0" * 500, b"PK" * 30_000, PHOTO], ids=["zeros", "60 kB", "an image"])
-def test_bytes_after_the_end_change_nothing(open_zip: OPEN, garbage: bytes) -> None:
+def test_bytes_after_the_end_change_nothing(open_zip: Open, garbage: bytes) -> None:
     archive = open_zip(zip_bytes({"a.png": PHOTO}) + garbage)
     assert (names(archive), archive.read(0)) == (["a.png"], PHOTO)
 
 
-def test_an_end_hidden_by_garbage_is_refused(open_zip: OPEN) -> None:
+def test_an_end_hidden_by_garbage_is_refused(open_zip: Open) -> None:
     with pytest.raises(ArchiveTruncated):
         open_zip(zip_bytes({"a.png": PHOTO}) + bytes(70_000))
 
 
-def test_a_second_end_never_gives_other_bytes(open_zip: OPEN) -> None:
+def test_a_second_end_never_gives_other_bytes(open_zip: Open) -> None:
     """Two archives in one, of which programs read the first or the last: we name the last one's files only."""
     first, last = zip_bytes({"first.png": photo_png(9, 9)}), zip_bytes({"last.png": PHOTO})
     archive = open_zip(first + last)
@@ -329,7 +305,7 @@ def test_a_second_end_never_gives_other_bytes(open_zip: OPEN) -> None:
         open_zip(first + end_record(46, len(first)))
 
 
-def test_a_nested_archive_is_never_opened(open_zip: OPEN, inflated: list[int]) -> None:
+def test_a_nested_archive_is_never_opened(open_zip: Open, inflated: list[int]) -> None:
     inner = zip_bytes({"inner.png": PHOTO})
     archive = open_zip(zip_bytes({"a.zip": inner, "b.png": inner, "c.png": PHOTO}))
     assert names(archive) == ["c.png"]
@@ -351,7 +327,7 @@ class _Unseekable(io.RawIOBase):
         return len(data)
 
 
-def test_a_streamed_archive_is_read(open_zip: OPEN) -> None:
+def test_a_streamed_archive_is_read(open_zip: Open) -> None:
     target = _Unseekable()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.png", PHOTO)
@@ -388,7 +364,7 @@ def test_hostile_files_leave_the_rest_of_their_stack_working(store: StackStore) 
     assert len(stack) + len(stack.skipped) == len(files)
 
 
-def test_reading_is_bounded_by_what_is_stated(open_zip: OPEN, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_is_bounded_by_what_is_stated(open_zip: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that claims to reach to the end of a large archive is read no further than its own size allows."""
     wanted: list[int] = []
     pread = os.pread
