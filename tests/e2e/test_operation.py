@@ -22,7 +22,8 @@ from tests.e2e.server import ROOT
 
 ZIP_HEADERS = {"Content-Type": "application/zip"}
 STOP_SECONDS = 10  # what docker waits before it kills
-LONG = zip_bytes({f"{number:04}.png": photo_png(32, 32, seed=number % 7) for number in range(3000)})
+_PHOTOS = [photo_png(32, 32, seed=seed) for seed in range(7)]
+LONG = zip_bytes({f"{number:04}.png": _PHOTOS[number % 7] for number in range(3000)})
 
 
 @pytest.fixture(scope="module")

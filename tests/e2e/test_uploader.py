@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -16,7 +16,7 @@ from tests.e2e.server import ROOT, streamlit_server
 LIMIT_MIB = 3
 SMALL = zip_bytes({f"{number}.png": photo_png(64, 48, seed=number) for number in range(3)})
 # Noise does not compress, so this takes its time over a slow connection and is below the limit.
-LARGE = zip_bytes({"1.png": photo_png(64, 48, seed=1), "noise.bin": os.urandom(2_000_000)})
+LARGE = zip_bytes({"1.png": photo_png(64, 48, seed=1), "noise.bin": np.random.default_rng(1).bytes(2_000_000)})
 SLOW_BYTES_PER_SECOND = 200_000
 
 
