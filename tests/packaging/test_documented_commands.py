@@ -56,7 +56,7 @@ TESTED = {
     "python -m scripts.screenshots --url http://localhost:8600": PICTURES_TEST,
     ".venv/bin/pre-commit install": f"{HERE}::test_pre_commit_can_be_set_up",
     ".venv/bin/pytest tests/unit/stacks/test_hostile_properties.py --hypothesis-profile=long": (
-        "unit/test_hostile_properties.py::"
+        "unit/stacks/test_hostile_properties.py::"
     ),
     ".venv/bin/python -m tests.fuzz png -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
     ".venv/bin/python -m tests.fuzz archive -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
@@ -67,7 +67,7 @@ TESTED_FAMILIES = {
         "unit/scripts/test_benchmark.py::test_it_prints_a_table_and_writes_what_was_asked_for"
     ),
     "python -m scripts.benchmark_server ": "packaging/test_benchmark_server.py::",
-    "python -m scripts.benchmark_viewer ": "unit/test_benchmark_viewer.py::",
+    "python -m scripts.benchmark_viewer ": "unit/scripts/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
     "python -m scripts.optimize --model imagenet ": (
         "unit/scripts/test_optimize.py::test_imagenet_from_the_web_to_an_installed_int8_model"
@@ -183,11 +183,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "scripts").unlink()
     (folder / "scripts").mkdir()
     for path in (PROJECT_ROOT / "scripts").iterdir():
-        if path.suffix == ".sh":
+        if path.name == "dev" or path.suffix in (".py", ".js"):
+            (folder / "scripts" / path.name).symlink_to(path)
+        elif path.suffix == ".sh":
             (folder / "scripts" / path.name).write_bytes(path.read_bytes())
             (folder / "scripts" / path.name).chmod(path.stat().st_mode)
-        elif path.suffix in (".py", ".js"):
-            (folder / "scripts" / path.name).symlink_to(path)
     for name in ("requirements.txt", "requirements-dev.txt"):
         (folder / name).write_bytes((PROJECT_ROOT / name).read_bytes())
         (venv / f".installed-{name}").write_bytes((PROJECT_ROOT / name).read_bytes())
