@@ -5,13 +5,14 @@
 FROM python:3.12-slim AS build
 WORKDIR /app
 COPY requirements.txt requirements.lock ./
-COPY scripts/_python_env.sh scripts/image_install.sh scripts/
+COPY scripts/_python_env.sh scripts/
+COPY scripts/dev/image_install.sh scripts/dev/
 ENV PIP_CACHE_DIR=/var/cache/pip
-RUN --mount=type=cache,target=/var/cache/pip ["scripts/image_install.sh"]
+RUN --mount=type=cache,target=/var/cache/pip ["scripts/dev/image_install.sh"]
 COPY . .
 ENV PATH=/app/.venv/bin:$PATH
 # The ImageNet model needs a download. Offline the build goes on without it, and says so.
-RUN ["scripts/image_models.sh"]
+RUN ["scripts/dev/image_models.sh"]
 
 FROM python:3.12-slim
 # 1000 is also the user that Hugging Face Spaces run a container as.
@@ -35,5 +36,5 @@ ENV PATH=/app/.venv/bin:$PATH \
 USER 1000:1000
 VOLUME /data
 EXPOSE 8501
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "scripts.healthcheck"]
-ENTRYPOINT ["scripts/image_start.sh"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "scripts.dev.healthcheck"]
+ENTRYPOINT ["scripts/dev/image_start.sh"]

@@ -9,9 +9,9 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from core.access import AccessMiddleware
 from core.api import DOORS, create_api
-from core.logs import configure_logs
+from core.api.access import AccessMiddleware
+from core.base.logs import configure_logs
 from core.runtime import get_runtime
 from pages._ui.compat import drop_ended_sessions, on_stop
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from core.errors import AppError
-from core.fair_queue import FairQueue
-from core.models import ModelRegistry
-from core.recognize import resolve_batch_size
-from core.settings import Settings, get_settings
-from core.store import StackStore
+from core.base.errors import AppError
+from core.base.settings import Settings, get_settings
+from core.models.registry import ModelRegistry
+from core.recognition.fair_queue import FairQueue
+from core.recognition.recognize import resolve_batch_size
+from core.stacks.store import StackStore
 
 _log = logging.getLogger(__name__)
 

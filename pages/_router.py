@@ -4,14 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.errors import AppError
-from core.version import VERSION
-from pages._ui.models import model_choice
-from pages._ui.run_panel import engine_options
-from pages._ui.session import current_session
+from core.base.errors import AppError
+from core.base.version import VERSION
+from pages._ui.inference.run_panel import engine_options
+from pages._ui.shell.models import model_choice
+from pages._ui.shell.session import current_session
 
 # Our own file: Streamlit would fetch a symbol from the internet.
-ICON = Path(__file__).parent / "_ui" / "icon.svg"
+ICON = Path(__file__).parent / "_ui" / "shell" / "icon.svg"
 
 st.set_page_config(page_title="AI Image Stack Recognizer", page_icon=str(ICON), layout="wide")
 

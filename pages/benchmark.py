@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from pages._ui.benchmark_form import environment_card, plan_form, progress
-from pages._ui.benchmark_results import results
-from pages._ui.benchmark_saved import comparison, downloads, open_saved
-from pages._ui.benchmark_state import benchmarks
-from pages._ui.session import current_session
+from pages._ui.benchmark.form import environment_card, plan_form, progress
+from pages._ui.benchmark.results import results
+from pages._ui.benchmark.saved import comparison, downloads, open_saved
+from pages._ui.benchmark.state import benchmarks
+from pages._ui.shell.session import current_session
 
 session = current_session()
 found = benchmarks()

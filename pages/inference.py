@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from core.stack_results import differs
-from pages._ui.curl import same_over_http
-from pages._ui.results import downloads, inspect, results_table, run_metrics
-from pages._ui.run_panel import run_panel
-from pages._ui.session import current_session
-from pages._ui.upload import stack_summary
+from core.recognition.stack_results import differs
+from pages._ui.inference.curl import same_over_http
+from pages._ui.inference.results import downloads, inspect, results_table, run_metrics
+from pages._ui.inference.run_panel import run_panel
+from pages._ui.shell.session import current_session
+from pages._ui.viewer.upload import stack_summary
 
 session = current_session()
 stack = session.stack

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from core.errors import AppError
-from pages._ui.models import add_model
-from pages._ui.optimization import earlier_attempts, model_facts, newest_attempt, progress
-from pages._ui.optimization_form import calibration_form
-from pages._ui.session import current_session
+from core.base.errors import AppError
+from pages._ui.optimize.attempts import earlier_attempts, model_facts, newest_attempt, progress
+from pages._ui.optimize.form import calibration_form
+from pages._ui.shell.models import add_model
+from pages._ui.shell.session import current_session
 
 session = current_session()
 

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from pages._ui.gallery import gallery
-from pages._ui.links import stack_links
-from pages._ui.results import top_classes
-from pages._ui.run_panel import run_panel
-from pages._ui.session import current_session
-from pages._ui.stack_viewer import stack_viewer
-from pages._ui.upload import rendering_note, stack_summary, upload_area, upload_error
-from pages._ui.uploader import uploader
+from pages._ui.inference.results import top_classes
+from pages._ui.inference.run_panel import run_panel
+from pages._ui.shell.links import stack_links
+from pages._ui.shell.session import current_session
+from pages._ui.viewer.gallery import gallery
+from pages._ui.viewer.stack_viewer import stack_viewer
+from pages._ui.viewer.upload import rendering_note, stack_summary, upload_area, upload_error
+from pages._ui.viewer.uploader import uploader
 
 session = current_session()
 stack = session.stack

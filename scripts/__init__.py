@@ -1,1 +1,6 @@
-"""Command lines over core; each runs as ``python -m scripts.NAME``."""
+"""Command lines, thin over core: ``python -m scripts.NAME``. Those in ``dev`` are for developers and images."""
+
+from pathlib import Path
+
+# ``python -m scripts.load`` finds scripts/dev/load.py: what a command is called does not depend on whom it is for.
+__path__.append(str(Path(__file__).parent / "dev"))

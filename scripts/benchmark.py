@@ -17,16 +17,16 @@ from threading import Event
 
 from tqdm import tqdm
 
+from core.base.errors import AppError
 from core.benchmark.benchmark_app import compare_with_benchmark_app
 from core.benchmark.formats import to_csv, to_json, to_markdown
 from core.benchmark.plan import DEFAULT_COUNTS, DEFAULT_MODES, MODES, SUBJECT_NAMES, Plan
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
-from core.errors import AppError
-from core.recognize import resolve_batch_size
+from core.recognition.recognize import resolve_batch_size
 from core.runtime import AppRuntime, get_runtime
 from scripts._arguments import batch_size_argument
-from scripts._stacks import open_stack_file
+from scripts.dev._stacks import open_stack_file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

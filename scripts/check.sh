@@ -18,6 +18,6 @@ step ruff check
 step ruff format --check
 step mypy
 step lint-imports
-step shellcheck --external-sources scripts/*.sh .ci/run
+step shellcheck --external-sources scripts/*.sh scripts/dev/*.sh .ci/run
 step hadolint Dockerfile
 step check-jsonschema --builtin-schema vendor.compose-spec compose.yaml

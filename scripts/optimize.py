@@ -23,20 +23,20 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core import imagenet
-from core.errors import AppError, InvalidRequest, ModelError
-from core.install import copy_model, installed_folder, write_model
-from core.labels import read_labels
-from core.models import Model, ModelRegistry
+from core.base.errors import AppError, InvalidRequest, ModelError
+from core.base.settings import Settings, get_settings
+from core.models import imagenet
+from core.models.install import copy_model, installed_folder, write_model
+from core.models.labels import read_labels
+from core.models.registry import Model, ModelRegistry
 from core.optimize.calibration import DEFAULT_CALIBRATION_IMAGES, labels_from_csv, labels_from_folders, split
 from core.optimize.gate import GATE_AGREEMENT
 from core.optimize.graph import LADDER, RECIPES, Recipe
 from core.optimize.run import OptimizationJob, Plan
-from core.sample import make_sample_stack
-from core.settings import Settings, get_settings
-from core.stack import ImageStack
-from core.store import StackStore
-from scripts._stacks import open_stack_file
+from core.stacks.sample import make_sample_stack
+from core.stacks.stack import ImageStack
+from core.stacks.store import StackStore
+from scripts.dev._stacks import open_stack_file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

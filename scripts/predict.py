@@ -15,15 +15,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from core.errors import AppError
-from core.models import ModelRegistry
-from core.recognize import recognize
-from core.report import to_csv, to_json
-from core.results import ENGINE_LABELS, ENGINE_NAMES, Prediction, Recognition
-from core.settings import get_settings
-from core.store import StackStore
+from core.base.errors import AppError
+from core.base.settings import get_settings
+from core.models.registry import ModelRegistry
+from core.recognition.recognize import recognize
+from core.recognition.report import to_csv, to_json
+from core.recognition.results import ENGINE_LABELS, ENGINE_NAMES, Prediction, Recognition
+from core.stacks.store import StackStore
 from scripts._arguments import batch_size_argument
-from scripts._stacks import open_stack_file
+from scripts.dev._stacks import open_stack_file
 
 FORMATS = {".csv": to_csv, ".json": to_json}
 

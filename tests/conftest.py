@@ -10,10 +10,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from core.models import Model, ModelRegistry
-from core.settings import Settings
-from core.stack import ImageStack
-from core.store import StackStore
+from core.base.settings import Settings
+from core.models.registry import Model, ModelRegistry
+from core.stacks.stack import ImageStack
+from core.stacks.store import StackStore
 from tests.builders import zip_bytes
 
 pytest_plugins = ["tests.plugin"]

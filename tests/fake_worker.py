@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ModelError
-from core.models import Model
-from core.optimize import child, worker
-from core.optimize.base import BASE_STEPS, FP32_NAME, INT8_STEPS, ONNX_NAME, make_base
+from core.base import worker_process as child
+from core.base.errors import ModelError
+from core.models.exported import BASE_STEPS, FP32_NAME, INT8_STEPS, ONNX_NAME, make_base
+from core.models.registry import Model
+from core.optimize import worker
 from core.optimize.worker import Events
 
 SetAccident = Callable[[str], None]

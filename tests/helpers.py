@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.engines.base import Engine, check_batch
-from core.models import CARD_NAME, Model, ModelCard
-from core.results import EngineName
+from core.engines.engine import Engine, check_batch
+from core.models.registry import CARD_NAME, Model, ModelCard
+from core.recognition.results import EngineName
 from tests.builders import png_bytes
 
 SECONDS = 20.0  # longer than anything here takes on a busy machine; reaching it is a failure

@@ -12,20 +12,20 @@ from fastapi_offline import FastAPIOffline
 
 from core.api.body_limit import BodyLimitMiddleware
 from core.api.clients import STACK_COOKIE
-from core.api.doors import doors_router
 from core.api.image_threads import ImageThreads
 from core.api.images import images_router
 from core.api.metrics import Metrics
 from core.api.predictions import Recognizer
 from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_problems
 from core.api.service import service_router
+from core.api.short_routes import doors_router
 from core.api.stacks import stacks_router
 from core.api.traffic import TrafficMiddleware
-from core.fair_queue import FairQueue
-from core.models import ModelRegistry
-from core.settings import Settings
-from core.store import StackStore
-from core.version import VERSION
+from core.base.settings import Settings
+from core.base.version import VERSION
+from core.models.registry import ModelRegistry
+from core.recognition.fair_queue import FairQueue
+from core.stacks.store import StackStore
 
 __all__ = ["DOORS", "STACK_COOKIE", "create_api"]
 

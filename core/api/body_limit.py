@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.settings import MIB
+from core.base.settings import MIB
 
 MAX_BODY_BYTES = 8 * MIB  # the names of 20,000 images with room to spare
 _LIFTED = "aisr.body_limit_lifted"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from core.clients import client_name
-from core.errors import StackNotFound
-from core.settings import Settings
-from core.stack import ImageStack
-from core.store import StackStore
+from core.api.client_names import client_name
+from core.base.errors import StackNotFound
+from core.base.settings import Settings
+from core.stacks.stack import ImageStack
+from core.stacks.store import StackStore
 
 STACK_COOKIE = "aisr_stack"
 

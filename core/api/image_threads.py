@@ -8,8 +8,8 @@ import anyio
 from anyio.to_thread import run_sync
 from fastapi import Response
 
-from core.archive import Entry
-from core.settings import MIB, Settings
+from core.base.settings import MIB, Settings
+from core.stacks.sources.zip import Entry
 
 # What an image may take while it is read and still count as small: 40 of them, as many as there are threads, at once.
 SMALL_BYTES = 32 * MIB

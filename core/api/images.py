@@ -10,13 +10,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from core.api.caching import NOT_MODIFIED, immutable, ranged
 from core.api.image_threads import ImageThreads
 from core.api.problems import responses
-from core.errors import InvalidRequest
-from core.pixels import encode_png, to_rgb
-from core.stack import ImageStack
-from core.store import StackStore
-from core.values import pack
-from core.windowing import apply_window
-from core.workers import Priority
+from core.base.errors import InvalidRequest
+from core.base.workers import Priority
+from core.images.pixels import encode_png, to_rgb
+from core.images.samples import pack
+from core.images.windowing import apply_window
+from core.stacks.stack import ImageStack
+from core.stacks.store import StackStore
 
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "The image"}}
 _PART: dict[int | str, dict[str, Any]] = {206: {"content": {"image/png": {}}, "description": "The part asked for"}}

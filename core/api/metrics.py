@@ -7,9 +7,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from core.fair_queue import FairQueue
-from core.results import EngineName
-from core.store import StackStore
+from core.recognition.fair_queue import FairQueue
+from core.recognition.results import EngineName
+from core.stacks.store import StackStore
 
 
 class Metrics:

@@ -15,14 +15,14 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 
 from core.api.metrics import Metrics
-from core.errors import Cancelled, InvalidRequest
-from core.fair_queue import FairQueue
-from core.logs import log_recognition
-from core.models import Model
-from core.recognize import recognize
-from core.results import EngineName, Prediction, Recognition
-from core.settings import Settings
-from core.stack import ImageStack
+from core.base.errors import Cancelled, InvalidRequest
+from core.base.settings import Settings
+from core.models.registry import Model
+from core.recognition.fair_queue import FairQueue
+from core.recognition.recognize import recognize
+from core.recognition.results import EngineName, Prediction, Recognition
+from core.recognition.run_log import log_recognition
+from core.stacks.stack import ImageStack
 
 OnBatch = Callable[[Sequence[Prediction]], None]
 

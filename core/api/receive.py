@@ -14,11 +14,11 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from core.api.body_limit import lift_body_limit
-from core.errors import Busy, Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
-from core.settings import MIB, Settings
-from core.stack import ImageStack
-from core.store import StackStore
-from core.upload import Upload
+from core.base.errors import Busy, Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
+from core.base.settings import MIB, Settings
+from core.stacks.stack import ImageStack
+from core.stacks.store import StackStore
+from core.stacks.upload import Upload
 
 FORM_OVERHEAD_BYTES = 64 * 1024  # what a form may hold beside the file: boundaries, headers, small fields
 PIECE_BYTES = MIB  # collected before a thread writes them

@@ -6,8 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.results import TOP_K, EngineName, Prediction
-from core.stack import ImageStack
+from core.recognition.results import TOP_K, EngineName, Prediction
+from core.stacks.stack import ImageStack
 
 
 class SkippedEntry(BaseModel):

@@ -9,9 +9,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.api.metrics import Metrics
 from core.api.schemas import EngineInfo, Health, ModelInfo, ModelList
-from core.errors import ModelError
-from core.models import Model, ModelRegistry
-from core.results import ENGINE_LABELS, ENGINE_NAMES
+from core.base.errors import ModelError
+from core.models.registry import Model, ModelRegistry
+from core.recognition.results import ENGINE_LABELS, ENGINE_NAMES
 
 
 def service_router(registry: ModelRegistry, metrics: Metrics) -> APIRouter:

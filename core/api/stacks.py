@@ -11,7 +11,6 @@ from fastapi.responses import StreamingResponse
 
 from core.api.caching import NOT_MODIFIED, immutable
 from core.api.clients import client_of
-from core.api.doors import FORM_BODY
 from core.api.predictions import Order, Recognizer, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
@@ -23,11 +22,12 @@ from core.api.schemas import (
     StackIndex,
     StreamFailure,
 )
-from core.errors import AppError, InvalidRequest
-from core.models import ModelRegistry
-from core.results import ENGINE_LABELS, Prediction, Recognition
-from core.settings import Settings
-from core.store import StackStore
+from core.api.short_routes import FORM_BODY
+from core.base.errors import AppError, InvalidRequest
+from core.base.settings import Settings
+from core.models.registry import ModelRegistry
+from core.recognition.results import ENGINE_LABELS, Prediction, Recognition
+from core.stacks.store import StackStore
 
 NDJSON = "application/x-ndjson"
 _ZIP_BODY: dict[str, Any] = {

@@ -8,7 +8,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.api.metrics import Metrics
-from core.logs import ID_SHOWN
+from core.base.logs import ID_SHOWN
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.base.errors import EngineUnavailable
+from core.base.settings import MODEL_INPUT_SIDE, RESIZE_SIDE
 from core.benchmark.plan import BaselineName, Mode, SubjectName
 from core.benchmark.subjects import Recognizer, check_cancelled, first_classes
 from core.engines.openvino import convolution_precision, shared_core
-from core.errors import EngineUnavailable
-from core.models import Model
-from core.network import load_resnet18
-from core.settings import MODEL_INPUT_SIDE, RESIZE_SIDE
-from core.torchvision_compat import import_torchvision
+from core.models.architectures import load_resnet18
+from core.models.registry import Model
+from core.models.torchvision_compat import import_torchvision
 
 BATCH_SIZE = 8
 

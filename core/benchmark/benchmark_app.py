@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import median
 from threading import Event
 
-from core.batch_size import throughput
+from core.base.errors import EngineUnavailable
+from core.base.settings import MODEL_INPUT_SIDE
 from core.benchmark.report import AppComparison
 from core.benchmark.subjects import check_cancelled
-from core.errors import EngineUnavailable
-from core.models import Model
-from core.settings import MODEL_INPUT_SIDE
+from core.engines.batch_size import throughput
+from core.models.registry import Model
 
 SECONDS = 3
 _MAIN = "from openvino.tools.benchmark.main import main; main()"  # as the benchmark_app on the path does

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from core.cpu import cpu_count, cpu_flags, cpu_name, cpu_quota
+from core.base.cpu import cpu_count, cpu_flags, cpu_name, cpu_quota
 
 VERSIONED = ("openvino", "torch", "torchvision", "nncf", "imagecodecs", "pillow", "numpy", "streamlit")
 

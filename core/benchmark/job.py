@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.background import BackgroundJob
+from core.base.background import BackgroundJob
+from core.base.settings import Settings
 from core.benchmark.plan import Plan
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
-from core.models import Model
-from core.settings import Settings
-from core.stack import ImageStack
+from core.models.registry import Model
+from core.stacks.stack import ImageStack
 
 _POLL_SECONDS = 0.2
 

@@ -13,16 +13,16 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
-from core import pixels
-from core.batch_size import keep_busy
+from core.base.errors import ImageError
+from core.base.settings import Settings
 from core.benchmark.plan import SubjectName
 from core.benchmark.report import Limits
 from core.benchmark.subjects import check_cancelled
-from core.engines.base import Engine
-from core.errors import ImageError
-from core.results import top_scores
-from core.settings import Settings
-from core.stack import ImageStack
+from core.engines.batch_size import keep_busy
+from core.engines.engine import Engine
+from core.images import pixels
+from core.recognition.results import top_scores
+from core.stacks.stack import ImageStack
 
 COST_IMAGES = 64  # decoded in each round; their cost varies with the picture, so a stack should be like them
 INFERENCE_SECONDS = 0.5  # in each round, for each engine

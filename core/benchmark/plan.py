@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from core.errors import InvalidRequest
-from core.results import ENGINE_LABELS, ENGINE_NAMES, EngineName
-from core.settings import Settings
+from core.base.errors import InvalidRequest
+from core.base.settings import Settings
+from core.recognition.results import ENGINE_LABELS, ENGINE_NAMES, EngineName
 
 BaselineName = Literal["baseline-pytorch", "baseline-openvino"]
 SubjectName = EngineName | BaselineName

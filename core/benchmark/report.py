@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from core.base.errors import InvalidRequest
 from core.benchmark.environment import Environment
 from core.benchmark.plan import Mode, Plan, SubjectName
-from core.errors import InvalidRequest
 
 
 class _Frozen(BaseModel):

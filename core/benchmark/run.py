@@ -12,6 +12,8 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
+from core.base.cpu import usable_cores
+from core.base.settings import Settings
 from core.benchmark.baselines import make_baseline
 from core.benchmark.environment import read_environment
 from core.benchmark.limits import engine_costs, stage_costs
@@ -30,13 +32,11 @@ from core.benchmark.subjects import (
 )
 from core.benchmark.summary import Findings, summarize
 from core.benchmark.sweep import sweep, turns
-from core.cpu import usable_cores
-from core.engines.base import Engine
-from core.models import Model
-from core.recognize import resolve_batch_size
-from core.results import ENGINE_NAMES, EngineName
-from core.settings import Settings
-from core.stack import ImageStack
+from core.engines.engine import Engine
+from core.models.registry import Model
+from core.recognition.recognize import resolve_batch_size
+from core.recognition.results import ENGINE_NAMES, EngineName
+from core.stacks.stack import ImageStack
 
 LATENCY_IMAGES = 34  # in each pass: with three repeats just enough for a p99
 WARM_UP_BATCHES = 4

@@ -12,15 +12,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.archive import Archive
+from core.base.errors import Cancelled
+from core.base.settings import Settings
+from core.base.workers import WorkerPool
 from core.benchmark.plan import Mode, SubjectName
-from core.engines.base import Engine
-from core.errors import Cancelled
-from core.models import Model
-from core.recognize import recognize
-from core.settings import Settings
-from core.stack import MODEL_INPUT_SHAPE, ImageStack
-from core.workers import WorkerPool
+from core.engines.engine import Engine
+from core.models.registry import Model
+from core.recognition.recognize import recognize
+from core.stacks.sources.zip import Archive
+from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
 
 MAX_READY_INPUTS = 600  # 90 MB of model inputs; more images repeat them
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from statistics import median
 from threading import Event
 
-from core.batch_size import CANDIDATES, NEAR_BEST, throughput
+from core.base.cpu import cpu_count
 from core.benchmark.report import Sweep, SweepCell
 from core.benchmark.subjects import check_cancelled
-from core.cpu import cpu_count
-from core.engines.base import Engine
+from core.engines.batch_size import CANDIDATES, NEAR_BEST, throughput
+from core.engines.engine import Engine
 from core.engines.openvino import OpenVinoEngine
-from core.models import Model
-from core.results import EngineName
+from core.models.registry import Model
+from core.recognition.results import EngineName
 
 SECONDS_PER_TURN = 0.3
 
@@ -79,6 +79,6 @@ def _best(cells: list[SweepCell]) -> SweepCell:
 def _ir_path(model: Model, name: EngineName) -> Path:
     if name == "openvino-int8":
         return model.folder / model.int8_name
-    from core.optimize.base import FP32_NAME
+    from core.models.exported import FP32_NAME
 
     return model.base_folder / FP32_NAME

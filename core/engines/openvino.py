@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engines.base import check_batch
-from core.errors import ModelError
-from core.results import EngineName
-from core.telemetry import forbid_telemetry
+from core.base.errors import ModelError
+from core.base.telemetry import forbid_telemetry
+from core.engines.engine import check_batch
+from core.recognition.results import EngineName
 
 forbid_telemetry()  # before anything below imports OpenVINO
 _core_lock = threading.Lock()

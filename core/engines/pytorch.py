@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engines.base import check_batch
-from core.errors import EngineUnavailable
-from core.network import load_resnet18
-from core.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from core.results import EngineName
+from core.base.errors import EngineUnavailable
+from core.engines.engine import check_batch
+from core.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from core.models.architectures import load_resnet18
+from core.recognition.results import EngineName
 
 
 class PyTorchEngine:

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import InvalidRequest
-from core.stack import MODEL_INPUT_SHAPE, ImageStack
+from core.base.errors import InvalidRequest
+from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
 
 DEFAULT_CALIBRATION_IMAGES = 300  # NNCF's own default
 MAX_CALIBRATION_IMAGES = 400

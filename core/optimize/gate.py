@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluate import Accuracy, Agreement, accuracy, agreement
+from core.trust.agreement import Accuracy, Agreement, accuracy, agreement
 
 # Share of images on which INT8 must name the class FP32 names. One flip in a hundred is what full bias correction
 # leaves on ResNet18 at worst, and those are images about which FP32 is undecided itself.

@@ -15,11 +15,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.base.errors import DiskFull, ModelError
+from core.base.settings import MODEL_INPUT_SIDE
 from core.engines.openvino import shared_core
-from core.errors import DiskFull, ModelError
+from core.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from core.optimize.gate import GATE_AGREEMENT
-from core.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from core.settings import MODEL_INPUT_SIDE
 
 MAX_EXPORT_DIFFERENCE = 1e-3  # largest difference of any logit between PyTorch and the exported graph
 _COUNTED_NAME = re.compile(r"([A-Z][A-Za-z]*)_\d+")

@@ -14,19 +14,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.background import BackgroundJob
+from core.base.background import BackgroundJob
+from core.base.errors import DiskFull, InvalidRequest
+from core.base.settings import Settings
+from core.base.worker_process import Child, ChildEnded, Event
 from core.engines.openvino import OpenVinoEngine
-from core.errors import DiskFull, InvalidRequest
-from core.models import CARD_NAME, Model, file_checksum
-from core.optimize.answers import kept_logits, logits
-from core.optimize.base import BASE_STEPS, FP32_NAME, INT8_STEPS, ONNX_NAME, file_fact, has_base, place_base
+from core.models.exported import BASE_STEPS, FP32_NAME, INT8_STEPS, ONNX_NAME, file_fact, has_base, place_base
+from core.models.registry import CARD_NAME, Model, file_checksum
 from core.optimize.calibration import MIN_IMAGES, Split, load_inputs
-from core.optimize.child import Child, ChildEnded, Event
 from core.optimize.gate import GateReport, judge
 from core.optimize.graph import Recipe
+from core.optimize.reference_logits import kept_logits, logits
 from core.optimize.steps import Steps, StepState
-from core.settings import Settings
-from core.stack import ImageStack
+from core.stacks.stack import ImageStack
 
 CANCELLED = "Cancelled. The model in use is unchanged."
 _CALIBRATED = "Calibrated on "

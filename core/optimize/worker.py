@@ -1,4 +1,4 @@
-"""The heavy steps of an optimisation, as a process of its own; ``core.optimize.child`` is its other end.
+"""The heavy steps of an optimisation, as a process of its own; ``core.base.worker_process`` is its other end.
 
 Why a process: libraries that give no chance to stop are ended with it at once, a crash in one of them or a lack of
 memory ends nothing else, and the memory of PyTorch and NNCF (about 1 GB) goes back to the system when it is done.
@@ -21,11 +21,11 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from core.errors import AppError
+from core.base.errors import AppError
+from core.base.telemetry import forbid_telemetry
+from core.models.exported import INT8_STEPS, file_fact, write_base
 from core.optimize import graph
-from core.optimize.base import INT8_STEPS, file_fact, write_base
 from core.optimize.graph import RECIPES
-from core.telemetry import forbid_telemetry
 
 
 class Events:
@@ -41,13 +41,13 @@ class Events:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Callable[[str], None]]:
-        """A step of ``write_base``; see ``core.optimize.base.Step``."""
+        """A step of ``write_base``; see ``core.models.exported.Step``."""
         self.send("step", title=title)
         yield lambda detail: self.send("detail", text=detail)
 
 
 def base(events: Events, weights: str, draft: str) -> None:
-    """See ``core.optimize.base.write_base``."""
+    """See ``core.models.exported.write_base``."""
     write_base(Path(weights), Path(draft), events.step)
 
 

@@ -14,11 +14,11 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from core.api import create_api
-from core.fair_queue import FairQueue
-from core.models import ModelRegistry
-from core.results import ENGINE_NAMES
-from core.settings import Settings
-from core.store import StackStore
+from core.base.settings import Settings
+from core.models.registry import ModelRegistry
+from core.recognition.fair_queue import FairQueue
+from core.recognition.results import ENGINE_NAMES
+from core.stacks.store import StackStore
 from tests.builders import BROKEN_PNGS, photo_png, png_bytes, zip_bytes
 from tests.helpers import FakeEngine, FakeModel, grey_png
 

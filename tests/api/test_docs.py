@@ -6,11 +6,11 @@ import re
 
 from fastapi import FastAPI
 
-from core import errors
 from core.api.body_limit import MAX_BODY_BYTES
 from core.api.problems import FRAMEWORK_CODES
-from core.errors import AppError
-from core.settings import MIB, PROJECT_ROOT, Settings
+from core.base import errors
+from core.base.errors import AppError
+from core.base.settings import MIB, PROJECT_ROOT, Settings
 
 TEXT = (PROJECT_ROOT / "docs" / "api.md").read_text()
 

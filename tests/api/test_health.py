@@ -7,10 +7,10 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from core.api import DOORS, create_api
-from core.fair_queue import FairQueue
-from core.models import Model, ModelRegistry
-from core.settings import Settings
-from core.store import StackStore
+from core.base.settings import Settings
+from core.models.registry import Model, ModelRegistry
+from core.recognition.fair_queue import FairQueue
+from core.stacks.store import StackStore
 
 
 def test_live_whatever_the_model_does(store: StackStore, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from core import pixels as core_pixels
-from core.pixels import to_rgb
+from core.images import pixels as core_pixels
+from core.images.pixels import to_rgb
 from tests.api.conftest import FILES, NAMES, MakeService, assert_problem, greys_zip, upload
 from tests.api.server import Connection, running
 from tests.builders import photo_png, png_bytes, zip_bytes

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from core.models import ModelRegistry
-from scripts.load import Visit, agree, main, make_archive
+from core.models.registry import ModelRegistry
+from scripts.dev.load import Visit, agree, main, make_archive
 from tests.api.conftest import MakeService
 from tests.api.server import running
 from tests.helpers import FakeEngine

@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from core import fair_queue
 from core.api.body_limit import MAX_BODY_BYTES
 from core.api.metrics import Metrics
 from core.api.predictions import Order, Recognizer
-from core.errors import EngineUnavailable
-from core.models import Model
-from core.recognize import recognize
-from core.settings import Settings
-from core.store import StackStore
+from core.base.errors import EngineUnavailable
+from core.base.settings import Settings
+from core.models.registry import Model
+from core.recognition import fair_queue
+from core.recognition.recognize import recognize
+from core.stacks.store import StackStore
 from tests.api.conftest import NAMES, MakeService, Service, assert_problem, greys_zip, upload
 from tests.api.server import Connection, running
 from tests.builders import zip_bytes

@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.models import Model
-from core.results import ENGINE_NAMES
+from core.models.registry import Model
+from core.recognition.results import ENGINE_NAMES
 from tests.api.conftest import ARCHIVE, NAMES, MakeService, assert_problem, greys_zip, upload
 from tests.api.server import Connection, running
 

@@ -9,10 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from core.models import Model
-from core.recognize import recognize
-from core.settings import Settings
-from core.store import StackStore
+from core.base.settings import Settings
+from core.models.registry import Model
+from core.recognition.recognize import recognize
+from core.stacks.store import StackStore
 from tests.api.conftest import FILES, NAMES, assert_problem, upload
 
 FOR_EVER = "private, max-age=31536000, immutable"

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from core import quota as quota_module
 from core.api import receive
-from core.quota import Usage
-from core.settings import MIB
-from core.store import StackStore
+from core.base.settings import MIB
+from core.stacks import quota as quota_module
+from core.stacks.quota import Usage
+from core.stacks.store import StackStore
 from tests.api.conftest import ARCHIVE, FILES, NAMES, MakeService, Service, assert_problem, greys_zip
 from tests.api.server import Answer, Connection, running
 from tests.helpers import SECONDS, wait_until

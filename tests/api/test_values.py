@@ -9,10 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.api import create_api
-from core.fair_queue import FairQueue
-from core.models import ModelRegistry
-from core.settings import Settings
-from core.store import StackStore
+from core.base.settings import Settings
+from core.models.registry import ModelRegistry
+from core.recognition.fair_queue import FairQueue
+from core.stacks.store import StackStore
 from tests.builders import PNG_KINDS, PngKind, png_bytes, png_of_kind, read_samples
 from tests.conftest import MakeStack
 

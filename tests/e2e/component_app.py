@@ -22,8 +22,8 @@ from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from core.pixels import encode_png, to_rgb
-from core.values import pack
+from core.images.pixels import encode_png, to_rgb
+from core.images.samples import pack
 
 WIDTH, HEIGHT = 500, 375
 BROKEN, SLOW, DEEP = 7, 9, 25

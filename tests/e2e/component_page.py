@@ -9,9 +9,9 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from pages._ui.gallery import gallery
-from pages._ui.stack_viewer import stack_viewer
-from pages._ui.view import StackLinks, ViewState
+from pages._ui.viewer.gallery import gallery
+from pages._ui.viewer.stack_viewer import stack_viewer
+from pages._ui.viewer.view import StackLinks, ViewState
 
 
 def links(*, results: bool = False) -> StackLinks:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scripts._chromium import find_chromium
+from scripts.dev._chromium import find_chromium
 from tests.e2e.server import ARTIFACTS, ROOT, streamlit_server
 from tests.e2e.viewer import Viewer
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from core.sample import make_sample_stack
-from core.settings import PROJECT_ROOT
+from core.base.settings import PROJECT_ROOT
+from core.stacks.sample import make_sample_stack
 from tests.builders import photo_png, zip_bytes
 from tests.helpers import wait_until
 

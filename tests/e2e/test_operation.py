@@ -16,7 +16,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Error, Page, expect
 
-from scripts._app_server import AppServer, app_server
+from scripts.dev._app_server import AppServer, app_server
 from tests.builders import photo_png, zip_bytes
 from tests.e2e.server import ROOT
 

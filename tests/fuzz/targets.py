@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import png
 
-from core import pixels
-from core.archive import Archive
-from core.errors import ArchiveError, ImageError
-from core.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
-from core.settings import Settings
+from core.base.errors import ArchiveError, ImageError
+from core.base.settings import Settings
+from core.images import pixels
+from core.images.formats.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
+from core.stacks.sources.zip import Archive
 from tests.builders import read_samples
 
 # Far below the defaults, so that every limit is met by small inputs.

@@ -18,7 +18,7 @@ from pathlib import Path
 from docker.utils import exclude_paths
 from dockerfile_parse import DockerfileParser
 
-from core.settings import PROJECT_ROOT
+from core.base.settings import PROJECT_ROOT
 
 USER = 1000
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import benchmark_server
+from scripts.dev import benchmark_server
 from tests.builders import photo_png, zip_bytes
 
 

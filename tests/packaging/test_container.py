@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from core.logs import ID_SHOWN
-from core.version import VERSION
+from core.base.logs import ID_SHOWN
+from core.base.version import VERSION
 from tests.builders import photo_png, zip_bytes
 from tests.packaging.image import copy_context, environment, sandboxed, why_no_sandbox
 
@@ -63,7 +63,7 @@ def container() -> Iterator[Container]:
     data.mkdir()
     copy_context(app)
     port = free_port()
-    line = sandboxed(app, data, ["scripts/image_start.sh"], environment() | {"PORT": str(port)})
+    line = sandboxed(app, data, ["scripts/dev/image_start.sh"], environment() | {"PORT": str(port)})
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(line, stdout=output, stderr=output)
@@ -125,7 +125,7 @@ def test_it_may_write_where_it_must_and_nowhere_else(container: Container, stack
 
 
 def test_the_health_check_tells_a_ready_server_from_none(container: Container) -> None:
-    check = ("python", "-m", "scripts.healthcheck")
+    check = ("python", "-m", "scripts.dev.healthcheck")
     assert container.run(*check, PORT=str(container.port)).returncode == 0
     assert container.run(*check, STREAMLIT_SERVER_PORT=str(container.port), PORT="9").returncode == 0
     away = container.run(*check, PORT=str(free_port()))

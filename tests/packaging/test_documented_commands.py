@@ -20,9 +20,9 @@ import pytest
 import requests
 from PIL import Image
 
-from core.models import ModelRegistry
-from core.settings import PROJECT_ROOT, Settings
-from scripts._chromium import find_chromium
+from core.base.settings import PROJECT_ROOT, Settings
+from core.models.registry import ModelRegistry
+from scripts.dev._chromium import find_chromium
 from tests.helpers import wait_until
 from tests.packaging.test_container import free_port
 
@@ -48,15 +48,15 @@ TESTED = {
     "python -m scripts.make_sample_stack stack.zip": API_TEST,
     "python -m scripts.predict stack.zip --out results.csv": COMMAND_LINE_TEST,
     "python -m scripts.predict STACK.zip --engine ENGINE --out results.csv": (
-        "unit/test_predict.py::test_a_zip_becomes_a_csv_in_natural_order"
+        "unit/scripts/test_predict.py::test_a_zip_becomes_a_csv_in_natural_order"
     ),
     "python -m scripts.evaluate_model starter --data FOLDER": COMMAND_LINE_TEST,
-    "python -m core.settings": SETTINGS_TEST,
-    "python -m core.settings > docs/settings.md": SETTINGS_TEST,
+    "python -m core.base.settings": SETTINGS_TEST,
+    "python -m core.base.settings > docs/settings.md": SETTINGS_TEST,
     "python -m scripts.screenshots --url http://localhost:8600": PICTURES_TEST,
     ".venv/bin/pre-commit install": f"{HERE}::test_pre_commit_can_be_set_up",
-    ".venv/bin/pytest tests/unit/test_hostile_properties.py --hypothesis-profile=long": (
-        "unit/test_hostile_properties.py::"
+    ".venv/bin/pytest tests/unit/stacks/test_hostile_properties.py --hypothesis-profile=long": (
+        "unit/stacks/test_hostile_properties.py::"
     ),
     ".venv/bin/python -m tests.fuzz png -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
     ".venv/bin/python -m tests.fuzz archive -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
@@ -64,24 +64,24 @@ TESTED = {
 # The same for commands of which the arguments are checked by their own parser: beginning -> test.
 TESTED_FAMILIES = {
     "python -m scripts.benchmark ": (
-        "unit/test_benchmark_command.py::test_it_prints_a_table_and_writes_what_was_asked_for"
+        "unit/scripts/test_benchmark.py::test_it_prints_a_table_and_writes_what_was_asked_for"
     ),
     "python -m scripts.benchmark_server ": "packaging/test_benchmark_server.py::",
-    "python -m scripts.benchmark_viewer ": "unit/test_benchmark_viewer.py::",
+    "python -m scripts.benchmark_viewer ": "unit/scripts/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
     "python -m scripts.optimize --model imagenet ": (
-        "unit/test_optimize_command.py::test_imagenet_from_the_web_to_an_installed_int8_model"
+        "unit/scripts/test_optimize.py::test_imagenet_from_the_web_to_an_installed_int8_model"
     ),
-    "python -m scripts.optimize --weights ": "unit/test_optimize_command.py::test_own_weights_need_labels_and_a_name",
-    "python -m scripts.optimize --calibrate ": "unit/test_optimize_command.py::",
+    "python -m scripts.optimize --weights ": "unit/scripts/test_optimize.py::test_own_weights_need_labels_and_a_name",
+    "python -m scripts.optimize --calibrate ": "unit/scripts/test_optimize.py::",
 }
 # docs/api.md has a test of its own for all its commands.
 TESTED_PAGES = {"api.md": "e2e/test_http.py::test_every_command_of_the_documentation_works"}
 NOT_RUN = {
     "./scripts/test.sh": "is what runs this test",
     "./scripts/check.sh": "is the first step of scripts/test.sh",
-    "./scripts/lock.sh": "needs the network; test_lock.py checks what it made",
-    "./scripts/audit.sh": "needs the network",
+    "./scripts/dev/lock.sh": "needs the network; test_lock.py checks what it made",
+    "./scripts/dev/audit.sh": "needs the network",
     "pip install -r requirements.txt": "is a step of scripts/run.sh, and needs the network",
     "docker ": "needs a container engine; test_container.py and test_image_steps.py run what the image is made of",
     "pip install huggingface_hub": "needs an account at Hugging Face",
@@ -183,11 +183,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "scripts").unlink()
     (folder / "scripts").mkdir()
     for path in (PROJECT_ROOT / "scripts").iterdir():
-        if path.suffix == ".sh":
+        if path.name == "dev" or path.suffix in (".py", ".js"):
+            (folder / "scripts" / path.name).symlink_to(path)
+        elif path.suffix == ".sh":
             (folder / "scripts" / path.name).write_bytes(path.read_bytes())
             (folder / "scripts" / path.name).chmod(path.stat().st_mode)
-        elif path.suffix in (".py", ".js"):
-            (folder / "scripts" / path.name).symlink_to(path)
     for name in ("requirements.txt", "requirements-dev.txt"):
         (folder / name).write_bytes((PROJECT_ROOT / name).read_bytes())
         (venv / f".installed-{name}").write_bytes((PROJECT_ROOT / name).read_bytes())
@@ -281,10 +281,10 @@ def test_the_command_lines_of_the_readme_work(clone: Path, environment: dict[str
 
 
 def test_the_page_of_settings_is_what_its_command_prints(clone: Path, environment: dict[str, str]) -> None:
-    run("python -m core.settings > docs/settings.md", clone, environment)
+    run("python -m core.base.settings > docs/settings.md", clone, environment)
     printed = (clone / "docs" / "settings.md").read_text()
     assert printed == (PROJECT_ROOT / "docs" / "settings.md").read_text(), (
-        "docs/settings.md is stale: python -m core.settings > docs/settings.md"
+        "docs/settings.md is stale: python -m core.base.settings > docs/settings.md"
     )
     assert str(clone) not in printed
 

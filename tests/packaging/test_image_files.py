@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 import pytest
 import yaml
 
-from core.settings import PROJECT_ROOT, Settings
+from core.base.settings import PROJECT_ROOT, Settings
 from tests.packaging.image import context_files, dockerfile, environment
 
 WANTED = (
@@ -29,8 +29,8 @@ WANTED = (
 )
 # RUN step -> the test that runs it; useradd is the system's own.
 STEPS = {
-    "scripts/image_install.sh": "test_image_steps.py",
-    "scripts/image_models.sh": "test_image_steps.py",
+    "scripts/dev/image_install.sh": "test_image_steps.py",
+    "scripts/dev/image_models.sh": "test_image_steps.py",
     "useradd": "",
 }
 
@@ -64,7 +64,7 @@ def test_every_run_step_is_a_script_that_a_test_runs() -> None:
 def test_it_runs_as_an_ordinary_user_on_the_smallest_base_and_is_watched() -> None:
     assert instructions("FROM") == ["python:3.12-slim AS build", "python:3.12-slim"]
     assert instructions("USER") == ["1000:1000"]
-    assert "scripts.healthcheck" in instructions("HEALTHCHECK")[0]
+    assert "scripts.dev.healthcheck" in instructions("HEALTHCHECK")[0]
     assert instructions("EXPOSE") == ["8501"]
 
 

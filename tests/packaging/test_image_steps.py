@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import PROJECT_ROOT
+from core.base.settings import PROJECT_ROOT
 from tests.packaging.image import copy_context, environment, sandboxed, why_no_sandbox
 
 NO_SERVER = "http://127.0.0.1:9"  # the port "discard", where nobody answers
@@ -40,7 +40,7 @@ def make_wheel(folder: Path, name: str, version: str, *files: str) -> str:
 def project(tmp_path: Path) -> Path:
     """What the first COPY steps put into /app, for a product of one package besides torch and torchvision."""
     (tmp_path / "scripts").mkdir()
-    for name in ("_python_env.sh", "image_install.sh"):
+    for name in ("_python_env.sh", "dev/image_install.sh"):
         shutil.copy(PROJECT_ROOT / "scripts" / name, tmp_path / "scripts")
     wheels = tmp_path / "wheels"
     wheels.mkdir()
@@ -57,7 +57,7 @@ def install(project: Path, **variables: str) -> subprocess.CompletedProcess[str]
     clean = {"PATH": os.environ["PATH"], "HOME": str(project), "PYTHON": sys.executable, "PIP_CONFIG_FILE": os.devnull}
     clean |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(project / "wheels")}
     return subprocess.run(
-        [project / "scripts" / "image_install.sh"],
+        [project / "scripts" / "dev/image_install.sh"],
         cwd=project,
         env=clean | variables,
         capture_output=True,
@@ -94,7 +94,7 @@ def test_without_the_network_the_build_goes_on_with_the_starter_model(tmp_path: 
     data.mkdir()
     copy_context(app)
     variables = environment() | {"AISR_IMAGENET_URL": f"{NO_SERVER}/resnet18-f37072fd.pth"}
-    command = sandboxed(app, data, ["scripts/image_models.sh"], variables, writable=True)
+    command = sandboxed(app, data, ["scripts/dev/image_models.sh"], variables, writable=True)
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stderr
     assert "resnet18-f37072fd.pth from 127.0.0.1 could not be downloaded" in done.stderr
@@ -112,7 +112,7 @@ def test_a_damaged_model_stops_the_build(tmp_path: Path) -> None:
     weights.chmod(0o644)
     weights.write_bytes(weights.read_bytes()[:-1])
     variables = environment() | {"AISR_IMAGENET_URL": f"{NO_SERVER}/resnet18-f37072fd.pth"}
-    command = sandboxed(app, data, ["scripts/image_models.sh"], variables, writable=True)
+    command = sandboxed(app, data, ["scripts/dev/image_models.sh"], variables, writable=True)
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode != 0
     assert "resnet18-int8.bin" in done.stderr

@@ -9,9 +9,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from core.settings import PROJECT_ROOT
+from core.base.settings import PROJECT_ROOT
 
-FROM_EITHER_INDEX = {"torch", "torchvision"}  # pinned by version only: scripts/lock.sh says why
+FROM_EITHER_INDEX = {"torch", "torchvision"}  # pinned by version only: scripts/dev/lock.sh says why
 LOCK = (PROJECT_ROOT / "requirements.lock").read_text()
 # name==version ; condition --hash=... --hash=...
 ENTRIES = {
@@ -30,8 +30,8 @@ PINS = {
 
 @pytest.mark.parametrize("name", sorted(PINS.keys() - FROM_EITHER_INDEX))
 def test_the_lock_has_the_version_that_is_asked_for(name: str) -> None:
-    assert name in ENTRIES, "run ./scripts/lock.sh"
-    assert ENTRIES[name][0].specifier == PINS[name].specifier, "run ./scripts/lock.sh"
+    assert name in ENTRIES, "run ./scripts/dev/lock.sh"
+    assert ENTRIES[name][0].specifier == PINS[name].specifier, "run ./scripts/dev/lock.sh"
 
 
 def test_everything_in_it_has_one_version_and_hashes() -> None:

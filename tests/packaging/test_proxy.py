@@ -15,8 +15,8 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Response, expect
 
-from core.settings import MIB, PROJECT_ROOT, Settings
-from scripts._app_server import app_server
+from core.base.settings import MIB, PROJECT_ROOT, Settings
+from scripts.dev._app_server import app_server
 from tests.builders import photo_png, zip_bytes
 from tests.helpers import wait_until
 from tests.packaging.test_container import free_port

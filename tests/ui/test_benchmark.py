@@ -9,10 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.benchmark.formats import to_json
 from core.benchmark.report import Sweep, SweepCell
-from pages._ui.benchmark_state import Benchmarks
+from pages._ui.benchmark.state import Benchmarks
 from tests.builders import photo_png, zip_bytes
 from tests.ui.test_pages import ROUTER, TIMEOUT, session, upload
-from tests.unit.benchmark_reports import make_report, make_run
+from tests.unit.benchmark.benchmark_reports import make_report, make_run
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ def page() -> None:
     """Mounts both."""
     import streamlit as st
 
-    from pages._ui.gallery import gallery
-    from pages._ui.stack_viewer import stack_viewer
-    from pages._ui.view import StackLinks, ViewState
+    from pages._ui.viewer.gallery import gallery
+    from pages._ui.viewer.stack_viewer import stack_viewer
+    from pages._ui.viewer.view import StackLinks, ViewState
 
     stack = StackLinks("abc", 3, "index", "images/{index}", "thumbnails/{index}", "values/{index}")
     view = stack_viewer(key="viewer", stack=stack, view=ViewState(1, (0, 2)), version=1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages._ui.messages import escape, images, megabytes
+from pages._ui.shell.messages import escape, images, megabytes
 
 
 @pytest.mark.parametrize(

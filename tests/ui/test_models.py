@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import imagenet
-from core.errors import DownloadInterrupted
-from core.install import copy_model, installed_folder
-from core.models import Model
+from core.base.errors import DownloadInterrupted
+from core.base.settings import Settings
+from core.models import imagenet
+from core.models.install import copy_model, installed_folder
+from core.models.registry import Model
 from core.runtime import get_runtime
-from core.settings import Settings
 from tests.helpers import wait_until
 from tests.ui.test_optimize import ROUTER, buttons, press, session, texts
 
@@ -114,7 +114,7 @@ def test_offline_the_file_and_its_folder_are_named_and_the_starter_goes_on(
 def test_a_download_shows_how_far_it_is_and_can_be_cancelled(
     app: AppTest, data_dir: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.errors import Cancelled
+    from core.base.errors import Cancelled
 
     begun = threading.Event()
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.errors import ModelError
-from core.install import pack_model
+from core.base.errors import ModelError
+from core.models.install import pack_model
 from core.optimize.graph import LADDER
 from core.optimize.run import OptimizationJob
 from core.runtime import get_runtime
-from pages._ui.session import Session
+from pages._ui.shell.session import Session
 from tests.builders import photo_png, zip_bytes
 from tests.fake_worker import SetAccident
 from tests.helpers import wait_until

@@ -15,8 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.api import create_api
 from core.runtime import get_runtime
-from pages._ui.session import Session
-from pages._ui.uploader import receive
+from pages._ui.shell.session import Session
+from pages._ui.viewer.uploader import receive
 from tests.builders import encrypted, photo_png, zip_bytes
 
 ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import Archive
-from core.models import Model
-from core.settings import Settings
+from core.base.settings import Settings
+from core.models.registry import Model
+from core.stacks.sources.zip import Archive
 from tests.fake_worker import SetAccident, use_fake_worker
 
 Open = Callable[..., Archive]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import PROJECT_ROOT
+from core.base.settings import PROJECT_ROOT
 from tests.builders import photo_png, zip_bytes
 
 CORE = PROJECT_ROOT / "core"
@@ -20,8 +20,8 @@ ALLOWED = {
     "engines/openvino.py": {"openvino"},
     "engines/pytorch.py": {"torch"},
     "optimize/graph.py": {"nncf", "onnx", "openvino", "torch"},
-    "torchvision_compat.py": {"torch"},
-    "weights.py": {"safetensors", "torch"},
+    "models/torchvision_compat.py": {"torch"},
+    "models/weights.py": {"safetensors", "torch"},
 }
 MODULES = sorted(path.relative_to(CORE).as_posix() for path in CORE.rglob("*.py"))
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.engines.base import Engine
+from core.base.errors import ModelError
+from core.base.settings import PROJECT_ROOT
+from core.engines.engine import Engine
 from core.engines.openvino import OpenVinoEngine, shared_core
-from core.errors import ModelError
-from core.models import Model
-from core.settings import PROJECT_ROOT
+from core.models.registry import Model
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.engines.base import Engine
+from core.base.errors import ModelError
+from core.engines.engine import Engine
 from core.engines.pytorch import PyTorchEngine
-from core.errors import ModelError
-from core.models import Model
+from core.models.registry import Model
 
 pytestmark = pytest.mark.torch
 

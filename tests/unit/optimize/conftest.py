@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.models import Model
+from core.models.registry import Model
 from core.optimize.calibration import split
 from core.optimize.run import OptimizationJob, Plan
-from core.stack import ImageStack
+from core.stacks.stack import ImageStack
 from tests.builders import png_bytes
 from tests.conftest import MakeStack
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.background import BackgroundJob
-from core.models import Model, file_checksum
-from core.optimize.base import BASE_STEPS, INT8_STEPS
+from core.base.background import BackgroundJob
+from core.base.settings import PROJECT_ROOT, Settings
+from core.models.exported import BASE_STEPS, INT8_STEPS
+from core.models.registry import Model, file_checksum
 from core.optimize.graph import RECIPES
 from core.optimize.run import STEPS, OptimizationJob, Plan
 from core.optimize.steps import Steps
-from core.settings import PROJECT_ROOT, Settings
-from core.store import StackStore
+from core.stacks.store import StackStore
 from tests.builders import photo_png, zip_bytes
 from tests.fake_worker import SetAccident
 from tests.helpers import wait_until
@@ -167,12 +167,12 @@ def test_a_disk_that_is_full_for_the_images_is_told(
 SERVER = """
 import sys, time
 from pathlib import Path
-from core.models import ModelRegistry
+from core.models.registry import ModelRegistry
 from core.optimize.calibration import split
 from core.optimize.graph import RECIPES
 from core.optimize.run import OptimizationJob, Plan
-from core.settings import get_settings
-from core.store import StackStore
+from core.base.settings import get_settings
+from core.stacks.store import StackStore
 settings = get_settings()
 store = StackStore(settings)
 stack = store.create(open(sys.argv[1], "rb"), "stack.zip")

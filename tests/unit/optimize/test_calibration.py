@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import InvalidRequest
+from core.base.errors import InvalidRequest
 from core.optimize.calibration import (
     MAX_CALIBRATION_IMAGES,
     MAX_EVALUATION_IMAGES,

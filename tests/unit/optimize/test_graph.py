@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.base.errors import DiskFull, ModelError
 from core.engines.openvino import OpenVinoEngine
-from core.errors import DiskFull, ModelError
-from core.evaluate import agreement
-from core.models import Model
+from core.models.exported import FP32_NAME, ONNX_NAME, make_base, place_base, write_base
+from core.models.registry import Model
 from core.optimize import graph
-from core.optimize.base import FP32_NAME, ONNX_NAME, make_base, place_base, write_base
 from core.optimize.graph import RECIPES, convert, quantize, save_ir
+from core.trust.agreement import agreement
 
 pytestmark = pytest.mark.torch
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.models import Model
+from core.base.settings import Settings
+from core.models.registry import Model
 from core.optimize import graph
 from core.optimize.calibration import split
 from core.optimize.graph import LADDER, RECIPES
 from core.optimize.run import OptimizationJob, Plan
-from core.settings import Settings
 from tests.builders import BROKEN_PNGS, photo_png
 from tests.conftest import MakeStack
 from tests.unit.optimize.conftest import COUNT, finished

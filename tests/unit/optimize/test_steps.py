@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.errors import Cancelled
+from core.base.errors import Cancelled
 from core.optimize.steps import Steps
 
 

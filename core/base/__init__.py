@@ -1,0 +1,1 @@
+"""What every room stands on: errors, settings, logs, background work, workers, disk, CPU. No images here."""

@@ -1,0 +1,190 @@
+"""Every limit and option of the product: name, default, reason, environment variable.
+
+Each field is read from the environment as ``AISR_<NAME IN UPPER CASE>``; the description says what it
+does and why the default is what it is. ``python -m core.base.settings`` prints the table.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.base.cpu import usable_cores
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+MIB = 1024 * 1024
+MAX_WEIGHTS_BYTES = 512 * MIB
+MIN_TOKEN_LENGTH = 16
+
+# The side of the square the network sees and of the resized photo it is cut from, in pixels:
+# torchvision's ResNet18_Weights.IMAGENET1K_V1.transforms().
+MODEL_INPUT_SIDE = 224
+RESIZE_SIDE = 256
+
+
+class Settings(BaseSettings):
+    """The settings of one process; immutable after the first read."""
+
+    model_config = SettingsConfigDict(env_prefix="AISR_", frozen=True, hide_input_in_errors=True)
+
+    models_dir: Path = Field(
+        PROJECT_ROOT / "models", description="Folder of the models that ship with the app, one folder each."
+    )
+    cache_dir: Path = Field(
+        PROJECT_ROOT / "models" / "cache",
+        description="Folder for what can be made again: compiled models, converted models, measured batch sizes.",
+    )
+    data_dir: Path = Field(
+        platformdirs.user_data_path("aisr"),
+        description="Folder of models that people download or make; outside the app, so that updating it keeps them.",
+    )
+    work_dir: Path = Field(
+        Path(tempfile.gettempdir()) / f"aisr-{os.getuid()}",
+        description="Private folder for uploaded stacks; each stack gets a folder of its own, deleted with it.",
+    )
+    model: str = Field("starter", description="Name of the model that recognises images by default.")
+    imagenet_url: str = Field(
+        "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+        description="Where torchvision's ImageNet weights come from, or a mirror; its name holds the file's checksum.",
+    )
+    max_weights_bytes: int = Field(
+        MAX_WEIGHTS_BYTES,
+        gt=0,
+        description="Largest file of model weights accepted; a ResNet18 has 45 MiB, and 2 KiB more for each class.",
+    )
+    max_upload_bytes: int = Field(
+        2048 * MIB, gt=0, description="Largest ZIP accepted: about 6,000 photos of 345 kB each."
+    )
+    max_entries: int = Field(20_000, gt=0, description="Most entries a ZIP may list, images or not.")
+    max_entry_bytes: int = Field(
+        256 * MIB, gt=0, description="Largest single file in a ZIP after decompression; holds any image of max_pixels."
+    )
+    max_total_bytes: int = Field(8192 * MIB, gt=0, description="Largest sum of the files in a ZIP after decompression.")
+    max_compression_ratio: int = Field(
+        200,
+        gt=1,
+        description="Largest decompressed/compressed ratio of an entry over 1 MiB; PNGs hardly compress.",
+    )
+    max_pixels: int = Field(
+        100_000_000,
+        gt=0,
+        le=250_000_000,
+        description="Most pixels in one image, checked in its header before anything is decoded; at most 250 million.",
+    )
+    max_stacks: int = Field(256, gt=0, description="Most stacks kept at once, over all sessions and clients.")
+    max_stacks_per_client: int = Field(
+        64, gt=0, description="Most stacks of one client (one address); an office or a class may share an address."
+    )
+    max_stored_bytes: int = Field(
+        64 * 1024 * MIB, gt=0, description="Most bytes of all stacks together, with what is computed from them."
+    )
+    max_bytes_per_client: int = Field(16 * 1024 * MIB, gt=0, description="Most bytes of the stacks of one client.")
+    min_free_bytes: int = Field(
+        512 * MIB, ge=0, description="Disk space left to others: an upload that would take it is refused."
+    )
+    max_running: int = Field(
+        4, gt=0, description="Recognitions that share the cores at once; more would only slow each other down."
+    )
+    max_waiting: int = Field(
+        128, ge=0, description="Recognitions that wait for a turn; beyond it the answer is 503 at once."
+    )
+    max_waiting_per_client: int = Field(
+        64, ge=0, description="The same for one client (one address); beyond it the answer is 429."
+    )
+    upload_idle_seconds: int = Field(60, gt=0, description="An upload of which nothing arrives for so long is ended.")
+    client_header: str = Field(
+        "",
+        description="Header in which a proxy in front names the client's address, such as `X-Forwarded-For` "
+        "(its last address counts). Only where clients cannot reach the server past that proxy.",
+    )
+    access_token: str = Field(
+        "",
+        repr=False,
+        description="A secret of at least 16 characters that pages and API ask for; empty, everybody may use them.",
+    )
+    access_header: str = Field(
+        "",
+        description="Header with which a proxy in front names who has signed in, such as `X-Forwarded-User`; requests "
+        "without it are refused. Only where clients cannot reach the server past that proxy.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Web sites whose pages may call the API from a browser, separated by commas; none by default.",
+    )
+    stack_ttl_seconds: int = Field(
+        2 * 3600, gt=0, description="A stack nobody has used for this long is deleted (seconds)."
+    )
+    workers: int = Field(
+        0, ge=0, description="Threads that decode images; 0 takes one for each CPU this process may use."
+    )
+    thumbnail_side: int = Field(256, ge=32, le=1024, description="Longest side of a thumbnail, in pixels.")
+    batch_size: int = Field(0, ge=0, description="Images per inference call; 0 measures the best one on this machine.")
+    max_batch_size: int = Field(256, gt=0, description="Largest batch size a person or program may ask for.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info",
+        description="What is logged: `debug` (also each image that is fetched), `info`, `warning` or `error`.",
+    )
+
+    @field_validator("access_token")
+    @classmethod
+    def _long_enough(cls, token: str) -> str:
+        if token and (len(token) < MIN_TOKEN_LENGTH or not token.isascii()):
+            raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} ASCII characters: a shorter secret can be guessed")
+        return token
+
+    @property
+    def installed_dir(self) -> Path:
+        """Folder of the models that people have installed, one folder each."""
+        return self.data_dir / "models"
+
+    @property
+    def decode_workers(self) -> int:
+        """Number of decoding threads (at least 1)."""
+        return self.workers or math.ceil(usable_cores())
+
+
+@cache
+def get_settings() -> Settings:
+    """The process's settings, read from the environment once."""
+    return Settings()
+
+
+def settings_page() -> str:
+    """The page docs/settings.md."""
+    return (
+        "# Settings\n\n"
+        "Every limit and option is an environment variable; a value that makes no sense stops the start and says why.\n"
+        "This page is what `python -m core.base.settings` prints.\n\n"
+        f"{settings_table()}\n\n"
+        "Streamlit's own options, such as `--server.port`, are arguments of `scripts/run.sh`, or environment\n"
+        "variables such as `STREAMLIT_SERVER_PORT`. What the app chooses is in `.streamlit/config.toml`, with reasons."
+    )
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table."""
+    rows = ["| environment variable | default | what it does |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, Path) and default.is_relative_to(PROJECT_ROOT):
+            default = default.relative_to(PROJECT_ROOT)
+        elif name == "work_dir":
+            default = "`aisr-UID` in the system's temporary folder"
+        elif name == "data_dir":
+            default = "`aisr` in the user's data folder"
+        elif isinstance(default, int) and default % MIB == 0 and default:
+            default = f"{default} ({default // MIB:,} MiB)"
+        rows.append(f"| `AISR_{name.upper()}` | {default if default != '' else 'empty'} | {field.description} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(settings_page())

@@ -1,0 +1,1 @@
+"""One image: formats, pixels, windowing, samples, thumbnails and model inputs."""

@@ -1,0 +1,1 @@
+"""Models that are installed: card, files, weights, labels, downloads, and the exported forms (ONNX, OpenVINO IR)."""

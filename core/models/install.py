@@ -1,0 +1,118 @@
+"""Writing models into folders: complete or not at all, and never over a model that works until the new one stands."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from core.base.errors import InvalidRequest
+from core.models.registry import CARD_NAME, Model, ModelCard, file_checksum
+from core.images.preprocessing import PREPROCESSING
+from core.base.settings import Settings
+from core.models.weights import check_resnet18, read_state, save_weights
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+def installed_folder(name: str, settings: Settings) -> Path:
+    """Where an installed model of this name is, or will be.
+
+    Raises:
+        InvalidRequest: the name is not made of lower-case letters, digits and hyphens.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidRequest("A model's name is made of at most 40 lower-case letters, digits and hyphens.")
+    return settings.installed_dir / name
+
+
+def write_model(
+    source: Path,
+    read_labels: Callable[[int], tuple[str, ...]],
+    folder: Path,
+    *,
+    title: str,
+    data: str,
+    settings: Settings,
+) -> Model:
+    """Make a model folder from a file of ResNet18 weights; the model has no INT8 copy yet.
+
+    Args:
+        source: ``.safetensors`` or ``.pth``.
+        read_labels: gives the labels for a number of classes, in the order of the network's outputs.
+        folder: its name becomes the model's name; a model that is there is replaced.
+        title: for people.
+        data: what the weights were trained on, for the card.
+
+    Raises:
+        ModelError: the weights or the labels do not fit.
+        OSError: the folder cannot be written.
+    """
+    state = read_state(source, max_bytes=settings.max_weights_bytes)
+    labels = read_labels(check_resnet18(state))
+    with _replacing(folder) as draft:
+        save_weights(state, draft / Model.weights_name)
+        card = ModelCard(
+            name=folder.name,
+            title=title,
+            description="",
+            architecture="torchvision ResNet18",
+            classes=labels,
+            data=data,
+            recipe={},
+            preprocessing=PREPROCESSING,
+            quantization={},
+            versions={package: version(package) for package in ("torch", "safetensors")},
+            checksums={Model.weights_name: file_checksum(draft / Model.weights_name)},
+        )
+        _write_card(card, draft)
+    return Model(folder, settings.cache_dir)
+
+
+def copy_model(made: Model, folder: Path, *, title: str, settings: Settings) -> Model:
+    """Copy a model that an optimisation has made to ``folder``, whose name becomes its name.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with _replacing(folder) as draft:
+        shutil.copytree(made.folder, draft, dirs_exist_ok=True)
+        _write_card(made.card.model_copy(update={"name": folder.name, "title": title}), draft)
+    return Model(folder, settings.cache_dir)
+
+
+def pack_model(model: Model) -> bytes:
+    """The model's folder as a ZIP; unpacked into ``settings.installed_dir``, it is installed."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(model.folder.iterdir()):
+            archive.write(path, f"{model.card.name}/{path.name}")
+    return packed.getvalue()
+
+
+def _write_card(card: ModelCard, folder: Path) -> None:
+    (folder / CARD_NAME).write_text(card.model_dump_json(indent=2) + "\n")
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """An empty draft folder that takes the place of ``folder`` when the block ends without an error."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        draft, before = Path(scratch) / "draft", Path(scratch) / "before"
+        draft.mkdir()
+        yield draft
+        if folder.exists():
+            folder.rename(before)
+        try:
+            draft.rename(folder)
+        except OSError:
+            if before.exists():
+                before.rename(folder)
+            raise

@@ -1,0 +1,1 @@
+"""From images to answers: the pipeline, jobs, turns, results and reports."""

@@ -1,0 +1,181 @@
+"""Who may use the engines now: a bounded number at a time, everybody else in a fair, bounded queue."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+
+from core.base.errors import Busy, Cancelled, TooManyRequests
+from core.base.settings import Settings
+
+SLICE_SECONDS = 1.0  # how long a turn may last while others wait; long enough that pausing costs nothing
+STOP_SECONDS = 5.0  # what is running when the server is told to stop may take so long to end by itself
+POLL_SECONDS = 0.2  # how often somebody who waits looks whether they were cancelled
+REMEMBERED = 4096  # clients whose last turn is remembered
+
+
+@dataclass(eq=False, slots=True)
+class _Ticket:
+    """One request in the queue."""
+
+    client: str
+    stack: str
+    number: int
+    granted: bool = False
+
+
+class Turn:
+    """The right to work; long work gives way to others from time to time."""
+
+    def __init__(self, queue: FairQueue, client: str, stack: str, cancelled: Event) -> None:
+        self._queue = queue
+        self._client = client
+        self._stack = stack
+        self._cancelled = cancelled
+        self._held = False
+        self._since = 0.0
+
+    def give_way(self) -> None:
+        """Let the next one work if this turn has lasted long enough and somebody waits; return at the next turn.
+
+        Raises:
+            Cancelled: the work was cancelled meanwhile.
+            Busy: the server is stopping, and has given what was running its time to end.
+        """
+        self._queue._check_time_left()
+        if self._queue.waiting and time.monotonic() - self._since >= SLICE_SECONDS:
+            self._end()
+            self._begin(returning=True)
+
+    def _begin(self, *, returning: bool) -> None:
+        self._queue._enter(self._client, self._stack, self._cancelled, returning)
+        self._held, self._since = True, time.monotonic()
+
+    def _end(self) -> None:
+        if self._held:
+            self._held = False
+            self._queue._leave()
+
+
+class FairQueue:
+    """Grants turns: first to the client served longest ago, among its stacks to the one served longest ago.
+
+    So a client with many requests, or one with a large stack, delays another by about one turn.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_running = settings.max_running
+        self._max_waiting = settings.max_waiting
+        self._max_waiting_per_client = settings.max_waiting_per_client
+        self._changed = threading.Condition()
+        self._running = 0
+        self._tickets: list[_Ticket] = []
+        self._numbers = itertools.count(1)
+        self._served: OrderedDict[tuple[str, ...], int] = OrderedDict()
+        self._stopped_at: float | None = None
+
+    def stop(self) -> None:
+        """Grant no more turns, and end those in use after ``STOP_SECONDS``. Takes no lock: for signal handlers."""
+        self._stopped_at = time.monotonic()
+
+    @property
+    def running(self) -> int:
+        """Turns in use."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._tickets)
+
+    @property
+    def capacity(self) -> int:
+        """Most requests that may be running or waiting: more threads than this are never blocked here."""
+        return self._max_running + self._max_waiting
+
+    @contextmanager
+    def turn(self, client: str, stack: str, cancelled: Event | None = None) -> Iterator[Turn]:
+        """Wait for a turn, blocking the calling thread; the turn ends with the ``with`` block.
+
+        Args:
+            client: whose request it is.
+            stack: id of the stack it is about.
+            cancelled: set it from another thread to stop waiting.
+
+        Raises:
+            Busy: the queue is full, or the server is stopping.
+            TooManyRequests: this client has as many requests in it as one client may.
+            Cancelled: ``cancelled`` was set.
+        """
+        turn = Turn(self, client, stack, cancelled or Event())
+        turn._begin(returning=False)
+        try:
+            yield turn
+        finally:
+            turn._end()
+
+    def _enter(self, client: str, stack: str, cancelled: Event, returning: bool) -> None:
+        with self._changed:
+            if not returning:
+                self._check_room(client)
+            ticket = _Ticket(client, stack, next(self._numbers))
+            self._tickets.append(ticket)
+            self._grant()
+            try:
+                while not ticket.granted:
+                    self._check_open()
+                    if cancelled.is_set():
+                        raise Cancelled("Cancelled. What was recognised so far is kept.")
+                    self._changed.wait(POLL_SECONDS)
+            except BaseException:
+                self._tickets.remove(ticket)
+                raise
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._running -= 1
+            self._grant()
+
+    def _check_open(self) -> None:
+        if self._stopped_at is not None:
+            raise Busy("The server is shutting down. Try again in a minute.")
+
+    def _check_time_left(self) -> None:
+        if self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_SECONDS:
+            self._check_open()
+
+    def _check_room(self, client: str) -> None:
+        self._check_open()
+        if self._running < self._max_running:
+            return
+        if len(self._tickets) >= self._max_waiting:
+            raise Busy("The server is busy. Try again in a few seconds.")
+        if sum(ticket.client == client for ticket in self._tickets) >= self._max_waiting_per_client:
+            raise TooManyRequests(
+                "You have many requests waiting already. Wait for their answers before you send more."
+            )
+
+    def _grant(self) -> None:
+        """Give free turns to those whose turn it is. The lock is held."""
+        while self._tickets and self._running < self._max_running:
+            ticket = min(self._tickets, key=self._rank)
+            self._tickets.remove(ticket)
+            for key in ((ticket.client,), (ticket.client, ticket.stack)):
+                self._served[key] = next(self._numbers)
+                self._served.move_to_end(key)
+            while len(self._served) > REMEMBERED:
+                self._served.popitem(last=False)
+            self._running += 1
+            ticket.granted = True
+            self._changed.notify_all()
+
+    def _rank(self, ticket: _Ticket) -> tuple[int, int, int]:
+        client = self._served.get((ticket.client,), 0)
+        stack = self._served.get((ticket.client, ticket.stack), 0)
+        return client, stack, ticket.number

@@ -1,0 +1,42 @@
+"""Results as files: CSV for spreadsheets, JSON for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from core.recognition.results import Prediction
+
+COLUMNS = ("position", "filename", "class", "confidence", "engine", "model", "error", "top5")
+
+
+def to_csv(predictions: Iterable[Prediction]) -> str:
+    """One line for each prediction under a header of ``COLUMNS``; positions count from 1, as on the pages."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in map(_row, predictions):
+        row["top5"] = "; ".join(f"{item['class']} {item['confidence']:.4f}" for item in row["top5"])
+        writer.writerow(row)
+    return text.getvalue()
+
+
+def to_json(predictions: Iterable[Prediction]) -> str:
+    """A list of objects with the keys of ``COLUMNS``; ``top5`` is a list of ``{"class", "confidence"}``."""
+    return json.dumps([_row(prediction) for prediction in predictions], indent=1, ensure_ascii=False)
+
+
+def _row(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "position": prediction.index + 1,
+        "filename": prediction.filename,
+        "class": prediction.label,
+        "confidence": round(prediction.confidence, 6),
+        "engine": prediction.engine,
+        "model": prediction.model,
+        "error": prediction.error or "",
+        "top5": [{"class": score.label, "confidence": round(score.confidence, 6)} for score in prediction.top],
+    }

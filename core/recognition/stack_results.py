@@ -1,0 +1,54 @@
+"""What has been recognised in one stack so far: the latest answer of each engine for each image."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from core.recognition.results import ENGINE_NAMES, EngineName, Prediction
+
+
+class StackResults:
+    """Predictions by engine and position. Thread-safe; ``version`` changes with every addition."""
+
+    def __init__(self) -> None:
+        self._by_engine: dict[EngineName, dict[int, Prediction]] = {}
+        self._lock = threading.Lock()
+        self.version = 0
+
+    @property
+    def engines(self) -> tuple[EngineName, ...]:
+        """Engines with answers, always in the order of ``ENGINE_NAMES``."""
+        return tuple(name for name in ENGINE_NAMES if self._by_engine.get(name))
+
+    def add(self, predictions: Iterable[Prediction]) -> None:
+        """Keep new predictions; each replaces an older one of the same engine for the same image."""
+        with self._lock:
+            for prediction in predictions:
+                self._by_engine.setdefault(prediction.engine, {})[prediction.index] = prediction
+            self.version += 1
+
+    def of(self, engine: EngineName) -> Mapping[int, Prediction]:
+        """A snapshot of an engine's predictions by position; empty where it has not run."""
+        with self._lock:
+            return MappingProxyType(dict(self._by_engine.get(engine, {})))
+
+    def at(self, index: int) -> tuple[Prediction, ...]:
+        """All engines' predictions for one image, in the order of ``engines``."""
+        with self._lock:
+            return self._at(index)
+
+    def by_image(self) -> dict[int, tuple[Prediction, ...]]:
+        """Predictions of every recognised image, positions ascending, engines in the order of ``engines``."""
+        with self._lock:
+            indices = sorted({index for found in self._by_engine.values() for index in found})
+            return {index: self._at(index) for index in indices}
+
+    def _at(self, index: int) -> tuple[Prediction, ...]:
+        return tuple(self._by_engine[name][index] for name in ENGINE_NAMES if index in self._by_engine.get(name, {}))
+
+
+def differs(predictions: Iterable[Prediction]) -> bool:
+    """Whether engines name different first classes for an image (a flip)."""
+    return len({prediction.label for prediction in predictions}) > 1

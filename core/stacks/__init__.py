@@ -1,0 +1,1 @@
+"""Many images: where they come from, how they are kept, and for how long."""

@@ -1,0 +1,104 @@
+"""How much clients may store: stacks and bytes, each client's and all together."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.base.errors import DiskFull, QuotaExceeded, TooManyStacks
+from core.base.settings import MIB, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Stacks, and the bytes granted to them."""
+
+    stacks: int
+    bytes: int
+
+
+class Quota:
+    """Counts what is stored for whom. Safe to use from any thread.
+
+    A client is whatever name its requests come under; the empty name is the server itself and has no limit of its own.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._stacks: Counter[str] = Counter()
+        self._bytes: Counter[str] = Counter()
+
+    @property
+    def usage(self) -> Usage:
+        """What is taken, of all clients."""
+        with self._lock:
+            return Usage(self._stacks.total(), self._bytes.total())
+
+    def open(self, client: str) -> Share:
+        """Room for one more stack of ``client``.
+
+        Raises:
+            TooManyStacks: the server holds as many stacks as it may.
+            QuotaExceeded: this client does.
+        """
+        with self._lock:
+            if self._stacks.total() >= self._settings.max_stacks:
+                raise TooManyStacks("The server holds as many stacks as it can. Try again in a few minutes.")
+            if client and self._stacks[client] >= self._settings.max_stacks_per_client:
+                raise QuotaExceeded(
+                    f"You have {self._stacks[client]} stacks open, as many as one client may. Close one of them first."
+                )
+            self._stacks[client] += 1
+        return Share(self, client)
+
+    def _grow(self, client: str, count: int) -> None:
+        limits = self._settings
+        with self._lock:
+            if self._bytes.total() + count > limits.max_stored_bytes:
+                raise TooManyStacks("The server has no room for more images now. Try again in a few minutes.")
+            if client and self._bytes[client] + count > limits.max_bytes_per_client:
+                most = limits.max_bytes_per_client // MIB
+                raise QuotaExceeded(f"Your stacks would pass the {most:,} MB one client may store. Close one first.")
+            # Space that is reserved and not written yet counts twice, as free and as reserved; the reserve absorbs it.
+            if shutil.disk_usage(self._folder).free < limits.min_free_bytes + count:
+                raise DiskFull("The server's disk is nearly full. Try again later, or with a smaller ZIP.")
+            self._bytes[client] += count
+
+    def _release(self, client: str, count: int) -> None:
+        with self._lock:
+            self._stacks[client] -= 1
+            self._bytes[client] -= count
+            if not self._stacks[client]:
+                del self._stacks[client], self._bytes[client]
+
+
+class Share:
+    """What one stack takes of the quota."""
+
+    def __init__(self, quota: Quota, client: str) -> None:
+        self._quota = quota
+        self._client = client
+        self._bytes = 0
+        self._released = False
+
+    def grow(self, count: int) -> None:
+        """Take room for ``count`` bytes more.
+
+        Raises:
+            TooManyStacks: the server's room is used up.
+            QuotaExceeded: the client's is.
+            DiskFull: the disk is.
+        """
+        self._quota._grow(self._client, count)
+        self._bytes += count
+
+    def release(self) -> None:
+        """Give everything back; once is enough, more is harmless."""
+        if not self._released:
+            self._released = True
+            self._quota._release(self._client, self._bytes)

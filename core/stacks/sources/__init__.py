@@ -1,0 +1,1 @@
+"""Where the images of a stack come from, one module for each kind."""

@@ -1,0 +1,200 @@
+"""All open stacks: unguessable ids, private folders, expiry, and clean-up after a crash."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from core.base.errors import StackNotFound
+from core.base.settings import MIB, Settings
+from core.base.workers import WorkerPool
+from core.stacks.quota import Quota, Share, Usage
+from core.stacks.sources.zip import Archive
+from core.stacks.stack import PREPARED_BYTES, ImageStack
+from core.stacks.upload import Upload
+
+ID_BYTES = 16  # 128 random bits: guessing one is out of reach
+COPY_BYTES = 16 * MIB
+SWEEP_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A stack, its part of the quota, and when it was last used (``time.monotonic``)."""
+
+    stack: ImageStack
+    share: Share
+    used: float
+
+
+class StackStore:
+    """Creates, finds, expires and deletes stacks. One per process.
+
+    Every process works in a folder of its own below ``settings.work_dir`` and holds a lock on it for as long as it
+    lives; folders without a living owner are removed when the next process starts. ``folder`` is that folder.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stacks: dict[str, _Kept] = {}
+        self._lock = threading.Lock()
+        self._pool = WorkerPool(settings.decode_workers)
+        _make_private(settings.work_dir)
+        _remove_abandoned_runs(settings.work_dir)
+        self.folder, self._run_lock = _create_run_folder(settings.work_dir)
+        self._quota = Quota(settings, self.folder)
+        self._stopping = threading.Event()
+        threading.Thread(target=self._sweep_until_stopped, name="stack-sweeper", daemon=True).start()
+
+    def __len__(self) -> int:
+        return len(self._stacks)
+
+    @property
+    def usage(self) -> Usage:
+        """What is stored now, uploads under way included."""
+        return self._quota.usage
+
+    def create(self, source: BinaryIO, name: str, client: str = "") -> ImageStack:
+        """Copy a ZIP from ``source`` to disk, index it, and begin decoding in the background.
+
+        Args:
+            source: readable binary stream of the archive, read to its end in bounded pieces.
+            name: what the person calls it; shown, never used as a path.
+            client: whose quota it counts towards; empty for the server's own.
+
+        Raises:
+            ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``receive``; nothing is left behind.
+        """
+        with self.receive(client) as upload:
+            while piece := source.read(COPY_BYTES):
+                upload.write(piece)
+            return upload.finish(name)
+
+    def receive(self, client: str = "") -> Upload:
+        """A ZIP that arrives piece by piece.
+
+        Raises:
+            TooManyStacks: the server is full.
+            QuotaExceeded: this client has as many stacks as it may.
+            DiskFull: there is no room for a file.
+        """
+        share = self._quota.open(client)
+        folder = self.folder / secrets.token_urlsafe(ID_BYTES)
+        try:
+            return Upload(folder, share, self._settings, self._add)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            share.release()
+            raise
+
+    def get(self, stack_id: str) -> ImageStack:
+        """The stack of this id; using it postpones its expiry.
+
+        Raises:
+            StackNotFound: there is none (any more).
+        """
+        with self._lock:
+            kept = self._stacks.get(stack_id)
+            if kept is None:
+                raise StackNotFound("This stack does not exist or has expired. Upload it again.")
+            kept.used = time.monotonic()
+            return kept.stack
+
+    def delete(self, stack_id: str) -> None:
+        """Forget a stack and unlink its files; unknown ids are ignored."""
+        with self._lock:
+            kept = self._stacks.pop(stack_id, None)
+        if kept is not None:
+            self._discard(kept)
+
+    def sweep(self) -> None:
+        """Delete the stacks nobody has used for ``stack_ttl_seconds``."""
+        oldest = time.monotonic() - self._settings.stack_ttl_seconds
+        with self._lock:
+            expired = [kept for kept in self._stacks.values() if kept.used < oldest]
+            for kept in expired:
+                del self._stacks[kept.stack.id]
+        for kept in expired:
+            self._discard(kept)
+
+    def close(self) -> None:
+        """Delete everything; the store cannot be used afterwards."""
+        self._stopping.set()
+        for stack_id in list(self._stacks):
+            self.delete(stack_id)
+        self._pool.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._run_lock.close()
+
+    def _discard(self, kept: _Kept) -> None:
+        kept.stack.mark_deleted()
+        shutil.rmtree(self.folder / kept.stack.id, ignore_errors=True)
+        kept.share.release()
+
+    def _add(self, upload: Upload, name: str) -> ImageStack:
+        archive = Archive.open(upload.path, self._settings)
+        upload.share.grow(len(archive.entries) * PREPARED_BYTES)
+        stack = ImageStack(upload.folder.name, name, archive, upload.folder, self._pool, self._settings)
+        with self._lock:
+            self._stacks[stack.id] = _Kept(stack, upload.share, time.monotonic())
+        stack.start_ingest()
+        return stack
+
+    def _sweep_until_stopped(self) -> None:
+        while not self._stopping.wait(SWEEP_SECONDS):
+            self.sweep()
+
+
+def _try_lock(folder: Path) -> TextIO | None:
+    """Lock a run folder; None where a living process holds it. The lock ends with the process, however it ends."""
+    try:
+        handle = (folder / "lock").open("w")
+    except OSError:  # no folder of ours, or another process has just removed it
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        return None
+    return handle
+
+
+def _make_private(folder: Path) -> None:
+    """Make ``folder``, or take it if it is ours: in a shared temporary folder somebody else may have made it before.
+
+    Raises:
+        PermissionError: it is a link, or belongs to another user (root, who can do everything anyway, excepted).
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.getuid(), 0):
+        raise PermissionError(f"{folder} belongs to somebody else; name another folder in AISR_WORK_DIR.")
+    if found.st_uid == os.getuid():
+        folder.chmod(0o700)
+
+
+def _create_run_folder(work_dir: Path) -> tuple[Path, TextIO]:
+    """A new locked folder; it gets its final name only once locked, so that no other process takes it for abandoned."""
+    token = secrets.token_hex(8)
+    draft, final = work_dir / f"new-{token}", work_dir / f"run-{token}"
+    draft.mkdir(mode=0o700)
+    lock = _try_lock(draft)
+    assert lock is not None, "nobody else knows this folder"  # noqa: S101
+    draft.rename(final)
+    return final, lock
+
+
+def _remove_abandoned_runs(work_dir: Path) -> None:
+    for folder in work_dir.glob("run-*"):
+        lock = _try_lock(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.close()

@@ -1,0 +1,73 @@
+"""A ZIP that arrives piece by piece, on its way to become a stack."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from core.base.disk import disk_errors, write_at
+from core.base.errors import LimitExceeded
+from core.base.settings import MIB, Settings
+from core.stacks.quota import Share
+from core.stacks.stack import ImageStack
+
+GRANT_BYTES = MIB  # quota and free space are looked at once for so much
+
+
+class Upload:
+    """Takes bytes as they come. Unless ``finish`` succeeds, nothing of it is left once the ``with`` block ends.
+
+    To be used by one thread at a time. ``size`` is the number of bytes written so far, ``path`` where they are.
+    """
+
+    def __init__(
+        self, folder: Path, share: Share, settings: Settings, make_stack: Callable[[Upload, str], ImageStack]
+    ) -> None:
+        self._limit = settings.max_upload_bytes
+        self._make_stack = make_stack
+        self._granted = 0
+        self.folder = folder
+        self.share = share
+        self.size = 0
+        self.path = folder / "stack.zip"
+        with disk_errors():
+            folder.mkdir(mode=0o700)
+            self._file = self.path.open("xb", buffering=0)
+
+    def write(self, piece: bytes) -> None:
+        """Append ``piece``.
+
+        Raises:
+            LimitExceeded: the ZIP is larger than ``max_upload_bytes``.
+            TooManyStacks, QuotaExceeded, DiskFull: there is no room for it.
+        """
+        end = self.size + len(piece)
+        if end > self._limit:
+            raise LimitExceeded(f"The file is larger than the {self._limit // MIB:,} MB this server accepts.")
+        while end > self._granted:
+            self.share.grow(GRANT_BYTES)
+            self._granted += GRANT_BYTES
+        write_at(self._file.fileno(), piece, self.size)
+        self.size = end
+
+    def finish(self, name: str) -> ImageStack:
+        """Open what has arrived as a stack called ``name``, and begin decoding in the background.
+
+        Raises:
+            ArchiveError: the archive is unusable or passes a limit.
+            TooManyStacks, QuotaExceeded, DiskFull: there is no room for what will be computed from it.
+        """
+        self._file.close()
+        return self._make_stack(self, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._file.close()
+        if error is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.share.release()

@@ -1,0 +1,1 @@
+"""The browser's side, and how Streamlit is told of it."""

@@ -1,0 +1,1 @@
+"""What the inference page draws with, and the run panel."""

@@ -1,0 +1,50 @@
+"""The last run as commands for a terminal."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from urllib.parse import urljoin
+
+import streamlit as st
+
+from core.recognition.jobs import RecognitionJob
+from core.recognition.results import TOP_K, EngineName
+from core.runtime import get_runtime
+
+
+def same_over_http(job: RecognitionJob) -> None:
+    """The curl lines that ask for what ``job`` has done, to copy."""
+    registry = get_runtime().models
+    name = job.model.card.name
+    with st.expander("The same over HTTP", icon=":material/terminal:"):
+        if name not in registry.names or registry.get(name) is not job.model:
+            st.caption(
+                f"{job.model.card.title} belongs to this session; over HTTP there are the installed models only."
+            )
+            return
+        st.code("\n\n".join(curl_line(job, engine, st.context.url or "") for engine in job.engines), language="bash")
+        st.caption(
+            "The id in the address is the key to this stack, until you close it. Every route is described at "
+            f"[api/docs]({urljoin(st.context.url or '', 'api/docs')})."
+        )
+
+
+def curl_line(job: RecognitionJob, engine: EngineName, page_url: str) -> str:
+    """A command that asks for the predictions of ``engine`` over the images of ``job``.
+
+    Args:
+        page_url: where the page is; the API lies beside it.
+    """
+    address = urljoin(page_url, f"api/v1/stacks/{job.stack.id}/predictions")
+    wanted: dict[str, object] = {"engine": engine, "model": job.model.card.name, "top_k": TOP_K}
+    if engine in job.recognitions:
+        wanted["batch_size"] = job.recognitions[engine].timing.batch_size
+    if len(job.indices) < len(job.stack):
+        wanted["images"] = list(job.indices)
+    lines = [
+        f"curl {shlex.quote(address)}",
+        "-H 'Content-Type: application/json'",
+        f"-d {shlex.quote(json.dumps(wanted))}",
+    ]
+    return " \\\n  ".join(lines)

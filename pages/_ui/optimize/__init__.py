@@ -1,0 +1,1 @@
+"""What the optimize page draws with."""

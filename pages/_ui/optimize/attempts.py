@@ -1,0 +1,184 @@
+"""What an optimisation shows: the model in use, progress, and the attempts made with their results."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.models.install import pack_model
+from core.models.registry import Model
+from core.optimize.graph import LADDER
+from core.optimize.run import OptimizationJob
+from core.optimize.steps import StepState
+from core.recognition.results import ENGINE_LABELS
+from pages._ui.optimize.form import start
+from pages._ui.optimize.gate_report import comparison, figures, verdict
+from pages._ui.shell.messages import escape
+from pages._ui.shell.models import keep_model
+from pages._ui.shell.session import Session
+
+_REFRESH_SECONDS = 0.5
+_MARKS = {"waiting": "○", "running": "▸", "done": "✓", "stopped": "✕"}
+
+
+def model_facts(model: Model) -> None:
+    """The model in use and how its INT8 copy was made."""
+    card = model.card
+    with st.container(border=True):
+        st.markdown(f"**{escape(card.title)}** is in use: {len(card.classes):,} classes, {escape(card.architecture)}.")
+        if not model.has_int8:
+            st.info(
+                "It has no INT8 copy yet, so only the FP32 engines can run it: calibrate it on a stack to make one.",
+                icon=":material/info:",
+            )
+            return
+        facts = [f"{name}: {escape(value)}" for name, value in card.quantization.items()]
+        facts += [
+            f"{ENGINE_LABELS[engine]}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos"
+            for engine, score in card.scores.items()
+        ]
+        st.caption("INT8 copy · " + " · ".join(facts))
+
+
+@st.fragment(run_every=_REFRESH_SECONDS)
+def progress(session: Session) -> None:
+    """The running optimisation's steps with their times, and a button to stop it."""
+    job = session.optimizations[-1]
+    if job.status != "running":
+        st.rerun()
+        return
+    steps = job.steps
+    done = sum(step.status == "done" for step in steps)
+    current = next((step for step in steps if step.status == "running"), None)
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"**{job.recipe.title}** · {job.seconds:.0f} s", width="content")
+            if st.button("Cancel", icon=":material/close:", key="cancel-optimization"):
+                job.cancel()
+                st.rerun()
+        share = (done + (current.share or 0.0 if current else 0.0)) / len(steps)
+        doing = f"{current.title}: {current.detail}" if current and current.detail else current and current.title
+        st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing or 'Starting'}")
+        _steps_table(steps)
+
+
+def newest_attempt(session: Session) -> None:
+    """How the last optimisation of this stack ended, and what to do next."""
+    job = session.optimizations[-1]
+    with st.container(border=True):
+        st.markdown(f"**{job.recipe.title}** · {escape(job.source.card.title)} · {job.seconds:.1f} s")
+        _attempt(session, job)
+    if job.report is not None and not job.report.passed:
+        _ladder(session, job)
+
+
+def earlier_attempts(session: Session) -> None:
+    """The other optimisations of this stack, newest first."""
+    ended = [job for job in session.optimizations[:-1] if job.status != "running"]
+    if ended:
+        st.subheader("Earlier attempts")
+    for job in reversed(ended):
+        outcome = f"{job.report.agreement.top1:.1%} same class" if job.report else job.status
+        used = ", in use" if job.model is not None and job.model is session.chosen_model else ""
+        with st.expander(f"{job.recipe.title}: {outcome}{used}"):
+            _attempt(session, job)
+
+
+def _attempt(session: Session, job: OptimizationJob) -> None:
+    """What it did, how it compares, and a button to use it."""
+    key = str(session.optimizations.index(job))
+    if job.status == "failed":
+        st.error(escape(job.message), icon=":material/error:")
+    elif job.status == "cancelled":
+        st.info(job.message, icon=":material/cancel:")
+    if job.report is not None and job.model is not None:
+        verdict(job.report)
+        figures(job.report, job.before)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job.report is not None and job.model is not None:
+            _choice(session, job, job.model, key)
+            with st.popover("All figures", icon=":material/table_chart:"):
+                comparison(job.report, job.before)
+        with st.popover("Steps", icon=":material/timer:"):
+            _steps_table(job.steps)
+
+
+def _steps_table(steps: Sequence[StepState]) -> None:
+    rows = "".join(
+        f'<tr style="{"opacity:.6" if step.status == "waiting" else ""}">'
+        f'<td style="padding:.15rem .6rem .15rem 0">{_MARKS[step.status]}</td>'
+        f'<td style="padding:.15rem 1rem .15rem 0;white-space:nowrap">{html.escape(step.title)}</td>'
+        '<td style="padding:.15rem 1rem .15rem 0;text-align:right;white-space:nowrap;'
+        f'font-variant-numeric:tabular-nums">{f"{step.seconds:.1f} s" if step.seconds else ""}</td>'
+        f'<td style="padding:.15rem 0;width:100%">{html.escape(step.detail)}</td></tr>'
+        for step in steps
+    )
+    st.html(
+        '<table style="border-collapse:collapse;font-size:.9rem"><thead style="position:absolute;clip-path:inset(50%)">'
+        f"<tr><th>State</th><th>Step</th><th>Time</th><th>Result</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _choice(session: Session, job: OptimizationJob, model: Model, key: str) -> None:
+    if session.chosen_model is model:
+        st.markdown(":material/check_circle: **In use**", width="content")
+        if st.button("Go back to the model before", icon=":material/undo:", key=f"back-{key}"):
+            session.chosen_model = job.source
+            st.rerun()
+    else:
+        good = job.report is not None and job.report.passed
+        if st.button(
+            "Use this model",
+            icon=":material/check:",
+            key=f"use-{key}",
+            type="primary" if good else "secondary",
+        ):
+            keep_model(session, model)
+            st.rerun()
+    st.download_button(
+        "Download this model",
+        lambda: pack_model(model),
+        f"{job.source.card.name}-calibrated.zip",
+        "application/zip",
+        icon=":material/download:",
+        key=f"download-{key}",
+        on_click="ignore",
+        help="The model's folder as a ZIP. Unpacked into the models folder of a server's data folder, it is "
+        "installed there for everybody.",
+    )
+
+
+def _ladder(session: Session, newest: OptimizationJob) -> None:
+    """What the field does where INT8 strays too far, in its order, each with its result; FP32 stays at the end."""
+    results = {
+        job.recipe: job.report
+        for job in session.optimizations
+        if job.report is not None and job.source is newest.source
+    }
+    with st.container(border=True):
+        st.markdown("**What to try, in this order**")
+        known = newest.report.fp32 if newest.report else None
+        rows = []
+        for recipe in LADDER:
+            report = results.get(recipe)
+            if report is None:
+                rows.append((recipe.title, "not tried", "", ""))
+                continue
+            same = report.agreement
+            accuracy = f"{report.int8.top1:.1%}" if report.int8 else ""
+            rows.append((recipe.title, f"{same.top1:.1%} of {same.images:,}", f"{same.mean_kl:.4f}", accuracy))
+        rows.append(("Keep FP32: slower, nothing lost", "100%", "0", f"{known.top1:.1%}" if known else ""))
+        table = pd.DataFrame(rows, columns=["Recipe", "Same class as FP32", "Mean KL divergence", "Top-1 accuracy"])
+        # Without known classes there is no accuracy to speak of.
+        st.table((table if known else table.drop(columns="Top-1 accuracy")).set_index("Recipe"))
+        untried = [recipe for recipe in LADDER[LADDER.index(newest.recipe) + 1 :] if recipe not in results]
+        if untried:
+            if st.button(f"Try next: {untried[0].title}", icon=":material/arrow_forward:", type="primary"):
+                start(session, newest.plan, untried[0])
+        elif st.button("Keep FP32: recognise with OpenVINO FP32", icon=":material/shield:", type="primary"):
+            session.engine = "openvino-fp32"
+            st.toast("OpenVINO FP32 is now the engine of this session.")
+            st.rerun()

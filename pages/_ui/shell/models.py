@@ -1,0 +1,152 @@
+"""Choosing a model, and adding one: ImageNet's, or a person's own weights."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import weakref
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from core.base.errors import AppError
+from core.base.settings import MIB
+from core.models import imagenet
+from core.models.install import write_model
+from core.models.labels import read_labels
+from core.models.registry import Model
+from core.recognition.results import ENGINE_LABELS
+from core.runtime import get_runtime
+from pages._ui.shell.messages import escape
+from pages._ui.shell.session import Session
+
+_REFRESH_SECONDS = 0.5
+_MAX_LABELS_MIB = 4
+
+
+def model_choice(session: Session) -> None:
+    """The model of this session, for the sidebar: installed ones, and the session's own."""
+    registry = get_runtime().models
+    models = [registry.get(name) for name in registry.names] + session.own_models
+    if session.model not in models:
+        models.append(session.model)
+    place = st.selectbox(
+        "Model",
+        range(len(models)),
+        index=models.index(session.model),
+        format_func=lambda place: models[place].card.title,
+        disabled=session.working,
+    )
+    chosen = models[place]
+    if chosen is not session.model:
+        session.chosen_model = chosen
+        st.rerun()
+    card = chosen.card
+    with st.expander(f"{len(card.classes):,} classes", icon=":material/list:"):
+        st.markdown(", ".join(card.classes))
+        for engine, score in card.scores.items():
+            st.caption(f"{ENGINE_LABELS[engine]}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos")
+
+
+def add_model(session: Session) -> None:
+    """ImageNet by one button, own weights by a form."""
+    st.subheader("Add a model")
+    left, right = st.columns(2)
+    with left, st.container(border=True):
+        st.markdown("**ImageNet**")
+        st.caption("1,000 everyday things, animals and plants: torchvision's weights, a download of 45 MB.")
+        _imagenet(session)
+    with right, st.container(border=True):
+        st.markdown("**Your own ResNet18**")
+        st.caption("A state dict with torchvision's parameter names, for this session alone.")
+        _own_weights(session)
+
+
+def _imagenet(session: Session) -> None:
+    job = session.imagenet_job
+    registry = get_runtime().models
+    if imagenet.NAME in registry.names:
+        if session.model is registry.get(imagenet.NAME):
+            st.markdown(":material/check_circle: **In use**")
+        elif st.button("Use ImageNet", icon=":material/check:"):
+            session.chosen_model = registry.get(imagenet.NAME)
+            st.rerun()
+    elif job is not None and job.status == "running":
+        _imagenet_progress(session)
+    else:
+        if job is not None and job.status == "cancelled":
+            st.info(job.message, icon=":material/cancel:")
+        elif job is not None and job.message:
+            st.error(escape(job.message), icon=":material/error:")
+        if st.button("Get ImageNet", icon=":material/download:"):
+            session.imagenet_job = imagenet.InstallJob(get_runtime().settings)
+            st.rerun()
+
+
+@st.fragment(run_every=_REFRESH_SECONDS)
+def _imagenet_progress(session: Session) -> None:
+    job = session.imagenet_job
+    if job is None or job.status != "running":
+        st.rerun()
+        return
+    share = min(job.done / job.total, 1.0) if job.total else 0.0
+    of_all = f" of {job.total / 1e6:.1f} MB" if job.total else ""
+    st.progress(share, text=f"{job.done / 1e6:.1f} MB{of_all}")
+    if st.button("Cancel", icon=":material/close:", key="cancel-imagenet"):
+        job.cancel()
+
+
+def _own_weights(session: Session) -> None:
+    # Another form after each model that was added; one that was refused keeps its fields for another try.
+    with st.form(f"own-weights-{len(session.own_models)}", border=False):
+        title = st.text_input("Name", max_chars=60, placeholder="Parts inspection")
+        weights = st.file_uploader(
+            "Weights",
+            type=["safetensors", "pth", "pt"],
+            max_upload_size=get_runtime().settings.max_weights_bytes // MIB,
+            help="Of a .pth or .pt file only the weights are read; code in it is never run.",
+        )
+        labels = st.file_uploader(
+            "Class labels",
+            type=["txt", "json"],
+            max_upload_size=_MAX_LABELS_MIB,
+            help="One a line, or a JSON list, in the order of the outputs.",
+        )
+        if not st.form_submit_button("Add", icon=":material/add:"):
+            return
+    missing = [
+        name for name, given in {"a name": title.strip(), "weights": weights, "labels": labels}.items() if not given
+    ]
+    if weights is None or labels is None or missing:
+        st.error(f"Still missing: {', '.join(missing)}.", icon=":material/error:")
+        return
+    with st.spinner("Checking the weights…"), tempfile.TemporaryDirectory() as scratch:
+        # Only the ending of the stranger's file name is used.
+        source = Path(scratch) / f"weights.{weights.name.rsplit('.', 1)[-1].lower()}"
+        source.write_bytes(weights.getbuffer())
+        runtime = get_runtime()
+        folder = runtime.new_model_folder(re.sub("[^a-z0-9]+", "-", title.lower()).strip("-") or "own")
+        try:
+            model = write_model(
+                source,
+                partial(read_labels, labels.getvalue()),
+                folder,
+                title=title.strip(),
+                data="not stated",
+                settings=runtime.settings,
+            )
+        except AppError as error:
+            st.error(escape(str(error)), icon=":material/error:")
+            return
+    keep_model(session, model)
+    st.rerun()
+
+
+def keep_model(session: Session, model: Model) -> None:
+    """Use a model that belongs to this session alone; its files go with the session."""
+    weakref.finalize(session, shutil.rmtree, model.folder, ignore_errors=True)
+    if model not in session.own_models:
+        session.own_models.append(model)
+    session.chosen_model = model

@@ -1,0 +1,103 @@
+"""What one browser session holds: its stack, what it looks at, and the work it has running."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import streamlit as st
+
+from core.api.client_names import client_name
+from core.base.errors import StackNotFound
+from core.models.imagenet import InstallJob
+from core.models.registry import Model
+from core.optimize.run import OptimizationJob
+from core.recognition.jobs import RecognitionJob
+from core.recognition.results import EngineName
+from core.runtime import get_runtime
+from core.stacks.stack import ImageStack
+from pages._ui.viewer.view import ViewState
+
+_KEY = "session"
+
+
+@dataclass(eq=False)
+class Session:
+    """The typed state of a session; one object for its whole life, kept in ``st.session_state``."""
+
+    stack: ImageStack | None = None
+    view: ViewState = field(default_factory=ViewState)
+    view_version: int = 0
+    job: RecognitionJob | None = None
+    upload_error: str = ""
+    engine: EngineName = "openvino-int8"
+    batch_size: int | None = None
+    compare: bool = False
+    chosen_model: Model | None = None
+    own_models: list[Model] = field(default_factory=list)
+    imagenet_job: InstallJob | None = None
+    optimizations: list[OptimizationJob] = field(default_factory=list)
+
+    @property
+    def model(self) -> Model:
+        """The model in use: the chosen one, or the app's default.
+
+        Raises:
+            ModelError: there is none.
+        """
+        return self.chosen_model or get_runtime().models.get()
+
+    @property
+    def client(self) -> str:
+        """The name this session's stacks and requests are counted under, the same as over HTTP."""
+        return client_name(st.context.headers, st.context.ip_address, get_runtime().settings)
+
+    def open(self, source: BinaryIO, name: str) -> None:
+        """Open a ZIP as this session's stack; the one that was open is closed only when that has succeeded.
+
+        Raises:
+            AppError: as for ``StackStore.create``; the open stack stays.
+        """
+        self.adopt(get_runtime().store.create(source, name, self.client))
+
+    def adopt(self, stack: ImageStack) -> None:
+        """Make ``stack``, which has just been uploaded, this session's; it lives no longer than the session."""
+        self.close()
+        self.stack = stack
+        # Streamlit drops the session's state when the session ends, and this object with it.
+        weakref.finalize(self, get_runtime().store.delete, stack.id)
+
+    def close(self) -> None:
+        """Close the open stack, if any, and stop its work."""
+        if self.job is not None:
+            self.job.cancel()
+        if self.stack is not None:
+            get_runtime().store.delete(self.stack.id)
+        for optimization in self.optimizations:
+            optimization.cancel()
+        self.stack, self.job, self.optimizations = None, None, []
+        self.view, self.view_version = ViewState(), self.view_version + 1
+        self.upload_error = ""
+
+    @property
+    def optimizing(self) -> bool:
+        """Whether an optimisation is running."""
+        return bool(self.optimizations) and self.optimizations[-1].status == "running"
+
+    @property
+    def working(self) -> bool:
+        """Whether a recognition is running."""
+        return self.job is not None and not self.job.state.finished
+
+
+def current_session() -> Session:
+    """The session of the page being drawn. A stack that has expired meanwhile is let go, with a word about it."""
+    session: Session = st.session_state.setdefault(_KEY, Session())
+    if session.stack is not None:
+        try:
+            get_runtime().store.get(session.stack.id)
+        except StackNotFound as error:
+            session.close()
+            session.upload_error = str(error)
+    return session

@@ -1,0 +1,1 @@
+"""What the viewer page draws with: upload field, viewer, gallery."""

@@ -1,0 +1,68 @@
+"""Getting a stack in: the upload field, the sample stack, and what came of it."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from typing import BinaryIO
+
+import pandas as pd
+import streamlit as st
+
+from core.base.errors import AppError
+from core.images.pixels import RENDERING_RULES
+from core.stacks.sample import make_sample_stack
+from core.stacks.stack import ImageStack
+from pages._ui.shell.messages import escape, images, megabytes
+from pages._ui.shell.session import Session
+from pages._ui.viewer.uploader import uploader
+
+
+def upload_area(session: Session) -> None:
+    """The field that takes a ZIP, and the button that makes a sample."""
+    uploader(session, key="upload")
+    if st.button("Try a sample stack", icon=":material/photo_library:", help="47 photos and microscope-like frames"):
+        with st.spinner("Making the sample stack…"):
+            try:
+                session.open(_sample(), "sample-stack.zip")
+            except AppError as error:
+                session.upload_error = str(error)
+        st.rerun()
+
+
+def upload_error(session: Session) -> None:
+    """Why the last upload failed, until one succeeds."""
+    if session.upload_error:
+        kept = " The stack you had open is still here." if session.stack else ""
+        st.error(escape(session.upload_error) + kept, icon=":material/error:")
+
+
+def stack_summary(stack: ImageStack) -> None:
+    """One line about what came in, and everything that was skipped, with its reason."""
+    sizes = Counter((entry.header.width, entry.header.height) for entry in stack.entries)
+    (width, height), _ = sizes.most_common(1)[0]
+    size = f"{width} × {height} px" + (f" and {len(sizes) - 1:,} other sizes" if len(sizes) > 1 else "")
+    volume = megabytes(sum(entry.file_size for entry in stack.entries))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {volume}", width="content")
+        if stack.skipped:
+            with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
+                st.caption("These files of the ZIP are not part of the stack.")
+                rows = [(item.name, item.reason) for item in stack.skipped]
+                st.dataframe(pd.DataFrame(rows, columns=["File", "Reason"]), hide_index=True, width="stretch")
+
+
+def rendering_note() -> None:
+    """How pixels are shown and given to the model."""
+    with st.expander("How images are shown and recognised", icon=":material/help:"):
+        st.markdown(
+            f"{RENDERING_RULES} Zoom, rotation and flips are for your eyes only: the model always gets the image "
+            "as it is in the file, scaled to 256 px on its shorter side and cut to the central 224 × 224 px."
+        )
+
+
+def _sample() -> BinaryIO:
+    packed = io.BytesIO()
+    make_sample_stack(packed)
+    packed.seek(0)
+    return packed

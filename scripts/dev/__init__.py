@@ -1,0 +1,1 @@
+"""What developers and container images run; see docs/development.md."""

@@ -1,0 +1,47 @@
+"""Results as files read back the way other programs read them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from core.recognition.report import COLUMNS, to_csv, to_json
+from core.recognition.results import ClassScore, Prediction
+
+AWKWARD = 'a, "b"\nc/Größe 图.png'
+GOOD = Prediction(
+    0, AWKWARD, (ClassScore("cat", 0.75), ClassScore("dog", 0.25)), engine="openvino-int8", model="starter"
+)
+BROKEN = Prediction(4, "b.png", (), engine="pytorch-fp32", model="starter", error="The PNG ends too early.")
+
+
+def test_csv_reads_back_with_awkward_names() -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv([GOOD, BROKEN]))))
+    assert [tuple(row) for row in rows] == [COLUMNS, COLUMNS]
+    assert rows[0] == {
+        "position": "1",
+        "filename": AWKWARD,
+        "class": "cat",
+        "confidence": "0.75",
+        "engine": "openvino-int8",
+        "model": "starter",
+        "error": "",
+        "top5": "cat 0.7500; dog 0.2500",
+    }
+    assert (rows[1]["class"], rows[1]["confidence"], rows[1]["top5"]) == ("error", "0.0", "")
+    assert rows[1]["error"] == "The PNG ends too early."
+
+
+def test_json_keeps_names_and_the_five_best() -> None:
+    text = to_json([GOOD, BROKEN])
+    rows = json.loads(text)
+    assert "图" in text, "names stay readable"
+    assert rows[0]["filename"] == AWKWARD
+    assert rows[0]["top5"] == [{"class": "cat", "confidence": 0.75}, {"class": "dog", "confidence": 0.25}]
+    assert rows[1]["top5"] == []
+
+
+def test_nothing_is_a_header_or_an_empty_list() -> None:
+    assert to_csv([]) == ",".join(COLUMNS) + "\n"
+    assert json.loads(to_json([])) == []

@@ -1,0 +1,383 @@
+"""Archives made to do harm: what they must not achieve, counted in bytes and calls and never by a clock."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import sys
+import tracemalloc
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from core.base.errors import AppError, ArchiveError, ArchiveTruncated, ImageError, LimitExceeded, NotAZip
+from core.base.settings import MIB, Settings
+from core.stacks.sources import rules as archive_rules
+from core.stacks.sources.rules import MAX_NAME_CHARACTERS
+from core.stacks.sources.zip import Archive
+from core.stacks.store import StackStore
+from tests.builders import BROKEN_PNGS, photo_png, zip_bytes
+from tests.helpers import open_files
+from tests.hostile import (
+    DEVICE_NAMES,
+    PHOTO,
+    REFUSED_ARCHIVES,
+    SPECIAL_FILES,
+    UNSAFE_NAMES,
+    directory_entry,
+    directory_of,
+    end_record,
+    local_file,
+    quoted_overlap,
+    same_bytes_many_times,
+    special_file,
+    zip64_bytes,
+    zip64_end,
+)
+from tests.unit.conftest import Open, names, skipped
+
+_opened_paths: list[str] | None = None
+
+
+def _record_opened(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and _opened_paths is not None:
+        _opened_paths.append(str(arguments[0]))
+
+
+sys.addaudithook(_record_opened)
+
+
+@pytest.fixture
+def opened_paths() -> Iterator[list[str]]:
+    """Every path that this process opens during the test, by whatever means."""
+    global _opened_paths  # noqa: PLW0603 - an audit hook cannot be removed, only told to stop
+    _opened_paths = []
+    yield _opened_paths
+    _opened_paths = None
+
+
+@pytest.fixture
+def inflated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of bytes of each decompression, in order."""
+    sizes: list[int] = []
+    make = zlib.decompressobj
+
+    class Counting:
+        def __init__(self, bits: int) -> None:
+            self._real = make(bits)
+
+        def decompress(self, data: bytes, limit: int) -> bytes:
+            sizes.append(len(out := self._real.decompress(data, limit)))
+            return out
+
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    return sizes
+
+
+# Names and kinds of files
+
+
+def test_no_name_leads_to_a_file_outside(open_zip: Open, tmp_path: Path, opened_paths: list[str]) -> None:
+    """Whatever a name says, the archive is all that is opened, and nothing is written anywhere."""
+    outside = tmp_path.parent / "escaped.png"
+    open_zip(zip_bytes({"good.png": PHOTO}))  # so that what Python itself loads for this is loaded
+    opened_paths.clear()
+    archive = open_zip(zip_bytes(dict.fromkeys([*UNSAFE_NAMES, *DEVICE_NAMES, "good.png"], PHOTO)))
+    assert {archive.read(index) for index in range(len(archive.entries))} == {PHOTO}
+    assert set(names(archive)) == {*DEVICE_NAMES, "good.png"}  # to us a device's name is a label like any other
+    assert set(skipped(archive).values()) == {"unsafe_name"}
+    assert set(opened_paths) == {str(tmp_path / "1.zip")}
+    assert {path.name for path in tmp_path.iterdir()} == {"0.zip", "1.zip"}
+    assert not outside.exists()
+
+
+@pytest.mark.parametrize("kind", SPECIAL_FILES)
+def test_links_and_devices_are_skipped_and_never_followed(
+    open_zip: Open, tmp_path: Path, opened_paths: list[str], kind: str
+) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(PHOTO)
+    opened_paths.clear()
+    files = {"a.png": str(secret).encode(), "b.png": PHOTO, "good.png": PHOTO}
+    archive = open_zip(zip_bytes(files, edit=special_file(SPECIAL_FILES[kind])))
+    assert (names(archive), archive.read(0)) == (["good.png"], PHOTO)
+    assert skipped(archive) == {"a.png": "special_file", "b.png": "special_file"}
+    assert str(secret) not in opened_paths
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\u202a", "\u202e", "\u2066", "\u2069"])
+def test_marks_that_reorder_text_are_skipped_and_not_shown(open_zip: Open, mark: str) -> None:
+    archive = open_zip(zip_bytes({f"a{mark}gnp.png": PHOTO, "\u200fשלום.png": PHOTO}))
+    assert names(archive) == ["\u200fשלום.png"]  # what right-to-left languages and emoji need stays
+    assert skipped(archive) == {"a\ufffdgnp.png": "unsafe_name"}
+
+
+def test_endless_names_are_skipped_and_never_normalised(open_zip: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accents in the wrong order cost normalisation the square of their number: half a second for one full name."""
+    normalised: list[int] = []
+    normalize = unicodedata.normalize
+
+    def counted(form: str, text: str) -> str:
+        normalised.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr(archive_rules.unicodedata, "normalize", counted)
+    longest = "a" * (MAX_NAME_CHARACTERS - 4) + ".png"
+    archive = open_zip(zip_bytes({"a" + "\u0301\u0323" * 16_000 + ".png": PHOTO, longest: PHOTO, "a" + longest: PHOTO}))
+    assert names(archive) == [longest]
+    assert [(item.code, len(item.name) <= MAX_NAME_CHARACTERS) for item in archive.skipped] == [
+        ("unsafe_name", True),
+        ("unsafe_name", True),
+    ]
+    assert max(normalised) <= MAX_NAME_CHARACTERS
+
+
+def test_telling_equal_names_apart_takes_steps_in_proportion(open_zip: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every number that a second ``x.png`` could get is taken: counting anew for each makes the square of them."""
+    steps = 0
+    with_name = PurePosixPath.with_name
+
+    def counted(path: PurePosixPath, name: str) -> PurePosixPath:
+        nonlocal steps
+        steps += 1
+        return with_name(path, name)
+
+    monkeypatch.setattr(PurePosixPath, "with_name", counted)
+    files = 300
+    archive = open_zip(zip_bytes([(f"x ({n}).png", PHOTO) for n in range(2, files)] + [("x.png", PHOTO)] * files, 0))
+    assert len(set(names(archive))) == len(archive.entries) == 2 * files - 2
+    assert steps <= 2 * files
+
+
+# What the directory claims
+
+
+@pytest.mark.parametrize("method", [1, 6, 9, 12, 14, 93, 95, 98, 99, 0xFFFF])
+def test_unsupported_compression_is_skipped_with_its_reason(open_zip: Open, method: int) -> None:
+    def edit(info: zipfile.ZipInfo) -> None:
+        if info.filename == "rare.png":
+            info.compress_type = method
+
+    archive = open_zip(zip_bytes({"rare.png": PHOTO, "good.png": PHOTO}, edit=edit))
+    assert (names(archive), skipped(archive)) == (["good.png"], {"rare.png": "unsupported_compression"})
+
+
+@pytest.mark.parametrize("make", [same_bytes_many_times, quoted_overlap])
+def test_bytes_count_for_one_file_only(open_zip: Open, make: Callable[[int], bytes]) -> None:
+    archive = open_zip(make(10))
+    assert (names(archive), archive.read(0)) == (["9.png"], PHOTO)
+    assert skipped(archive) == {f"{number}.png": "overlapping" for number in range(9)}
+
+
+def test_files_side_by_side_do_not_overlap(open_zip: Open) -> None:
+    """In an order of its own the directory may list them; no byte lies between two of them."""
+    first, second = local_file("a.png"), local_file("b.png", photo_png(5, 5))
+    entries = [directory_entry(b"b.png", len(first), photo_png(5, 5)), directory_entry(b"a.png", 0, PHOTO)]
+    archive = open_zip(directory_of(entries, first + second))
+    assert [archive.read(0), archive.read(1)] == [PHOTO, photo_png(5, 5)]
+
+
+def test_bombs_are_not_unpacked_beyond_what_they_state(open_zip: Open, inflated: list[int]) -> None:
+    """The directory states 100 bytes more than an image has, and 20 MiB follow."""
+    stated = len(PHOTO) + 100
+
+    def edit(info: zipfile.ZipInfo) -> None:
+        info.file_size = stated
+
+    archive = open_zip(zip_bytes({f"{n}.png": PHOTO + bytes(20 * MIB) for n in range(3)}, edit=edit))
+    assert max(inflated) <= 64, "opening wants headers only"
+    inflated.clear()
+    for index in range(3):
+        with pytest.raises(ImageError):
+            archive.read(index)
+    assert inflated == [stated + 1] * 3
+
+
+@pytest.mark.parametrize("claimed", [1, 0xFFFF])
+def test_more_files_than_allowed_are_refused_before_any_is_made(
+    open_zip: Open, monkeypatch: pytest.MonkeyPatch, claimed: int
+) -> None:
+    """The number that the end record claims is not asked: 9 MB of directory are 200,000 files."""
+    data = directory_of([directory_entry()] * 200_000, claimed=claimed)
+    made: list[str] = []
+    init = zipfile.ZipInfo.__init__
+
+    def counted(info: zipfile.ZipInfo, filename: str) -> None:
+        made.append(filename)
+        init(info, filename)
+
+    monkeypatch.setattr(zipfile.ZipInfo, "__init__", counted)
+    with pytest.raises(LimitExceeded, match=r"200,000 files; at most 20,000"):
+        open_zip(data)
+    assert not made
+
+
+def test_a_million_files_are_refused_unread(open_zip: Open) -> None:
+    entries = 1_000_000
+    data = directory_of([directory_entry()] * entries)
+    tracemalloc.start()
+    try:
+        with pytest.raises(LimitExceeded, match="list of files is too long"):
+            open_zip(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < len(data) / 100
+
+
+def test_exactly_as_many_files_as_allowed_are_opened(open_zip: Open) -> None:
+    data = zip_bytes({f"{number}.png": PHOTO for number in range(50)})
+    assert len(open_zip(data, max_entries=50).entries) == 50
+    with pytest.raises(LimitExceeded, match="50 files; at most 49"):
+        open_zip(data, max_entries=49)
+
+
+# ZIP64
+
+
+def test_zip64_sizes_and_offsets_are_read(open_zip: Open) -> None:
+    files = {"a.png": PHOTO, "b.png": photo_png(5, 5)}
+    archive = open_zip(zip64_bytes(files))
+    assert {entry.name: archive.read(index) for index, entry in enumerate(archive.entries)} == files
+
+
+@pytest.mark.parametrize("size", [2**33 + 1, 2**62, 2**64 - 1])
+def test_zip64_sizes_are_held_to_the_limits(open_zip: Open, size: int) -> None:
+    data = zip64_bytes({"a.png": PHOTO}, lambda info: setattr(info, "file_size", size))
+    with pytest.raises(LimitExceeded, match="after decompression"):
+        open_zip(data)
+
+
+def test_zip64_offset_beyond_the_archive_is_skipped(open_zip: Open) -> None:
+    def edit(info: zipfile.ZipInfo) -> None:
+        if info.filename == "bad.png":
+            info.header_offset = 2**60
+
+    archive = open_zip(zip64_bytes({"bad.png": PHOTO, "good.png": PHOTO}, edit))
+    assert (names(archive), skipped(archive)) == (["good.png"], {"bad.png": "image_invalid"})
+
+
+def test_zip64_directory_longer_than_allowed_is_refused_unread(open_zip: Open, tmp_path: Path) -> None:
+    """A sparse file: it takes no place on disk, and would take 4 GiB of memory."""
+    with pytest.raises(ArchiveError):
+        open_zip(zip64_end(2**40, 0, 0))
+    path, size = tmp_path / "sparse.zip", 4 * 1024 * MIB
+    with path.open("wb") as file:
+        file.seek(size)
+        file.write(zip64_end(size, 0, size))
+    with pytest.raises(LimitExceeded, match="list of files is too long"):
+        Archive.open(path, Settings())
+
+
+# Cut off, and added to
+
+
+def test_an_archive_cut_off_anywhere_is_refused_with_its_reason(open_zip: Open) -> None:
+    whole = zip_bytes({"a.png": PHOTO, "b.png": PHOTO})
+    for end in range(len(whole)):
+        with pytest.raises(NotAZip if end < 4 else ArchiveTruncated):
+            open_zip(whole[:end])
+
+
+@pytest.mark.parametrize("garbage", [b"\0" * 500, b"PK" * 30_000, PHOTO], ids=["zeros", "60 kB", "an image"])
+def test_bytes_after_the_end_change_nothing(open_zip: Open, garbage: bytes) -> None:
+    archive = open_zip(zip_bytes({"a.png": PHOTO}) + garbage)
+    assert (names(archive), archive.read(0)) == (["a.png"], PHOTO)
+
+
+def test_an_end_hidden_by_garbage_is_refused(open_zip: Open) -> None:
+    with pytest.raises(ArchiveTruncated):
+        open_zip(zip_bytes({"a.png": PHOTO}) + bytes(70_000))
+
+
+def test_a_second_end_never_gives_other_bytes(open_zip: Open) -> None:
+    """Two archives in one, of which programs read the first or the last: we name the last one's files only."""
+    first, last = zip_bytes({"first.png": photo_png(9, 9)}), zip_bytes({"last.png": PHOTO})
+    archive = open_zip(first + last)
+    assert (names(archive), archive.read(0)) == (["last.png"], PHOTO)
+    with pytest.raises(ArchiveError):
+        open_zip(first + end_record(46, len(first)))
+
+
+def test_a_nested_archive_is_never_opened(open_zip: Open, inflated: list[int]) -> None:
+    inner = zip_bytes({"inner.png": PHOTO})
+    archive = open_zip(zip_bytes({"a.zip": inner, "b.png": inner, "c.png": PHOTO}))
+    assert names(archive) == ["c.png"]
+    assert skipped(archive) == {"a.zip": "not_an_image", "b.png": "image_invalid"}
+    assert len(inflated) == 2, "the two called .png"
+
+
+class _Unseekable(io.RawIOBase):
+    """What a program that packs into a pipe writes to: sizes come after the data, in a descriptor."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.data += data
+        return len(data)
+
+
+def test_a_streamed_archive_is_read(open_zip: Open) -> None:
+    target = _Unseekable()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", PHOTO)
+        archive.writestr("b.png", PHOTO)
+    assert open_zip(bytes(target.data)).read(1) == PHOTO
+
+
+# What stays as it was
+
+
+@pytest.mark.parametrize("kind", REFUSED_ARCHIVES)
+def test_a_refused_archive_leaves_no_trace(store: StackStore, kind: str) -> None:
+    before = store.create(io.BytesIO(zip_bytes({"a.png": PHOTO})), "before.zip")
+    for _, job in before.prepare_ahead([0]):
+        job.result()
+    gc.collect()  # of what other tests left open
+    files, handles = sorted(store.folder.rglob("*")), open_files()
+    with pytest.raises(AppError) as caught:
+        store.create(io.BytesIO(REFUSED_ARCHIVES[kind]), "hostile.zip")
+    assert isinstance(caught.value, ArchiveError)
+    assert str(caught.value).endswith(".")
+    assert (sorted(store.folder.rglob("*")), open_files()) == (files, handles)
+    assert (len(store), store.get(before.id).original(0)) == (1, PHOTO)
+
+
+def test_hostile_files_leave_the_rest_of_their_stack_working(store: StackStore) -> None:
+    files = {f"{fault}.png": data for fault, data in BROKEN_PNGS.items()} | {"good.png": PHOTO}
+    stack = store.create(io.BytesIO(zip_bytes(files)), "mixed.zip")
+    for _, job in stack.prepare_ahead(range(len(stack))):
+        job.result()
+    readable = [entry.name for index, entry in enumerate(stack.entries) if stack.error(index) is None]
+    assert readable == ["good.png"]
+    assert stack.thumbnail(stack.find("good.png")).startswith(b"\xff\xd8")
+    assert len(stack) + len(stack.skipped) == len(files)
+
+
+def test_reading_is_bounded_by_what_is_stated(open_zip: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that claims to reach to the end of a large archive is read no further than its own size allows."""
+    wanted: list[int] = []
+    pread = os.pread
+
+    def counted(descriptor: int, size: int, offset: int) -> bytes:
+        wanted.append(size)
+        return pread(descriptor, size, offset)
+
+    padding = 3 * MIB
+    data = zip_bytes({"a.png": PHOTO}, edit=lambda info: setattr(info, "compress_size", info.compress_size + padding))
+    at = data.index(b"PK\x01\x02")
+    directory = data[at:-22]
+    monkeypatch.setattr(os, "pread", counted)
+    archive = open_zip(data[:at] + bytes(padding) + directory + end_record(len(directory), at + padding))
+    assert archive.read(0) == PHOTO
+    assert max(wanted) < 2000
