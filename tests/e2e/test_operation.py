@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,9 +18,9 @@ from playwright.sync_api import Browser, Error, Page, expect
 from scripts.dev._app_server import AppServer, app_server
 from tests.builders import photo_png, zip_bytes
 from tests.e2e.server import ROOT
+from tests.helpers import SECONDS, wait_until
 
 ZIP_HEADERS = {"Content-Type": "application/zip"}
-STOP_SECONDS = 10  # what docker waits before it kills
 _PHOTOS = [photo_png(32, 32, seed=seed) for seed in range(7)]
 LONG = zip_bytes({f"{number:04}.png": _PHOTOS[number % 7] for number in range(3000)})
 
@@ -58,7 +57,7 @@ def begin_upload(server: AppServer) -> socket.socket:
 
 
 def begin_predictions(server: AppServer, stack: str) -> tuple[threading.Thread, list[int]]:
-    """Predictions with PyTorch, which take long enough to be met in the middle; the status once there is one."""
+    """Predictions in small batches, which take long enough to be met in the middle; the status once there is one."""
     statuses: list[int] = []
 
     def ask() -> None:
@@ -71,25 +70,21 @@ def begin_predictions(server: AppServer, stack: str) -> tuple[threading.Thread, 
 
     thread = threading.Thread(target=ask)
     thread.start()
+    metrics = f"{server.address}/api/metrics"
+    wait_until(lambda: "\naisr_recognitions_running 1.0" in requests.get(metrics, timeout=60).text, "its turn")
     return thread, statuses
 
 
 def wait_for_files(work: Path, count: int) -> None:
-    deadline = time.monotonic() + 20
-    while len(list(work.glob("run-*/*/stack.zip"))) < count:
-        assert time.monotonic() < deadline, "the upload has not arrived"
-        time.sleep(0.05)
+    wait_until(lambda: len(list(work.glob("run-*/*/stack.zip"))) >= count, "the upload")
 
 
-def ended(server: AppServer, seconds: float) -> bool:
-    """Whether the process ends within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def wait_for_the_end(server: AppServer) -> None:
+    def ended() -> bool:
         state = Path(f"/proc/{server.pid}/stat")
-        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
-            return True
-        time.sleep(0.05)
-    return False
+        return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    wait_until(ended, "the end of the process")
 
 
 def test_told_to_stop_it_ends_what_is_running_and_removes_every_file(
@@ -104,11 +99,11 @@ def test_told_to_stop_it_ends_what_is_running_and_removes_every_file(
         connection = begin_upload(server)
         wait_for_files(tmp_path / "work", 2)
         os.kill(server.pid, signal.SIGTERM)
-        assert ended(server, STOP_SECONDS)
-        predicting.join(STOP_SECONDS)
+        wait_for_the_end(server)
+        predicting.join(SECONDS)
         assert statuses, "a running request gets an answer"
         assert statuses[0] in (200, 503)
-        connection.settimeout(STOP_SECONDS)
+        connection.settimeout(SECONDS)
         assert connection.recv(4096).startswith(b"HTTP/1.1 503"), "so does an upload"
         connection.close()
         page.close()
@@ -123,8 +118,8 @@ def test_after_a_crash_in_the_middle_of_everything_the_next_start_cleans_up(tmp_
         connection = begin_upload(server)
         wait_for_files(work, 2)
         os.kill(server.pid, signal.SIGKILL)
-        assert ended(server, STOP_SECONDS)
-        predicting.join(STOP_SECONDS)
+        wait_for_the_end(server)
+        predicting.join(SECONDS)
         connection.close()
     left = list(work.glob("run-*"))
     assert left, "a killed process cannot clean up"
