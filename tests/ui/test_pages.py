@@ -194,11 +194,11 @@ def test_the_last_run_can_be_repeated_over_http(app: AppTest) -> None:
     job = session(app).job
     assert job is not None
     assert words[0] == "curl"
-    assert words[1].endswith(f"api/v1/stacks/{job.stack.id}/predictions")
+    assert words[1].endswith(f"api/v1/stacks/{job.order.stack.id}/predictions")
     body = json.loads(words[words.index("-d") + 1])
     runtime = get_runtime()
     with TestClient(create_api(runtime.store, runtime.models, runtime.settings, runtime.recognition)) as client:
-        answer = client.post(f"/api/v1/stacks/{job.stack.id}/predictions", json=body)
+        answer = client.post(f"/api/v1/stacks/{job.order.stack.id}/predictions", json=body)
     assert answer.status_code == 200
     assert [one["index"] for one in answer.json()["predictions"]] == [0], "only what was just run"
     best = job.recognitions["openvino-int8"].predictions[0].top[0]
