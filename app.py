@@ -16,7 +16,7 @@ from core.runtime import get_runtime
 from pages._ui.compat import drop_ended_sessions, on_stop
 
 HOUSEKEEPING_SECONDS = 20.0
-END_REQUESTS_SECONDS = 8  # after being told to stop; docker waits 10 s before it kills
+END_REQUESTS_SECONDS = 6  # after being told to stop; docker kills after 10 s, and deleting takes time on a busy machine
 
 
 @asynccontextmanager

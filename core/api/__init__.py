@@ -20,6 +20,7 @@ from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_proble
 from core.api.service import service_router
 from core.api.short_routes import short_routes
 from core.api.stacks import stacks_router
+from core.api.stopping import StoppingMiddleware
 from core.api.traffic import TrafficMiddleware
 from core.base.settings import Settings
 from core.base.version import VERSION
@@ -60,6 +61,7 @@ def create_api(
     add_problem_handlers(api)
     describe_problems(api)
     api.add_middleware(BodyLimitMiddleware)
+    api.add_middleware(StoppingMiddleware)
     api.add_middleware(TrafficMiddleware, metrics=metrics)
     if settings.cors_origins:
         api.add_middleware(

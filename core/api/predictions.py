@@ -33,7 +33,10 @@ def check_count(asked: int, settings: Settings) -> None:
 
 @asynccontextmanager
 async def until_client_leaves(request: Request) -> AsyncIterator[Event]:
-    """An event that is set as soon as the client hangs up. The request's body must have been read."""
+    """An event that is set as soon as nobody waits any more: the client hangs up, or the ``with`` block fails.
+
+    The request's body must have been read.
+    """
     left = Event()
 
     async def watch() -> None:
@@ -44,6 +47,9 @@ async def until_client_leaves(request: Request) -> AsyncIterator[Event]:
     watching = asyncio.create_task(watch())
     try:
         yield left
+    except BaseException:  # the server that stops cancels the request, but not the thread that works for it
+        left.set()
+        raise
     finally:
         watching.cancel()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from core.recognition.results import ENGINE_NAMES
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from tests.builders import BROKEN_PNGS, photo_png, png_bytes, zip_bytes
-from tests.helpers import FakeEngine, FakeModel, grey_png
+from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png
 
 Upload = Callable[..., Response]
 
@@ -118,6 +119,32 @@ def make_service(settings: Settings, tmp_path: Path, engine: FakeEngine) -> Iter
     yield make
     for store in stores:
         store.close()
+
+
+class Gate:
+    """Holds up an engine from its call number ``after`` on until it is opened."""
+
+    def __init__(self, after: int = 0) -> None:
+        self.calls = 0
+        self.after = after
+        self.reached, self._opened = threading.Event(), threading.Event()
+
+    def __call__(self, batch: np.ndarray) -> None:
+        self.calls += 1
+        if self.calls > self.after:
+            self.reached.set()
+            assert self._opened.wait(SECONDS)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+@pytest.fixture
+def gate(engine: FakeEngine) -> Iterator[Gate]:
+    gate = Gate()
+    engine.before = gate
+    yield gate
+    gate.open()
 
 
 def greys_zip(count: int) -> bytes:
