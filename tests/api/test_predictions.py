@@ -16,12 +16,13 @@ from fastapi.testclient import TestClient
 
 from core.api.body_limit import MAX_BODY_BYTES
 from core.api.metrics import Metrics
-from core.api.predictions import Order, Recognizer
+from core.api.predictions import PredictionThreads
 from core.base.errors import EngineUnavailable
 from core.base.settings import Settings
 from core.models.registry import Model
 from core.recognition import fair_queue
 from core.recognition.recognize import recognize
+from core.recognition.service import Order
 from core.stacks.store import StackStore
 from tests.api.conftest import NAMES, Gate, MakeService, Service, assert_problem, greys_zip, upload
 from tests.api.server import Connection, running
@@ -253,16 +254,16 @@ class TestStream:
         """Its lines pile up where its results are kept anyway; its turn ends."""
         service = make_service()
         stack = make_stack({f"{value}.png": grey_png(value) for value in range(100)})
-        recognizer = Recognizer(service.queue, settings, Metrics(service.store, service.queue))
-        order = Order("lazy", stack, range(100), FakeModel(tmp_path / "greys", engine), "openvino-int8", 1)
+        threads = PredictionThreads(service.recognition, settings, Metrics(service.store, service.queue))
+        order = Order(stack, range(100), FakeModel(tmp_path / "greys", engine), ("openvino-int8",), "lazy", 1)
 
         async def read_one() -> None:
-            predictions = recognizer.stream(order, threading.Event())
+            predictions = threads.stream(order, threading.Event())
             await anext(predictions)
             with anyio.fail_after(SECONDS):
                 while service.queue.running:
                     await anyio.sleep(0.01)
-            assert len(stack.results.of("openvino-int8")) == 100
+            assert len(service.recognition.results(stack).of("openvino-int8")) == 100
             await predictions.aclose()
 
         anyio.run(read_one)
