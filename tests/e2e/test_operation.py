@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -15,11 +16,13 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Error, Page, expect
 
+from core.recognition.fair_queue import STOP_SECONDS
 from scripts.dev._app_server import AppServer, app_server
 from tests.builders import photo_png, zip_bytes
 from tests.e2e.server import ROOT
 from tests.helpers import SECONDS, wait_until
 
+DOCKER_SECONDS = 10  # from SIGTERM to SIGKILL
 ZIP_HEADERS = {"Content-Type": "application/zip"}
 _PHOTOS = [photo_png(32, 32, seed=seed) for seed in range(7)]
 LONG = zip_bytes({f"{number:04}.png": _PHOTOS[number % 7] for number in range(3000)})
@@ -108,6 +111,12 @@ def test_told_to_stop_it_ends_what_is_running_and_removes_every_file(
         connection.close()
         page.close()
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_requests_end_well_before_docker_kills_the_process() -> None:
+    found = re.search(r"^END_REQUESTS_SECONDS = (\d+)", (ROOT / "app.py").read_text(), re.MULTILINE)
+    assert found
+    assert STOP_SECONDS < int(found[1]) <= DOCKER_SECONDS - 4, "deleting takes time too"
 
 
 def test_after_a_crash_in_the_middle_of_everything_the_next_start_cleans_up(tmp_path: Path, cache: Path) -> None:
