@@ -104,9 +104,7 @@ def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recogn
     def answers(stack_id: str) -> Response:
         """What has been recognised so far, column by column; unreadable images have no answer."""
         columns = AnswerColumns.of(store.get(stack_id).results)
-        return Response(
-            columns.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"}
-        )
+        return Response(columns.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     @router.post(
         "/{stack_id}/predictions",

@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 FOLDER = Path(__file__).parent
 MODULES = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in sorted(FOLDER.rglob("*.js"))}
-VERSION = hashlib.sha256(b"\0".join(part for name, code in MODULES.items() for part in (name.encode(), code))).hexdigest()[:16]
+VERSION = hashlib.sha256(repr(MODULES).encode()).hexdigest()[:16]
 ADDRESS = f"components/{VERSION}/"  # relative to the page, like every address of ours
-_KEEP = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_KEEP = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
 def modules_route(base_path: str = "") -> Route:

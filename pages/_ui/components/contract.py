@@ -84,14 +84,16 @@ MESSAGES: tuple[type[BaseModel], ...] = (
 
 
 class _Untitled(GenerateJsonSchema):
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+    def field_title_should_be_set(self, schema: Any) -> bool:
         """Titles only repeat the names of fields, and each would become a type of its own."""
         return False
 
 
 def json_schema() -> dict[str, Any]:
     """One schema with all messages as properties."""
-    _, schema = models_json_schema([(model, "validation") for model in MESSAGES], title="Contract", schema_generator=_Untitled)
+    _, schema = models_json_schema(
+        [(model, "validation") for model in MESSAGES], title="Contract", schema_generator=_Untitled
+    )
     properties = {model.__name__: {"$ref": f"#/$defs/{model.__name__}"} for model in MESSAGES}
     return schema | {"type": "object", "properties": properties, "additionalProperties": False}
 

@@ -7,7 +7,6 @@ import streamlit as st
 from core.stacks.stack import ImageStack
 from pages._ui.viewer.view import StackLinks
 
-
 STACKS = "api/v1/stacks"
 # Templates: what is in braces is filled in here or in the browser.
 INDEX = STACKS + "/{stack}/images"
