@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import PROJECT_ROOT
+from core.base.settings import PROJECT_ROOT
 from tests.plugin import complaint, fingerprints, pytest_make_parametrize_id, skipped_line
 
 # Collects all tests; prints, on the last line, their ids and the digests of their data.
