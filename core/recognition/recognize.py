@@ -17,16 +17,17 @@ from core.base.errors import Cancelled, InvalidRequest
 from core.base.settings import Settings
 from core.engines.batch_size import automatic_batch_size
 from core.engines.engine import Engine
+from core.images.preprocessing import STANDARD
 from core.models.registry import Model
 from core.recognition.results import TOP_K, EngineName, Prediction, Recognition, Timing, top_scores
-from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
+from core.stacks.stack import ImageStack
 
 OnBatch = Callable[[Sequence[Prediction]], None]
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Images on their way through the engine; ``inputs`` is uint8 ``[B, 224, 224, 3]``."""
+    """Images on their way through the engine; ``inputs`` is uint8 ``[B, *ModelInputs.shape]``."""
 
     indices: list[int]
     inputs: NDArray[np.uint8]
@@ -102,6 +103,7 @@ def _predict(
 ) -> Iterator[list[Prediction]]:
     """Yield predictions batch by batch; decoding runs ahead in the shared pool, inference in threads of its own."""
     name = model.card.name
+    inputs = stack.inputs(STANDARD)
 
     def infer(batch: _Batch) -> tuple[list[Prediction], float]:
         started = time.perf_counter()
@@ -127,8 +129,8 @@ def _predict(
         pool = ThreadPoolExecutor(engine.parallelism, thread_name_prefix="infer")
         exits.callback(pool.shutdown, cancel_futures=True)
         running: deque[Future[tuple[list[Prediction], float]]] = deque()
-        filling = _new_batch(size)
-        for index, job in stack.prepare_ahead(indices):
+        filling = _new_batch(size, inputs.shape)
+        for index, job in inputs.prepare_ahead(indices):
             check_cancelled()
             waiting = time.perf_counter()
             job.result()
@@ -136,11 +138,11 @@ def _predict(
             if error := stack.error(index):
                 yield [Prediction(index, stack.entries[index].name, (), engine.name, name, error)]
                 continue
-            stack.read_model_input(index, filling.inputs[len(filling.indices)])
+            inputs.read(index, filling.inputs[len(filling.indices)])
             filling.indices.append(index)
             if len(filling.indices) == size:
                 running.append(pool.submit(infer, filling))
-                filling = _new_batch(size)
+                filling = _new_batch(size, inputs.shape)
             while running and (running[0].done() or len(running) > engine.parallelism):
                 yield collect(running.popleft())
         if filling.indices:
@@ -150,5 +152,5 @@ def _predict(
             yield collect(running.popleft())
 
 
-def _new_batch(size: int) -> _Batch:
-    return _Batch([], np.empty((size, *MODEL_INPUT_SHAPE), np.uint8))
+def _new_batch(size: int, shape: tuple[int, int, int]) -> _Batch:
+    return _Batch([], np.empty((size, *shape), np.uint8))

@@ -22,7 +22,8 @@ from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from core.images.pixels import encode_png, to_rgb
+from core.images.display import to_picture
+from core.images.pixels import to_rgb
 from core.images.samples import pack
 
 WIDTH, HEIGHT = 500, 375
@@ -79,7 +80,7 @@ async def image_route(request: Request) -> Response:
         body, headers = pack(samples(index), gzip=True)
         return Response(body, headers=IMMUTABLE | headers)
     if index == DEEP:
-        return Response(encode_png(to_rgb(samples(index))), media_type="image/png", headers=IMMUTABLE)
+        return Response(to_picture(to_rgb(samples(index))).content, media_type="image/png", headers=IMMUTABLE)
     return Response(png(index, WIDTH, HEIGHT), media_type="image/png", headers=IMMUTABLE)
 
 
