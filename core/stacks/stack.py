@@ -20,7 +20,6 @@ from core.images.display import Picture, to_picture
 from core.images.formats.format import FileReader, Pixels
 from core.images.memory import decoding_bytes
 from core.images.preprocessing import STANDARD, Preprocessing
-from core.recognition.stack_results import StackResults
 from core.stacks.inputs import ModelInputs
 from core.stacks.scratch import BlobFile, RowFile
 from core.stacks.sources.source import Entry, Skipped, Source
@@ -90,7 +89,6 @@ class ImageStack:
         self._default = _Inputs(preprocessing, RowFile(folder, preprocessing.input_shape))
         self._inputs = {preprocessing.pixel_key: self._default}
         self._thumbnails = BlobFile(folder)
-        self.results = StackResults()
         # Kind and sentence: an exception object would keep its traceback, and with it the image's bytes.
         self._errors: dict[int, tuple[type[ImageError], str]] = {}
         self._lock = threading.Lock()

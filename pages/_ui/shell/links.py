@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.viewer.view import StackLinks
 
@@ -11,7 +12,7 @@ from pages._ui.viewer.view import StackLinks
 def stack_links(stack: ImageStack) -> StackLinks:
     """Where the components find ``stack``; the address of its results changes whenever they do."""
     base = f"api/v1/stacks/{stack.id}"
-    version = stack.results.version
+    version = get_runtime().recognition.results(stack).version
     return StackLinks(
         stack_id=stack.id,
         count=len(stack),
