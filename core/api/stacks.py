@@ -62,7 +62,7 @@ def stacks_router(
             str, Query(max_length=255, description="what to call it, where the body is the ZIP itself")
         ] = "stack.zip",
     ) -> StackIndex:
-        """Open a ZIP of PNG images; it is written to disk as it arrives. The id in the answer is the key to it."""
+        """Open a ZIP of images; it is written to disk as it arrives. The id in the answer is the key to it."""
         stack = await receive_stack(request, store, settings, client_of(request, settings), name)
         response.headers["Location"] = f"{request.url.path}/{stack.id}"
         return StackIndex.of(stack)
