@@ -14,6 +14,7 @@ from core.api.access import AccessMiddleware
 from core.base.logs import configure_logs
 from core.runtime import get_runtime
 from pages._ui.compat import drop_ended_sessions, on_stop
+from pages._ui.components.assets import modules_route
 
 HOUSEKEEPING_SECONDS = 20.0
 END_REQUESTS_SECONDS = 6  # after being told to stop; docker kills after 10 s, and deleting takes time on a busy machine
@@ -44,7 +45,7 @@ _api = create_api(_runtime.store, _runtime.models, _runtime.settings, _runtime.r
 
 app = st.App(
     Path(__file__).parent / "pages" / "_router.py",
-    routes=[Route(_base_path + path, _api) for path in ROUTES],
+    routes=[modules_route(_base_path), *(Route(_base_path + path, _api) for path in ROUTES)],
     lifespan=lifespan,
     middleware=[Middleware(AccessMiddleware, settings=_runtime.settings)],
 )

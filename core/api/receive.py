@@ -17,7 +17,7 @@ from core.base.errors import Cancelled, InvalidRequest, LimitExceeded, NotAZip, 
 from core.base.settings import MIB, Settings
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
-from core.stacks.upload import Upload
+from core.stacks.upload import ONLY_ZIP, Upload, too_large
 
 FORM_OVERHEAD_BYTES = 64 * 1024  # what a form may hold beside the file: boundaries, headers, small fields
 PIECE_BYTES = MIB  # collected before a thread writes them
@@ -51,7 +51,7 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
     content_type = kind.decode("latin-1")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > settings.max_upload_bytes + FORM_OVERHEAD_BYTES:
-        raise LimitExceeded(f"The file is larger than the {settings.max_upload_bytes // MIB:,} MB this server accepts.")
+        raise LimitExceeded(too_large(settings.max_upload_bytes))
     # A refusal leaves the rest of the body to uvicorn, which reads on and throws it away: a client that is still
     # sending gets to read why, and one that waits for "100 Continue" sends nothing.
     try:
@@ -77,7 +77,7 @@ def zip_name(path: str) -> str:
     """
     name = PureWindowsPath(path).name[-MAX_NAME:]
     if not name.lower().endswith(".zip"):
-        raise NotAZip("Only .zip files are allowed")
+        raise NotAZip(ONLY_ZIP)
     return name
 
 

@@ -15,6 +15,8 @@ from core.api.predictions import PredictionThreads, check_count, until_client_le
 from core.api.problems import responses
 from core.api.receive import receive_stack
 from core.api.schemas import (
+    AnswerColumns,
+    ImageColumns,
     ImagePrediction,
     RecognitionAnswer,
     RecognitionRequest,
@@ -60,7 +62,7 @@ def stacks_router(
             str, Query(max_length=255, description="what to call it, where the body is the ZIP itself")
         ] = "stack.zip",
     ) -> StackIndex:
-        """Open a ZIP of PNG images; it is written to disk as it arrives. The id in the answer is the key to it."""
+        """Open a ZIP of images; it is written to disk as it arrives. The id in the answer is the key to it."""
         stack = await receive_stack(request, store, settings, client_of(request, settings), name)
         response.headers["Location"] = f"{request.url.path}/{stack.id}"
         return StackIndex.of(stack)
@@ -71,6 +73,16 @@ def stacks_router(
         stack = store.get(stack_id)
         return immutable(
             request, '"index"', lambda: Response(StackIndex.of(stack).model_dump_json(), media_type="application/json")
+        )
+
+    @router.get("/{stack_id}/images", response_model=ImageColumns, responses=NOT_MODIFIED | responses(404))
+    def images(request: Request, stack_id: str) -> Response:
+        """The images of a stack, column by column."""
+        stack = store.get(stack_id)
+        return immutable(
+            request,
+            '"images"',
+            lambda: Response(ImageColumns.of(stack).model_dump_json(), media_type="application/json"),
         )
 
     @router.delete("/{stack_id}", status_code=204, responses=responses(404))
@@ -94,6 +106,12 @@ def stacks_router(
                 for index, answers in found.items()
             }
         )
+
+    @router.get("/{stack_id}/answers", response_model=AnswerColumns, responses=responses(404))
+    def answers(stack_id: str) -> Response:
+        """What has been recognised so far, column by column; unreadable images have no answer."""
+        columns = AnswerColumns.of(service.results(store.get(stack_id)))
+        return Response(columns.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     @router.post(
         "/{stack_id}/predictions",

@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         le=250_000_000,
         description="Most pixels in one image, checked in its header before anything is decoded; at most 250 million.",
     )
+    image_memory_bytes: int = Field(
+        1024 * MIB,
+        ge=64 * MIB,
+        description="Memory that images being read may take together; an image that needs more is read alone.",
+    )
     max_stacks: int = Field(256, gt=0, description="Most stacks kept at once, over all sessions and clients.")
     max_stacks_per_client: int = Field(
         64, gt=0, description="Most stacks of one client (one address); an office or a class may share an address."
