@@ -43,7 +43,9 @@ def test_the_columns_never_change_and_are_nobody_elses(client: TestClient, base:
 
 @pytest.mark.parametrize("path", ["images", "answers"])
 def test_an_unknown_stack_has_none(client: TestClient, path: str) -> None:
-    assert_problem(client.get(f"/api/v1/stacks/{'0' * 32}/{path}"), 404, "stack_not_found", "does not exist or has expired")
+    assert_problem(
+        client.get(f"/api/v1/stacks/{'0' * 32}/{path}"), 404, "stack_not_found", "does not exist or has expired"
+    )
 
 
 def predicted(index: int, engine: EngineName, label: str, confidence: float, model: str = "starter") -> Prediction:
