@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from pathlib import PureWindowsPath
 from typing import Protocol
@@ -14,7 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from core.api.body_limit import lift_body_limit
-from core.base.errors import Busy, Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
+from core.base.errors import Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
 from core.base.settings import MIB, Settings
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
@@ -45,7 +44,6 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
         InvalidRequest: the form is malformed or has no file.
         NotAZip: the file's name does not end in ``.zip``.
         UploadTimedOut: nothing arrived for a while.
-        Busy: the server is stopping.
         ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``StackStore.receive``.
     """
     lift_body_limit(request.scope)
@@ -69,8 +67,6 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
             return await run_sync(sink.finish)
     except ClientDisconnect as error:
         raise Cancelled("The upload was cancelled.") from error
-    except asyncio.CancelledError as error:  # by the server, which is about to stop
-        raise Busy("The server is shutting down. Try again in a minute.") from error
 
 
 def zip_name(path: str) -> str:

@@ -103,7 +103,7 @@ class ImageColumns(BaseModel):
     def of(cls, stack: ImageStack) -> Self:
         """The images of ``stack``. The sources of stacks sort by name, so there are no ranks."""
         headers = [entry.header for entry in stack.entries]
-        found = {(header.bit_depth, header.colour): header for header in headers}
+        found = {(header.bit_depth, header.color): header for header in headers}
         place = {key: number for number, key in enumerate(found)}
         return cls(
             names=[entry.name for entry in stack.entries],
@@ -113,13 +113,13 @@ class ImageColumns(BaseModel):
             kinds=[
                 PixelKind(
                     bit_depth=header.bit_depth,
-                    colour=header.colour,
+                    colour=header.color,
                     highest=header.highest_sample,
                     description=header.description,
                 )
                 for header in found.values()
             ],
-            kind=[place[header.bit_depth, header.colour] for header in headers],
+            kind=[place[header.bit_depth, header.color] for header in headers],
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.viewer.view import StackLinks
 
@@ -22,7 +23,7 @@ def stack_links(stack: ImageStack) -> StackLinks:
     def of_stack(template: str) -> str:
         return template.replace("{stack}", stack.id)
 
-    version = stack.results.version
+    version = get_runtime().recognition.results(stack).version
     return StackLinks(
         stack_id=stack.id,
         count=len(stack),
