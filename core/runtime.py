@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
+from core.engines.registry import default_engine
 from core.models.registry import ModelRegistry
 from core.recognition.fair_queue import FairQueue
 from core.recognition.recognize import resolve_batch_size
@@ -30,7 +31,7 @@ class AppRuntime:
     queue: FairQueue
 
     def warm_up(self) -> None:
-        """Load the default model's INT8 engine, and measure its batch size, before somebody waits for it."""
+        """Load the default model's default engine, and measure its batch size, before somebody waits for it."""
         threading.Thread(target=self._load_default, name="warm-up", daemon=True).start()
 
     def new_model_folder(self, name: str) -> Path:
@@ -44,7 +45,7 @@ class AppRuntime:
     def _load_default(self) -> None:
         try:
             model = self.models.get()
-            resolve_batch_size(0, model.engine("openvino-int8"), model, self.settings)
+            resolve_batch_size(0, model.engine(default_engine().name), model, self.settings)
         except AppError as error:
             _log.error("The default model is not ready: %s", error)
 

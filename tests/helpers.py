@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from core.engines.engine import Engine, check_batch
-from core.models.registry import CARD_NAME, Model, ModelCard
-from core.recognition.results import EngineName
+from core.engines.engine import LOGITS, Engine, EngineName, check_batch, check_outputs
+from core.images.preprocessing import STANDARD
+from core.models.card import CARD_NAME, ModelCard
+from core.models.model import Model
 from tests.builders import png_bytes
 
 SECONDS = 20.0  # longer than anything here takes on a busy machine; reaching it is a failure
@@ -43,6 +44,9 @@ class FakeEngine:
 
     classes = 256
     precision = "FAKE"
+    library = "Fake 1"
+    input_shape = STANDARD.input_shape
+    outputs = (LOGITS,)
 
     def __init__(
         self,
@@ -58,16 +62,17 @@ class FakeEngine:
         self._at_once = 0
         self._lock = threading.Lock()
 
-    def infer(self, batch: np.ndarray) -> np.ndarray:
+    def infer(self, batch: np.ndarray, outputs: Sequence[str] = (LOGITS,)) -> Mapping[str, np.ndarray]:
         """See ``Engine.infer``."""
-        check_batch(batch)
+        check_batch(batch, self.input_shape)
+        check_outputs(outputs, self)
         with self._lock:
             self.batch_sizes.append(len(batch))
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             self.before(batch)
-            return np.eye(self.classes, dtype=np.float32)[batch[:, 0, 0, 0]] * np.float32(20)
+            return {LOGITS: np.eye(self.classes, dtype=np.float32)[batch[:, 0, 0, 0]] * np.float32(20)}
         finally:
             with self._lock:
                 self._at_once -= 1
@@ -86,7 +91,7 @@ class FakeModel(Model):
             classes=tuple(map(str, range(256))),
             data="",
             recipe={},
-            preprocessing="",
+            preprocessing=STANDARD,
             quantization={},
             versions={},
             checksums={"weights.safetensors": "0" * 64},

@@ -17,10 +17,11 @@ from starlette.requests import Request
 from core.api.metrics import Metrics
 from core.base.errors import Cancelled, InvalidRequest
 from core.base.settings import Settings
-from core.models.registry import Model
+from core.engines.engine import EngineName
+from core.models.model import Model
 from core.recognition.fair_queue import FairQueue
 from core.recognition.recognize import recognize
-from core.recognition.results import EngineName, Prediction, Recognition
+from core.recognition.results import Prediction, Recognition
 from core.recognition.run_log import log_recognition
 from core.stacks.stack import ImageStack
 

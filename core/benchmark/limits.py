@@ -19,7 +19,7 @@ from core.benchmark.plan import SubjectName
 from core.benchmark.report import Limits
 from core.benchmark.subjects import check_cancelled
 from core.engines.batch_size import keep_busy
-from core.engines.engine import Engine
+from core.engines.engine import LOGITS, Engine
 from core.images import pixels
 from core.recognition.results import top_scores
 from core.stacks.stack import ImageStack
@@ -85,7 +85,7 @@ def engine_costs(engine: Engine, inputs: NDArray[np.uint8], batch_size: int, lab
         started = time.process_time()
         calls = keep_busy(pool, engine, batch, INFERENCE_SECONDS)
         infer = (time.process_time() - started) / (calls * batch_size)
-    logits = engine.infer(batch)
+    logits = engine.infer(batch)[LOGITS]
     started = time.thread_time()
     top_scores(logits, labels)
     return EngineCosts(infer, (time.thread_time() - started) / batch_size)

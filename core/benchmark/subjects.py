@@ -16,8 +16,8 @@ from core.base.errors import Cancelled
 from core.base.settings import Settings
 from core.base.workers import WorkerPool
 from core.benchmark.plan import Mode, SubjectName
-from core.engines.engine import Engine
-from core.models.registry import Model
+from core.engines.engine import LOGITS, Engine
+from core.models.model import Model
 from core.recognition.recognize import recognize
 from core.stacks.sources.zip import Archive
 from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
@@ -81,7 +81,7 @@ class EngineAlone:
                 def infer(start: int) -> list[str]:
                     check_cancelled(cancelled)
                     batch = self._inputs.take(indices[start : start + batch_size], axis=0, mode="wrap")
-                    return first_classes(self._engine.infer(batch), self._classes)
+                    return first_classes(self._engine.infer(batch)[LOGITS], self._classes)
 
                 return [name for names in pool.map(infer, range(0, len(indices), batch_size)) for name in names]
 

@@ -26,7 +26,7 @@ def map_name(stage: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One of the parts a network is made of: ``module`` is its name in PyTorch, ``channels`` the width of its output."""
+    """A part of a network: ``module`` is its name in PyTorch, ``channels`` the width of its output."""
 
     module: str
     channels: int

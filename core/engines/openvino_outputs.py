@@ -73,6 +73,4 @@ def _quantized(output: Any) -> Any:
 
 
 def _by_name(model: Any, name: str) -> Any:
-    return next(
-        output for node in model.get_ordered_ops() for output in node.outputs() if name in output.get_names()
-    )
+    return next(output for node in model.get_ordered_ops() for output in node.outputs() if name in output.get_names())

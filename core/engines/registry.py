@@ -7,6 +7,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import core.engines
+from core.base.errors import EngineUnavailable
 from core.engines.engine import EngineDescription, EngineName
 
 
@@ -38,9 +39,12 @@ def describe(name: EngineName) -> EngineDescription:
     """The engine of this name.
 
     Raises:
-        KeyError: there is none.
+        EngineUnavailable: there is none.
     """
-    return {engine.name: engine for engine in engines()}[name]
+    for engine in engines():
+        if engine.name == name:
+            return engine
+    raise EngineUnavailable(f"There is no engine {name!r} here. Choose one of {', '.join(engine_names())}.")
 
 
 def engine_label(name: EngineName) -> str:

@@ -9,10 +9,11 @@ from typing import Literal
 
 from core.base.background import BackgroundJob
 from core.base.settings import Settings
-from core.models.registry import Model
+from core.engines.engine import EngineName
+from core.models.model import Model
 from core.recognition.fair_queue import FairQueue, Turn
 from core.recognition.recognize import recognize, resolve_batch_size
-from core.recognition.results import EngineName, Prediction, Recognition
+from core.recognition.results import Prediction, Recognition
 from core.recognition.run_log import log_recognition
 from core.stacks.stack import ImageStack
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from core.base.errors import Cancelled, InvalidRequest
 from core.base.settings import Settings
 from core.engines.batch_size import automatic_batch_size
-from core.engines.engine import Engine
-from core.models.registry import Model
-from core.recognition.results import TOP_K, EngineName, Prediction, Recognition, Timing, top_scores
+from core.engines.engine import LOGITS, Engine, EngineName
+from core.models.model import Model
+from core.recognition.results import TOP_K, Prediction, Recognition, Timing, top_scores
 from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
 
 OnBatch = Callable[[Sequence[Prediction]], None]
@@ -105,7 +105,7 @@ def _predict(
 
     def infer(batch: _Batch) -> tuple[list[Prediction], float]:
         started = time.perf_counter()
-        logits = engine.infer(batch.inputs)
+        logits = engine.infer(batch.inputs)[LOGITS]
         seconds = time.perf_counter() - started
         scores = top_scores(logits, model.card.classes, TOP_K)
         predictions = [

@@ -19,7 +19,7 @@ ALLOWED = {
     "benchmark/baselines.py": {"torch"},
     "engines/openvino.py": {"openvino"},
     "engines/pytorch.py": {"torch"},
-    "optimize/graph.py": {"nncf", "onnx", "openvino", "torch"},
+    "optimize/quantize.py": {"nncf", "onnx", "openvino", "torch"},
     "models/torchvision_compat.py": {"torch"},
     "models/weights.py": {"safetensors", "torch"},
 }

@@ -24,7 +24,7 @@ from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
 from core.benchmark.subjects import EngineAlone, Workshop
 from core.benchmark.sweep import measure_sweep, stream_counts, turns
-from core.models.registry import Model
+from core.models.model import Model
 from core.stacks.stack import ImageStack
 from tests.builders import photo_png
 from tests.conftest import MakeStack

@@ -11,10 +11,10 @@ import pytest
 
 from core.base.errors import ModelError
 from core.base.settings import Settings
+from core.engines.engine import EngineName
 from core.images import pixels
 from core.recognition.fair_queue import FairQueue
 from core.recognition.jobs import JobState, RecognitionJob
-from core.recognition.results import EngineName
 from core.stacks.stack import ImageStack
 from tests.builders import BROKEN_PNGS
 from tests.conftest import MakeStack

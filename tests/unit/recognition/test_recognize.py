@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import Cancelled, ImageNotFound, InvalidRequest, ModelError
 from core.base.settings import Settings
-from core.models.registry import Model
+from core.models.model import Model
 from core.recognition.recognize import recognize, resolve_batch_size
 from core.recognition.results import TOP_K, Prediction
 from core.stacks.stack import ImageStack

@@ -10,7 +10,7 @@ import pytest
 
 from core.base.settings import Settings
 from core.models.registry import ModelRegistry
-from core.optimize.graph import LADDER
+from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
 from scripts import optimize
 from tests.builders import photo_png, zip_bytes
