@@ -62,7 +62,7 @@ def test_anything_but_a_batch_of_model_inputs_is_refused(engine: Engine, shape: 
 def test_threads_get_the_logits_one_would(engine: Engine, batch: np.ndarray) -> None:
     expected = engine.infer(batch)["logits"]
     with ThreadPoolExecutor(4) as pool:
-        rows = list(pool.map(lambda index: engine.infer(batch[index : index + 1])[0], range(len(batch))))
+        rows = list(pool.map(lambda index: engine.infer(batch[index : index + 1])["logits"][0], range(len(batch))))
     assert np.abs(np.stack(rows) - expected).max() < 1e-4
 
 
