@@ -24,7 +24,7 @@ from core.benchmark.plan import DEFAULT_COUNTS, DEFAULT_MODES, MODES, SUBJECT_NA
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
 from core.engines.openvino import INT8
-from core.recognition.recognize import resolve_batch_size
+from core.recognition.classifier import Classifier
 from core.runtime import AppRuntime, get_runtime
 from scripts._arguments import batch_size_argument
 from scripts.dev._stacks import open_stack_file
@@ -118,7 +118,7 @@ def _measure(options: argparse.Namespace, runtime: AppRuntime) -> Report:
 
         report = run_benchmark(plan, stack, model, settings, runtime.store.folder, on_step=on_step)
     if options.compare_benchmark_app:
-        size = resolve_batch_size(options.batch_size, model.engine(INT8.name), model, settings)
+        size = Classifier(model, INT8.name).batch_size(options.batch_size, settings)
         compared = compare_with_benchmark_app(model, size, options.repeats, Event())
         report = report.model_copy(update={"benchmark_app": compared})
     return report

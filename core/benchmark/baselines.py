@@ -18,7 +18,7 @@ from PIL import Image
 
 from core.base.errors import EngineUnavailable
 from core.benchmark.plan import Mode, SubjectName
-from core.benchmark.subjects import Recognizer, check_cancelled, first_classes
+from core.benchmark.subjects import Naming, check_cancelled, first_classes
 from core.engines.openvino import convolution_precision, shared_core
 from core.images.preprocessing import Preprocessing
 from core.models.model import Model
@@ -64,7 +64,7 @@ class Baseline:
         return {stage: seconds / max(self._images, 1) for stage, seconds in self._spent.items()}
 
     @contextmanager
-    def ready(self, count: int) -> Iterator[Recognizer]:
+    def ready(self, count: int) -> Iterator[Naming]:
         """See ``Subject.ready``."""
         yield self._recognize
 

@@ -35,7 +35,7 @@ from core.benchmark.sweep import sweep, turns
 from core.engines.engine import Engine
 from core.engines.registry import engine_names
 from core.models.model import Model
-from core.recognition.recognize import resolve_batch_size
+from core.recognition.classifier import Classifier
 from core.stacks.stack import ImageStack
 
 LATENCY_IMAGES = 34  # in each pass: with three repeats just enough for a p99
@@ -123,8 +123,8 @@ def _measure(task: _Task) -> Findings:
     """All passes: for each count a warm-up, then the repeats, all subjects in turn within each."""
     plan, model, settings, cancelled = task.plan, task.model, task.settings, task.cancelled
     task.steps.begin("Decoding the stack")
-    wait_until_decoded(task.stack, cancelled)
-    inputs = ready_inputs(task.stack, max(plan.counts))
+    wait_until_decoded(task.stack, model.preprocessing, cancelled)
+    inputs = ready_inputs(task.stack, model.preprocessing, max(plan.counts))
     engines: dict[SubjectName, Engine] = {}
     sizes: dict[SubjectName, int] = {}
     for name in engine_names():
@@ -132,7 +132,7 @@ def _measure(task: _Task) -> Findings:
             check_cancelled(cancelled)  # loading may take long: the FP32 form is made from the weights the first time
             task.steps.begin(f"Preparing {SUBJECT_LABELS[name]}")
             engines[name] = model.engine(name)
-            sizes[name] = resolve_batch_size(plan.batch_size, engines[name], model, settings)
+            sizes[name] = Classifier(model, name).batch_size(plan.batch_size, settings)
     subjects = [_subject(task, name, mode, inputs, sizes) for name, mode in plan.pairs]
     findings = Findings(len(task.stack), len(inputs))
     for count in plan.counts:
@@ -141,7 +141,7 @@ def _measure(task: _Task) -> Findings:
             _warm_up(subject, count, cancelled)
         for repeat in range(plan.repeats):
             # The limits belong to the same minutes as what is compared with them.
-            findings.stages.append(stage_costs(task.stack, settings, cancelled))
+            findings.stages.append(stage_costs(task.stack, model.preprocessing, settings, cancelled))
             for name, engine in engines.items():
                 check_cancelled(cancelled)
                 costs = engine_costs(engine, inputs, sizes[name], model.card.classes)

@@ -28,7 +28,7 @@ class Model:
         """
         self.folder = folder
         self.card = read_card(folder)
-        self._cache_dir = cache_dir
+        self.cache_dir = cache_dir
         self._versions = versions
         self._engines: dict[EngineName, Engine] = {}
         self._locks: dict[EngineName, threading.Lock] = {}
@@ -78,7 +78,7 @@ class Model:
     def forms_folder(self) -> Path:
         """Where the ONNX and FP32 forms of these weights are cached; models with the same weights share them."""
         source = f"{self.card.checksums[WEIGHTS_NAME][:12]}-{self.preprocessing.key}"
-        return cache_folder(self._cache_dir, "weights", source, maker(PACKAGES, CODE, self._versions))
+        return cache_folder(self.cache_dir, "weights", source, maker(PACKAGES, CODE, self._versions))
 
     def network(self) -> Any:
         """See ``ModelFiles``."""
@@ -98,7 +98,7 @@ class Model:
     def cache_folder(self, kind: str, packages: Sequence[str]) -> Path:
         """See ``ModelFiles``. What is derived from the FP32 form depends on all that the form depends on."""
         made_by = maker({*packages, *PACKAGES}, CODE, self._versions)
-        return cache_folder(self._cache_dir, kind, self.checksum, made_by)
+        return cache_folder(self.cache_dir, kind, self.checksum, made_by)
 
     def missing(self, engine: EngineName) -> str:
         """Why the model cannot be run by an engine, as a sentence; empty where it can."""

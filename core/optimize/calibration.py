@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import InvalidRequest
-from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
+from core.images.preprocessing import Preprocessing
+from core.stacks.stack import ImageStack
 
 DEFAULT_CALIBRATION_IMAGES = 300  # NNCF's own default
 MAX_CALIBRATION_IMAGES = 400
@@ -50,19 +51,23 @@ def split(count: int, wanted: int = DEFAULT_CALIBRATION_IMAGES) -> Split:
 
 
 def load_inputs(
-    stack: ImageStack, indices: Sequence[int], on_image: Callable[[], None] = lambda: None
+    stack: ImageStack,
+    preprocessing: Preprocessing,
+    indices: Sequence[int],
+    on_image: Callable[[], None] = lambda: None,
 ) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
-    """The model inputs of images, uint8 ``[N, 224, 224, 3]``, and their positions; unreadable images are left out.
+    """The model inputs of images, uint8 ``[N, *input_shape]``, and their positions; unreadable images are left out.
 
     ``on_image`` is called for each image before it is waited for; what it raises ends the work.
     """
-    for _, job in stack.prepare_ahead(indices):
+    made = stack.inputs(preprocessing)
+    for _, job in made.prepare_ahead(indices):
         on_image()
         job.result()
     readable = [index for index in indices if stack.error(index) is None]
-    inputs = np.empty((len(readable), *MODEL_INPUT_SHAPE), np.uint8)
+    inputs = np.empty((len(readable), *made.shape), np.uint8)
     for row, index in enumerate(readable):
-        stack.read_model_input(index, inputs[row])
+        made.read(index, inputs[row])
     return tuple(readable), inputs
 
 

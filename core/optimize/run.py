@@ -142,8 +142,8 @@ class OptimizationJob(BackgroundJob):
         source, split, stack = self.source, self.plan.split, self.plan.stack
         self._export(worker)
         self._steps.begin(_IMAGES, len(split.calibration) + len(split.evaluation))
-        used, calibration = load_inputs(stack, split.calibration, self._steps.count)
-        judged, evaluation = load_inputs(stack, split.evaluation, self._steps.count)
+        used, calibration = load_inputs(stack, source.preprocessing, split.calibration, self._steps.count)
+        judged, evaluation = load_inputs(stack, source.preprocessing, split.evaluation, self._steps.count)
         if min(len(used), len(judged)) < MIN_IMAGES // 2:
             raise InvalidRequest(
                 f"Only {len(used)} images to calibrate and {len(judged)} to judge can be read, and each needs at "

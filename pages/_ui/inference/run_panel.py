@@ -9,6 +9,7 @@ import streamlit as st
 from core.engines.engine import EngineName
 from core.engines.registry import default_engine, engine_label, engine_names, reference_engine
 from core.recognition.jobs import JobState, RecognitionJob
+from core.recognition.service import Order
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.shell.messages import escape, images
@@ -81,16 +82,8 @@ def _start(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
     engines = [session.engine]
     if session.compare and (reference := reference_engine().name) not in engines:
         engines.append(reference)
-    session.job = RecognitionJob(
-        stack,
-        indices,
-        session.model,
-        engines,
-        runtime.settings,
-        runtime.queue,
-        client=session.client,
-        batch_size=session.batch_size or 0,
-    )
+    order = Order(stack, indices, session.model, tuple(engines), session.client, session.batch_size or 0)
+    session.job = RecognitionJob(order, runtime.recognition)
     session.job.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress bar would only flicker
     st.rerun()
 
@@ -132,8 +125,8 @@ def _outcome(session: Session) -> None:
     elif state.phase == "cancelled":
         st.info(state.message, icon=":material/cancel:")
     else:
-        st.caption(" · ".join(_run_line(job, engine) for engine in job.engines))
-        known = job.model.card.classes
+        st.caption(" · ".join(_run_line(job, engine) for engine in job.order.engines))
+        known = job.order.model.card.classes
         if len(known) <= FEW_CLASSES:
             st.caption(
                 f"This model knows {len(known)} classes: {', '.join(known)}. Whatever else an image shows gets the "

@@ -10,14 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.recognition.results import (
-    TOP_K,
-    ClassScore,
-    Prediction,
-    Timing,
-    softmax,
-    top_scores,
-)
+from core.recognition.results import TOP_K, ClassScore, Prediction, Timing, softmax, top_scores
 
 LOGITS = arrays(np.float32, (3, 7), elements=st.floats(-80, 80, width=32))
 
