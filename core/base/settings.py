@@ -25,11 +25,6 @@ MAX_WEIGHTS_BYTES = 512 * MIB
 MAX_PIXELS = 100_000_000
 MIN_TOKEN_LENGTH = 16
 
-# The side of the square the network sees and of the resized photo it is cut from, in pixels:
-# torchvision's ResNet18_Weights.IMAGENET1K_V1.transforms().
-MODEL_INPUT_SIDE = 224
-RESIZE_SIDE = 256
-
 
 class Settings(BaseSettings):
     """The settings of one process; immutable after the first read."""

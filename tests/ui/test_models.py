@@ -14,7 +14,7 @@ from core.base.errors import DownloadInterrupted
 from core.base.settings import Settings
 from core.models import imagenet
 from core.models.install import copy_model, installed_folder
-from core.models.registry import Model
+from core.models.model import Model
 from core.runtime import get_runtime
 from tests.helpers import SECONDS, wait_until
 from tests.ui.test_optimize import ROUTER, buttons, press, session, texts

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.base.errors import ModelError
 from core.models.install import pack_model
-from core.optimize.graph import LADDER
+from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
 from core.runtime import get_runtime
 from pages._ui.shell.session import Session

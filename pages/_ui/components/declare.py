@@ -11,7 +11,7 @@ from pages._ui.components.assets import ADDRESS, FOLDER, MODULES, needed
 
 # Streamlit makes a module of this text, without an address from which it could import; the modules come from our own
 # route. What the component needs is asked for at once, so that imports never wait for each other. The other components'
-# modules follow when it is there: a page that shows only the upload field has the viewer ready when a ZIP has been sent.
+# modules follow once it is there: a page with only the upload field has the viewer ready when a ZIP has been sent.
 _LOADER = """
 const base = new URL(%(address)s, document.baseURI).href;
 const preload = (names) => {

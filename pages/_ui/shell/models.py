@@ -13,11 +13,11 @@ import streamlit as st
 
 from core.base.errors import AppError
 from core.base.settings import MIB
+from core.engines.registry import engine_label
 from core.models import imagenet
 from core.models.install import write_model
 from core.models.labels import read_labels
-from core.models.registry import Model
-from core.recognition.results import ENGINE_LABELS
+from core.models.model import Model
 from core.runtime import get_runtime
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
@@ -47,7 +47,7 @@ def model_choice(session: Session) -> None:
     with st.expander(f"{len(card.classes):,} classes", icon=":material/list:"):
         st.markdown(", ".join(card.classes))
         for engine, score in card.scores.items():
-            st.caption(f"{ENGINE_LABELS[engine]}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos")
+            st.caption(f"{engine_label(engine)}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos")
 
 
 def add_model(session: Session) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from core.base.settings import Settings
 from core.models.registry import ModelRegistry
-from core.optimize.graph import LADDER
+from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
 from scripts import optimize
 from tests.builders import photo_png, zip_bytes
@@ -71,7 +71,7 @@ def test_imagenet_from_the_web_to_an_installed_int8_model(
     assert len(model.card.classes) == 1000
     assert model.card.classes[FAVOURITE] == "tabby"
     for engine in ("openvino-int8", "openvino-fp32", "pytorch-fp32"):
-        logits = model.engine(engine).infer(np.zeros((2, 224, 224, 3), np.uint8))
+        logits = model.engine(engine).infer(np.zeros((2, 224, 224, 3), np.uint8))["logits"]
         assert logits.argmax(axis=1).tolist() == [FAVOURITE, FAVOURITE]
     printed = capsys.readouterr().out
     for step in ("Load weights", "Export to ONNX", "Convert to OpenVINO", "Calibrate and quantize"):
