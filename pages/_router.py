@@ -7,6 +7,7 @@ import streamlit as st
 from core.base.errors import AppError
 from core.base.version import VERSION
 from pages._ui.inference.run_panel import engine_options
+from pages._ui.shell.messages import escape
 from pages._ui.shell.models import model_choice
 from pages._ui.shell.session import current_session
 
@@ -33,7 +34,7 @@ with st.sidebar:
     try:
         model_choice(session)
     except AppError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape(error), icon=":material/error:")
     engine_options(session)
     st.caption(f"Version {VERSION}")
 page.run()

@@ -10,7 +10,7 @@ from core.recognition.jobs import JobState, RecognitionJob
 from core.recognition.results import ENGINE_LABELS, ENGINE_NAMES, EngineName
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
-from pages._ui.shell.messages import images
+from pages._ui.shell.messages import escape, images
 from pages._ui.shell.session import Session
 
 COMPARE_WITH: EngineName = "pytorch-fp32"
@@ -130,16 +130,16 @@ def _outcome(session: Session) -> None:
         return
     state = job.state
     if state.phase == "failed":
-        st.error(state.message, icon=":material/error:")
+        st.error(escape(state.message), icon=":material/error:")
     elif state.phase == "cancelled":
-        st.info(state.message, icon=":material/cancel:")
+        st.info(escape(state.message), icon=":material/cancel:")
     else:
         st.caption(" · ".join(_run_line(job, engine) for engine in job.engines))
         known = job.model.card.classes
         if len(known) <= FEW_CLASSES:
             st.caption(
-                f"This model knows {len(known)} classes: {', '.join(known)}. Whatever else an image shows gets the "
-                "nearest of these, mostly with a low confidence."
+                f"This model knows {len(known)} classes: {escape(', '.join(known))}. Whatever else an image shows "
+                "gets the nearest of these, mostly with a low confidence."
             )
 
 
