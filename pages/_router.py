@@ -17,7 +17,11 @@ ICON = Path(__file__).parent / "_ui" / "shell" / "icon.svg"
 st.set_page_config(page_title="AI Image Stack Recognizer", page_icon=str(ICON), layout="wide")
 
 # Streamlit leaves a gap meant for pages without a navigation bar; the first image belongs on the first screen.
-st.html("<style>[data-testid='stMainBlockContainer'] { padding-top: 4.5rem; padding-bottom: 2rem; }</style>")
+# Its tables' own CSV would hold formulas of strangers: our buttons save them as text (core.base.spreadsheet).
+st.html(
+    "<style>[data-testid='stMainBlockContainer'] { padding-top: 4.5rem; padding-bottom: 2rem; }"
+    "[data-testid='stElementToolbarButton']:has(button[aria-label^='Download as CSV']) { display: none; }</style>"
+)
 
 page = st.navigation(
     [

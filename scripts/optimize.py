@@ -30,7 +30,6 @@ from core.models.install import copy_model, installed_folder, write_model
 from core.models.labels import read_labels
 from core.models.registry import Model, ModelRegistry
 from core.optimize.calibration import DEFAULT_CALIBRATION_IMAGES, labels_from_csv, labels_from_folders, split
-from core.optimize.gate import GATE_AGREEMENT
 from core.optimize.graph import LADDER, RECIPES, Recipe
 from core.optimize.run import OptimizationJob, Plan
 from core.stacks.sample import make_sample_stack
@@ -153,7 +152,7 @@ def _climb(model: Model, plan: Plan, recipes: Sequence[Recipe], store: StackStor
             print(f"Top-1 accuracy on {fp32.images} labelled images: FP32 {fp32.top1:.2%}, INT8 {int8.top1:.2%}")
         if job.report.passed:
             return job.model
-    raise _NotGoodEnough(f"INT8 stays below {GATE_AGREEMENT:.0%} agreement with FP32; it was not installed.")
+    raise _NotGoodEnough(f"INT8 stays below {plan.asked:.0%} agreement with FP32; it was not installed.")
 
 
 def _follow(job: OptimizationJob) -> None:

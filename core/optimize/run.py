@@ -22,7 +22,7 @@ from core.engines.openvino import OpenVinoEngine
 from core.models.exported import BASE_STEPS, FP32_NAME, INT8_STEPS, ONNX_NAME, file_fact, has_base, place_base
 from core.models.registry import CARD_NAME, Model, file_checksum
 from core.optimize.calibration import MIN_IMAGES, Split, load_inputs
-from core.optimize.gate import GateReport, judge
+from core.optimize.gate import GATE_AGREEMENT, GateReport, judge
 from core.optimize.graph import Recipe
 from core.optimize.reference_logits import kept_logits, logits
 from core.optimize.steps import Steps, StepState
@@ -53,11 +53,15 @@ _DOING = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to optimise with: the stack and which of its images; class indices of all its images where known."""
+    """What to optimise with: the stack and which of its images; class indices of all its images where known.
+
+    ``asked`` is the share of the judging images (0..1) on which INT8 must name the class that FP32 names.
+    """
 
     stack: ImageStack
     split: Split
     labels: NDArray[np.int64] | None = None
+    asked: float = GATE_AGREEMENT
 
 
 class OptimizationJob(BackgroundJob):
@@ -148,10 +152,10 @@ class OptimizationJob(BackgroundJob):
         self._steps.begin(_JUDGE, len(judged) - seen + (len(judged) if source.has_int8 else 0))
         labels = None if self.plan.labels is None else self.plan.labels[list(judged)][seen:]
         made = logits(OpenVinoEngine("openvino-int8", ir, None), evaluation[seen:], self._steps.count)
-        report = judge(reference[seen:], made, labels)
+        report = judge(reference[seen:], made, labels, self.plan.asked)
         if source.has_int8:
             old = kept_logits(source, "openvino-int8", stack, judged, evaluation, self._steps.count)
-            before = judge(reference[seen:], old[seen:], labels)
+            before = judge(reference[seen:], old[seen:], labels, self.plan.asked)
         self._steps.tell(f"{report.agreement.top1:.1%} same class on {report.agreement.images:,} images")
         self._steps.begin(_KEEP)
         _link(source.weights, draft / Model.weights_name)

@@ -85,10 +85,6 @@ def test_names_and_classes_of_saved_results_are_known_again() -> None:
     assert "=1.png" not in text.replace("'=1.png", "")
     found = labels_from_csv(text.encode(), ["=1.png", "a/'=2.png", "3.png"], ("-cat", "golf ball"))
     assert found.tolist() == [0, 1, -1]
-        0,
-        1,
-        -1,
-    ]
     assert labels_from_csv(b"=1.png,-cat", ["=1.png"], ("-cat",)).tolist() == [0], "and those of other programs"
 
 
