@@ -31,7 +31,6 @@ from core.models.labels import read_labels
 from core.models.model import Model
 from core.models.registry import ModelRegistry
 from core.optimize.calibration import DEFAULT_CALIBRATION_IMAGES, labels_from_csv, labels_from_folders, split
-from core.optimize.gate import GATE_AGREEMENT
 from core.optimize.quantize import LADDER, RECIPES, Recipe
 from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.stacks.sample import make_sample_stack
@@ -156,7 +155,7 @@ def _climb(
             print(f"Top-1 accuracy on {fp32.images} labelled images: FP32 {fp32.top1:.2%}, INT8 {int8.top1:.2%}")
         if job.report.passed:
             return job.model
-    raise _NotGoodEnough(f"INT8 stays below {GATE_AGREEMENT:.0%} agreement with FP32; it was not installed.")
+    raise _NotGoodEnough(f"INT8 stays below {plan.asked:.0%} agreement with FP32; it was not installed.")
 
 
 def _follow(job: OptimizationJob) -> None:
