@@ -7,22 +7,22 @@ from typing import Any
 
 from core.base.errors import ModelError, WeightsInvalid
 from core.models.torchvision_compat import import_torchvision
-from core.models.weights import check_resnet18, read_state
+from core.models.weights import load_weights
 
 
 def load_resnet18(weights: Path) -> Any:
     """A ``torchvision.models.ResNet`` in eval mode and float32, its number of classes taken from the weights.
 
     Args:
-        weights: a file ``core.models.weights.read_state`` reads, with torchvision's parameter names, in any float type.
+        weights: a file ``core.models.weights.import_weights`` wrote, in any float type.
 
     Raises:
         ModelError: the file is missing, damaged, or of another architecture.
     """
     try:
-        state = read_state(weights, max_bytes=None)
-        network = import_torchvision().models.resnet18(num_classes=check_resnet18(state))
+        state, classes = load_weights(weights)
     except WeightsInvalid as error:
         raise ModelError(f"{weights.name} does not hold the weights of a torchvision ResNet18.") from error
+    network = import_torchvision().models.resnet18(num_classes=classes)
     network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     return network.eval()

@@ -16,7 +16,7 @@ from core.base.errors import InvalidRequest
 from core.models.registry import CARD_NAME, Model, ModelCard, file_checksum
 from core.images.preprocessing import PREPROCESSING
 from core.base.settings import Settings
-from core.models.weights import check_resnet18, read_state, save_weights
+from core.models.weights import import_weights
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -54,10 +54,9 @@ def write_model(
         ModelError: the weights or the labels do not fit.
         OSError: the folder cannot be written.
     """
-    state = read_state(source, max_bytes=settings.max_weights_bytes)
-    labels = read_labels(check_resnet18(state))
     with _replacing(folder) as draft:
-        save_weights(state, draft / Model.weights_name)
+        classes = import_weights(source, draft / Model.weights_name, max_bytes=settings.max_weights_bytes)
+        labels = read_labels(classes)
         card = ModelCard(
             name=folder.name,
             title=title,
