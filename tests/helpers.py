@@ -6,15 +6,19 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from core.engines.engine import Engine, check_batch
+from core.images.formats.format import FileReader, Pixels
+from core.images.formats.png import Png
 from core.models.registry import CARD_NAME, Model, ModelCard
 from core.recognition.results import EngineName
 from tests.builders import png_bytes
 
-SECONDS = 20.0  # longer than anything here takes on a busy machine; reaching it is a failure
+SECONDS = 120.0  # longer than anything here takes on a busy machine; reaching it is a failure
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -33,6 +37,17 @@ def open_files() -> int:
 def grey_png(value: int, side: int = 8) -> bytes:
     """A PNG of one shade of grey, which every resize leaves as it is: ``FakeEngine`` names it ``str(value)``."""
     return png_bytes(np.full((side, side, 1), value))
+
+
+def watch_decoding(monkeypatch: pytest.MonkeyPatch, before: Callable[[bytes], object]) -> None:
+    """Have ``before`` called with the bytes of each PNG that is about to be decoded, in the thread that does it."""
+    decode = Png.decode
+
+    def watched(png: Png, file: FileReader, frame: int = 0, **options: Any) -> Pixels:
+        before(file.read())
+        return decode(png, file, frame, **options)
+
+    monkeypatch.setattr(Png, "decode", watched)
 
 
 class FakeEngine:

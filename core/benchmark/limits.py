@@ -20,7 +20,8 @@ from core.benchmark.report import Limits
 from core.benchmark.subjects import check_cancelled
 from core.engines.batch_size import keep_busy
 from core.engines.engine import Engine
-from core.images import pixels
+from core.images import formats, pixels
+from core.images.preprocessing import STANDARD
 from core.recognition.results import top_scores
 from core.stacks.stack import ImageStack
 
@@ -57,9 +58,9 @@ def stage_costs(stack: ImageStack, settings: Settings, cancelled: Event) -> Stag
         try:
             data = stack.original(index)
             marks.append(time.thread_time())
-            decoded = pixels.decode(data, max_pixels=settings.max_pixels)
+            decoded = formats.decode(data, max_pixels=settings.max_pixels)
             marks.append(time.thread_time())
-            pixels.to_model_input(pixels.to_rgb(decoded))
+            pixels.to_model_input(pixels.to_rgb(decoded), STANDARD)
             marks.append(time.thread_time())
         except ImageError:
             return None

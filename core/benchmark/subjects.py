@@ -12,19 +12,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.base.budget import ByteBudget
 from core.base.errors import Cancelled
 from core.base.settings import Settings
 from core.base.workers import WorkerPool
 from core.benchmark.plan import Mode, SubjectName
 from core.engines.engine import Engine
+from core.images.formats.format import FileReader
+from core.images.preprocessing import STANDARD
 from core.models.registry import Model
 from core.recognition.recognize import recognize
-from core.stacks.sources.zip import Archive
-from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
+from core.stacks.sources.source import Source
+from core.stacks.stack import ImageStack
 
 MAX_READY_INPUTS = 600  # 90 MB of model inputs; more images repeat them
 
-Recognizer = Callable[[Sequence[int], int, Event], list[str]]
+Naming = Callable[[Sequence[int], int, Event], list[str]]
 """First class of the images at these positions, in batches of this size; raises Cancelled once the event is set."""
 
 
@@ -49,7 +52,7 @@ class Subject(Protocol):
         """CPU seconds per image of the stages it times itself; empty where they overlap."""
         ...
 
-    def ready(self, count: int) -> AbstractContextManager[Recognizer]:
+    def ready(self, count: int) -> AbstractContextManager[Naming]:
         """Set up for one pass over positions below ``count``, and clean up after it, both outside the measured time."""
         ...
 
@@ -73,7 +76,7 @@ class EngineAlone:
         return {}
 
     @contextmanager
-    def ready(self, count: int) -> Iterator[Recognizer]:
+    def ready(self, count: int) -> Iterator[Naming]:
         """See ``Subject.ready``."""
         with ThreadPoolExecutor(self._engine.parallelism, thread_name_prefix="infer") as pool:
 
@@ -110,7 +113,7 @@ class Pipeline:
         return {}
 
     @contextmanager
-    def ready(self, count: int) -> Iterator[Recognizer]:
+    def ready(self, count: int) -> Iterator[Naming]:
         """See ``Subject.ready``."""
         stack = self._workshop.fresh_stack(self._stack, count)
         self._prepare(stack)
@@ -152,7 +155,7 @@ class Workshop:
     def __init__(self, folder: Path, settings: Settings) -> None:
         self._folder = folder
         self._settings = settings
-        self._pool = WorkerPool(settings.decode_workers)
+        self._pool = WorkerPool(settings.decode_workers, ByteBudget(settings.image_memory_bytes))
 
     def fresh_stack(self, stack: ImageStack, count: int) -> ImageStack:
         """The first ``count`` images of ``stack`` as a stack of which nothing is decoded; they repeat if need be."""
@@ -163,7 +166,7 @@ class Workshop:
         self._pool.close()
 
 
-class _Repeated(Archive):
+class _Repeated(Source):
     """``count`` images of a stack, the first ones again after the last."""
 
     def __init__(self, stack: ImageStack, count: int) -> None:
@@ -171,9 +174,9 @@ class _Repeated(Archive):
         self.entries = tuple(stack.entries[position % len(stack)] for position in range(count))
         self.skipped = ()
 
-    def read(self, index: int) -> bytes:
-        """See ``Archive.read``."""
-        return self._stack.original(index % len(self._stack))
+    def file(self, index: int) -> FileReader:
+        """See ``Source.file``."""
+        return self._stack.file(index % len(self._stack))
 
     def close(self) -> None:
         """Nothing of its own is open."""
@@ -185,10 +188,11 @@ def ready_inputs(stack: ImageStack, count: int) -> NDArray[np.uint8]:
     Images that cannot be read become black.
     """
     indices = range(min(count, len(stack), MAX_READY_INPUTS))
-    inputs = np.zeros((len(indices), *MODEL_INPUT_SHAPE), np.uint8)
+    made = stack.inputs(STANDARD)
+    inputs = np.zeros((len(indices), *made.shape), np.uint8)
     for index in indices:
         if stack.error(index) is None:
-            stack.read_model_input(index, inputs[index])
+            made.read(index, inputs[index])
     return inputs
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import InvalidRequest
-from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
+from core.images.preprocessing import STANDARD
+from core.stacks.stack import ImageStack
 
 DEFAULT_CALIBRATION_IMAGES = 300  # NNCF's own default
 MAX_CALIBRATION_IMAGES = 400
@@ -56,13 +57,14 @@ def load_inputs(
 
     ``on_image`` is called for each image before it is waited for; what it raises ends the work.
     """
-    for _, job in stack.prepare_ahead(indices):
+    made = stack.inputs(STANDARD)
+    for _, job in made.prepare_ahead(indices):
         on_image()
         job.result()
     readable = [index for index in indices if stack.error(index) is None]
-    inputs = np.empty((len(readable), *MODEL_INPUT_SHAPE), np.uint8)
+    inputs = np.empty((len(readable), *made.shape), np.uint8)
     for row, index in enumerate(readable):
-        stack.read_model_input(index, inputs[row])
+        made.read(index, inputs[row])
     return tuple(readable), inputs
 
 

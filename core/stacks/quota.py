@@ -82,7 +82,7 @@ class Share:
 
     def __init__(self, quota: Quota, client: str) -> None:
         self._quota = quota
-        self._client = client
+        self.client = client
         self._bytes = 0
         self._released = False
 
@@ -94,11 +94,11 @@ class Share:
             QuotaExceeded: the client's is.
             DiskFull: the disk is.
         """
-        self._quota._grow(self._client, count)
+        self._quota._grow(self.client, count)
         self._bytes += count
 
     def release(self) -> None:
         """Give everything back; once is enough, more is harmless."""
         if not self._released:
             self._released = True
-            self._quota._release(self._client, self._bytes)
+            self._quota._release(self.client, self._bytes)
