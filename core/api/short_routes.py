@@ -46,7 +46,7 @@ def doors_router(
         """Open a ZIP of PNG images as a stack; the cookie in the answer lets the next calls find it."""
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise InvalidRequest("No file provided")
-        stack = await receive_stack(request, store, settings, client_of(request, settings), name="")
+        stack = await receive_stack(request, store, settings, client_of(request), name="")
         remember_stack(request, response, stack, settings)
         return UploadAnswer(
             stack_id=stack.id,
@@ -86,9 +86,7 @@ def doors_router(
             stack = find_stack(store, body.stack_id, cookie)
             found = {name: index for name in body.filenames if (index := _position(stack, name)) is not None}
             model = await run_sync(registry.get)
-            order = Order(
-                client_of(request, settings), stack, list(found.values()), model, engine, body.batch_size or 0
-            )
+            order = Order(client_of(request), stack, list(found.values()), model, engine, body.batch_size or 0)
             async with until_client_leaves(request) as left:
                 result = await recognizer.run(order, left)
             answers = dict(zip(found, result.predictions, strict=True))

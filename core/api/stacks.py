@@ -54,7 +54,7 @@ def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recogn
         ] = "stack.zip",
     ) -> StackIndex:
         """Open a ZIP of PNG images; it is written to disk as it arrives. The id in the answer is the key to it."""
-        stack = await receive_stack(request, store, settings, client_of(request, settings), name)
+        stack = await receive_stack(request, store, settings, client_of(request), name)
         response.headers["Location"] = f"{request.url.path}/{stack.id}"
         return StackIndex.of(stack)
 
@@ -114,7 +114,7 @@ def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recogn
         for index in indices:
             stack.check(index)
         model = await run_sync(registry.get, body.model)
-        order = Order(client_of(request, settings), stack, indices, model, body.engine, body.batch_size or 0)
+        order = Order(client_of(request), stack, indices, model, body.engine, body.batch_size or 0)
         async with until_client_leaves(request) as left:
             if NDJSON not in accept:
                 return _answer(await recognizer.run(order, left), body.top_k, stack.id)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from enum import IntEnum
+
+CLOSE_SECONDS = 1.0
 
 
 class Priority(IntEnum):
@@ -66,11 +69,15 @@ class WorkerPool:
         return job
 
     def close(self) -> None:
-        """Stop the threads once their current jobs end; waiting jobs are cancelled, so that nobody waits on them."""
+        """Stop the threads once their current jobs end; waiting jobs are cancelled, so that nobody waits on them.
+
+        Jobs that go on for more than ``CLOSE_SECONDS`` are left behind.
+        """
         for _ in self._threads:
             self._queue.put((-1, next(self._order), None))
+        end = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
-            thread.join(timeout=10)
+            thread.join(timeout=max(end - time.monotonic(), 0))
         with suppress(queue.Empty):
             while True:
                 _, _, job = self._queue.get_nowait()
