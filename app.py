@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.routing import Route
 
-from core.api import DOORS, create_api
+from core.api import ROUTES, create_api
 from core.api.edge.middleware import edge_middleware
 from core.api.edge.server import harden
 from core.base.exit_deadline import ExitDeadline
@@ -19,10 +19,11 @@ from core.base.logs import configure_logs
 from core.base.settings import MIB
 from core.runtime import get_runtime
 from pages._ui.compat import drop_ended_sessions, limit_uploaded_files, on_stop, uvicorn_config
+from pages._ui.components.assets import modules_route
 
 HOUSEKEEPING_SECONDS = 20.0
-# After being told to stop; docker waits 10 s before it kills.
-END_REQUESTS_SECONDS = 8
+# After being told to stop; docker kills after 10 s, and deleting takes time on a busy machine.
+END_REQUESTS_SECONDS = 6
 END_PROCESS_SECONDS = 9.5
 # Of Streamlit's upload fields, which hold files in memory: labels and saved benchmarks, of at most 4 MB each
 # (maxUploadSize in .streamlit/config.toml). Weights and stacks come by routes of our own, to disk.
@@ -44,7 +45,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     limit_uploaded_files(UPLOADED_BYTES_PER_SESSION, UPLOADED_BYTES)
     runtime.warm_up()
     deadline = ExitDeadline(END_PROCESS_SECONDS, partial(shutil.rmtree, runtime.store.folder, ignore_errors=True))
-    on_stop([runtime.queue.stop, deadline.begin], end_requests_after=END_REQUESTS_SECONDS)
+    on_stop([runtime.recognition.queue.stop, deadline.begin], end_requests_after=END_REQUESTS_SECONDS)
     housekeeping = asyncio.create_task(_drop_ended_sessions())
     yield
     housekeeping.cancel()
@@ -60,11 +61,11 @@ async def _drop_ended_sessions() -> None:
 _runtime = get_runtime()
 configure_logs(_runtime.settings.log_level)
 _base_path = f"/{path}" if (path := str(st.get_option("server.baseUrlPath")).strip("/")) else ""
-_api = create_api(_runtime.store, _runtime.models, _runtime.settings, _runtime.queue, _base_path)
+_api = create_api(_runtime.store, _runtime.models, _runtime.settings, _runtime.recognition, _base_path)
 
 app = st.App(
     Path(__file__).parent / "pages" / "_router.py",
-    routes=[Route(_base_path + path, _api) for path in DOORS],
+    routes=[modules_route(_base_path), *(Route(_base_path + path, _api) for path in ROUTES)],
     lifespan=lifespan,
     middleware=edge_middleware(_runtime.settings, _base_path),
 )

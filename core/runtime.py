@@ -13,8 +13,8 @@ from pathlib import Path
 from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
 from core.models.registry import ModelRegistry
-from core.recognition.fair_queue import FairQueue
-from core.recognition.recognize import resolve_batch_size
+from core.recognition.classifier import Classifier
+from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 
 _log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class AppRuntime:
     settings: Settings
     store: StackStore
     models: ModelRegistry
-    queue: FairQueue
+    recognition: RecognitionService
 
     def warm_up(self) -> None:
         """Load the default model's INT8 engine, and measure its batch size, before somebody waits for it."""
@@ -43,8 +43,7 @@ class AppRuntime:
 
     def _load_default(self) -> None:
         try:
-            model = self.models.get()
-            resolve_batch_size(0, model.engine("openvino-int8"), model, self.settings)
+            Classifier(self.models.get(), "openvino-int8").batch_size(0, self.settings)
         except AppError as error:
             _log.error("The default model is not ready: %s", error)
 
@@ -56,4 +55,4 @@ def get_runtime() -> AppRuntime:
     # made ResNet18 ten times slower (5 instead of 55 images/s beside two busy processes); on idle ones it gains little.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     settings = get_settings()
-    return AppRuntime(settings, StackStore(settings), ModelRegistry(settings), FairQueue(settings))
+    return AppRuntime(settings, StackStore(settings), ModelRegistry(settings), RecognitionService(settings))

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.recognition.stack_results import differs
+from core.runtime import get_runtime
 from pages._ui.inference.curl import same_over_http
 from pages._ui.inference.results import downloads, inspect, results_table, run_metrics
 from pages._ui.inference.run_panel import run_panel
@@ -23,12 +24,13 @@ run_panel(session, stack, key="inference")
 if session.job is not None and session.job.state.phase == "done":
     run_metrics(session.job)
 
-found = stack.results.by_image()
+results = get_runtime().recognition.results(stack)
+found = results.by_image()
 if not found:
     st.info("Nothing is recognised yet. Press one of the buttons above.", icon=":material/label:")
     st.stop()
 
-if len(stack.results.engines) > 1:
+if len(results.engines) > 1:
     only_different = st.toggle("Only images where the engines differ")
     if only_different:
         found = {index: predictions for index, predictions in found.items() if differs(predictions)}
@@ -37,6 +39,6 @@ if len(stack.results.engines) > 1:
             st.stop()
 picked = results_table(stack, found, key="results")
 downloads(stack, found)
-if session.job is not None and session.job.stack is stack and session.job.state.finished:
+if session.job is not None and session.job.order.stack is stack and session.job.state.finished:
     same_over_http(session.job)
 inspect(stack, found, picked, key="inspect")

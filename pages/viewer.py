@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.runtime import get_runtime
 from pages._ui.inference.results import top_classes
 from pages._ui.inference.run_panel import run_panel
 from pages._ui.shell.links import stack_links
@@ -37,7 +38,7 @@ else:
     session.view = stack_viewer(key="viewer", stack=links, view=session.view, version=session.view_version)
     with panel:
         run_panel(session, stack, key="viewer")
-    if answers := stack.results.at(session.view.current):
+    if answers := get_runtime().recognition.results(stack).at(session.view.current):
         with st.expander(f"Five best classes of image {session.view.current + 1:,}", icon=":material/leaderboard:"):
             top_classes(answers)
     gallery(key="gallery", stack=links, view=session.view, version=session.view_version)

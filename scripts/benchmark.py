@@ -23,7 +23,7 @@ from core.benchmark.formats import to_csv, to_json, to_markdown
 from core.benchmark.plan import DEFAULT_COUNTS, DEFAULT_MODES, MODES, SUBJECT_NAMES, Plan
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
-from core.recognition.recognize import resolve_batch_size
+from core.recognition.classifier import Classifier
 from core.runtime import AppRuntime, get_runtime
 from scripts._arguments import batch_size_argument
 from scripts.dev._stacks import open_stack_file
@@ -117,7 +117,7 @@ def _measure(options: argparse.Namespace, runtime: AppRuntime) -> Report:
 
         report = run_benchmark(plan, stack, model, settings, runtime.store.folder, on_step=on_step)
     if options.compare_benchmark_app:
-        size = resolve_batch_size(options.batch_size, model.engine("openvino-int8"), model, settings)
+        size = Classifier(model, "openvino-int8").batch_size(options.batch_size, settings)
         compared = compare_with_benchmark_app(model, size, options.repeats, Event())
         report = report.model_copy(update={"benchmark_app": compared})
     return report

@@ -40,7 +40,7 @@ step() {
 browser=wanted
 suites=(tests/unit tests/api tests/ui tests/packaging)
 browser_suites=(tests/e2e)
-pytest_arguments=(--timeout 300) # seconds a test: a hanging one fails with its stack
+pytest_arguments=(--timeout 600) # seconds a test: a hanging one fails with its stack
 for argument in "$@"; do
   if [[ $argument == --no-browser ]]; then
     browser=unwanted

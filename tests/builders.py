@@ -6,6 +6,7 @@ PNGs are written by pypng, a pure Python implementation that shares no code with
 from __future__ import annotations
 
 import io
+import stat
 import struct
 import warnings
 import zipfile
@@ -17,6 +18,7 @@ import numpy as np
 import png
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+ZIP_DATE = (2020, 2, 2, 20, 20, 20)  # of every file in ``zip_bytes``: the same files are the same bytes on any day
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,9 @@ def zip_bytes(
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", compression) as archive:
         warnings.filterwarnings("ignore", message="Duplicate name")
         for name, content in files.items() if isinstance(files, Mapping) else files:
-            archive.writestr(name, content)
+            info = zipfile.ZipInfo(name, ZIP_DATE)
+            info.external_attr = (stat.S_IFDIR | 0o775) << 16 if name.endswith("/") else 0o600 << 16
+            archive.writestr(info, content, compression)
         if edit is not None:
             for info in archive.infolist():
                 edit(info)

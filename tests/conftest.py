@@ -16,6 +16,8 @@ from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from tests.builders import zip_bytes
 
+pytest_plugins = ["tests.plugin"]
+
 # For ``--hypothesis-profile=long``; holds where a test sets no number of its own.
 hypothesis.settings.register_profile("long", max_examples=20_000)
 

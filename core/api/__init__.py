@@ -1,6 +1,6 @@
 """The HTTP door: the same stacks, models and recognition as the pages, for programs and for the pages' images.
 
-Full paths are declared because two families share one application: the short doors (``/upload``,
+Full paths are declared because two families share one application: the short routes (``/upload``,
 ``/uploaded_images``, ``/predict``, ``/predict_optimized``) and everything below ``/api``.
 """
 
@@ -15,30 +15,31 @@ from core.api.clients import STACK_COOKIE
 from core.api.image_threads import ImageThreads
 from core.api.images import images_router
 from core.api.metrics import Metrics
-from core.api.predictions import Recognizer
+from core.api.predictions import PredictionThreads
 from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_problems
 from core.api.service import service_router
-from core.api.short_routes import doors_router
+from core.api.short_routes import short_routes
 from core.api.stacks import stacks_router
+from core.api.stopping import StoppingMiddleware
 from core.api.traffic import TrafficMiddleware
 from core.base.settings import Settings
 from core.base.version import VERSION
 from core.models.registry import ModelRegistry
-from core.recognition.fair_queue import FairQueue
+from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 
-__all__ = ["DOORS", "STACK_COOKIE", "create_api"]
+__all__ = ["ROUTES", "STACK_COOKIE", "create_api"]
 
 DESCRIPTION = """Upload a ZIP of PNG images as a *stack*, look at its images, and have ResNet18 name what they show.
 
-The short doors keep the stack in a cookie. The resources below `/api/v1` name it in the address: its id is the key to
+The short routes keep the stack in a cookie. The resources below `/api/v1` name it in the address: its id is the key to
 it, so keep it to yourself. Every failure is `application/problem+json` (RFC 9457) with a stable `code`.
 """
-DOORS = ("/upload", "/uploaded_images/{filename:path}", "/predict", "/predict_optimized", "/api/{path:path}")
+ROUTES = ("/upload", "/uploaded_images/{filename:path}", "/predict", "/predict_optimized", "/api/{path:path}")
 
 
 def create_api(
-    store: StackStore, registry: ModelRegistry, settings: Settings, queue: FairQueue, base_path: str = ""
+    store: StackStore, registry: ModelRegistry, settings: Settings, service: RecognitionService, base_path: str = ""
 ) -> FastAPI:
     """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash)."""
     # The page of the documentation works without the internet too: its scripts come from here.
@@ -54,12 +55,13 @@ def create_api(
         root_path=base_path,
         responses=ANY_FAILURE,
     )
-    metrics = Metrics(store, queue)
-    recognizer = Recognizer(queue, settings, metrics)
+    metrics = Metrics(store, service.queue)
+    predictions = PredictionThreads(service, settings, metrics)
     threads = ImageThreads(settings)
     add_problem_handlers(api)
     describe_problems(api)
     api.add_middleware(BodyLimitMiddleware)
+    api.add_middleware(StoppingMiddleware)
     api.add_middleware(TrafficMiddleware, metrics=metrics)
     if settings.cors_origins:
         api.add_middleware(
@@ -70,7 +72,7 @@ def create_api(
             expose_headers=["Content-Range", "ETag", "Location", "Retry-After", "X-Image-Shape", "X-Image-Dtype"],
         )
     api.include_router(service_router(registry, metrics))
-    api.include_router(doors_router(store, registry, recognizer, threads, settings))
-    api.include_router(stacks_router(store, registry, recognizer, settings))
+    api.include_router(short_routes(store, registry, predictions, threads, settings))
+    api.include_router(stacks_router(store, registry, service, predictions, settings))
     api.include_router(images_router(store, threads))
     return api

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from threading import Event
 
 import anyio
@@ -17,26 +16,9 @@ from starlette.requests import Request
 from core.api.metrics import Metrics
 from core.base.errors import Cancelled, InvalidRequest
 from core.base.settings import Settings
-from core.models.registry import Model
-from core.recognition.fair_queue import FairQueue
-from core.recognition.recognize import recognize
+from core.recognition.recognize import OnBatch
 from core.recognition.results import EngineName, Prediction, Recognition
-from core.recognition.run_log import log_recognition
-from core.stacks.stack import ImageStack
-
-OnBatch = Callable[[Sequence[Prediction]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One request for predictions; ``batch_size`` 0 is automatic."""
-
-    client: str
-    stack: ImageStack
-    indices: Sequence[int]
-    model: Model
-    engine: EngineName
-    batch_size: int
+from core.recognition.service import Order, RecognitionService, Watcher
 
 
 def check_count(asked: int, settings: Settings) -> None:
@@ -51,7 +33,10 @@ def check_count(asked: int, settings: Settings) -> None:
 
 @asynccontextmanager
 async def until_client_leaves(request: Request) -> AsyncIterator[Event]:
-    """An event that is set as soon as the client hangs up. The request's body must have been read."""
+    """An event that is set as soon as nobody waits any more: the client hangs up, or the ``with`` block fails.
+
+    The request's body must have been read.
+    """
     left = Event()
 
     async def watch() -> None:
@@ -62,29 +47,31 @@ async def until_client_leaves(request: Request) -> AsyncIterator[Event]:
     watching = asyncio.create_task(watch())
     try:
         yield left
+    except BaseException:  # the server that stops cancels the request, but not the thread that works for it
+        left.set()
+        raise
     finally:
         watching.cancel()
 
 
-class Recognizer:
-    """Runs orders in the turns of ``queue``."""
+class PredictionThreads:
+    """Runs orders of requests, each in a thread of its own."""
 
-    def __init__(self, queue: FairQueue, settings: Settings, metrics: Metrics) -> None:
-        self._queue = queue
+    def __init__(self, service: RecognitionService, settings: Settings, metrics: Metrics) -> None:
+        self._service = service
         self._metrics = metrics
-        self._settings = settings
         # Requests that wait for their turn block their thread: these are not the threads that other routes need.
-        self._threads = anyio.CapacityLimiter(queue.capacity + settings.max_running)
+        self._threads = anyio.CapacityLimiter(service.queue.capacity + settings.max_running)
 
     async def run(self, order: Order, cancelled: Event) -> Recognition:
-        """All predictions at once.
+        """All predictions at once, of the order's only engine.
 
         Raises:
             Busy, TooManyRequests: no room in the queue.
             Cancelled: ``cancelled`` was set.
             AppError: as for ``recognize``.
         """
-        return await run_sync(self._recognize, order, lambda predictions: None, cancelled, limiter=self._threads)
+        return await run_sync(self._run, order, lambda predictions: None, cancelled, limiter=self._threads)
 
     async def stream(self, order: Order, cancelled: Event) -> AsyncGenerator[Sequence[Prediction]]:
         """Predictions as they are made. Closing the generator ends the work.
@@ -105,7 +92,7 @@ class Recognizer:
 
         async def work() -> None:
             with send:
-                await run_sync(self._recognize, order, pass_on, cancelled, limiter=self._threads)
+                await run_sync(self._run, order, pass_on, cancelled, limiter=self._threads)
 
         working = asyncio.create_task(work())
         try:
@@ -118,27 +105,23 @@ class Recognizer:
             if not working.done():
                 working.add_done_callback(_forget)
 
-    def _recognize(self, order: Order, on_batch: OnBatch, cancelled: Event) -> Recognition:
-        with self._queue.turn(order.client, order.stack.id, cancelled) as turn:
+    def _run(self, order: Order, on_batch: OnBatch, cancelled: Event) -> Recognition:
+        (engine,) = order.engines
+        return self._service.run(order, "api", _Counter(self._metrics, engine, on_batch), cancelled)[engine]
 
-            def on_predictions(predictions: Sequence[Prediction]) -> None:
-                order.stack.results.add(predictions)
-                self._metrics.recognized(order.engine, len(predictions))
-                on_batch(predictions)
-                turn.give_way()
 
-            recognition = recognize(
-                order.stack,
-                order.indices,
-                order.model,
-                order.engine,
-                self._settings,
-                batch_size=order.batch_size,
-                on_batch=on_predictions,
-                cancelled=cancelled,
-            )
-            log_recognition("api", order.stack.id, recognition)
-            return recognition
+class _Counter(Watcher):
+    """Counts answers, and passes them on."""
+
+    def __init__(self, metrics: Metrics, engine: EngineName, on_batch: OnBatch) -> None:
+        self._metrics = metrics
+        self._engine = engine
+        self._on_batch = on_batch
+
+    def recognized(self, predictions: Sequence[Prediction]) -> None:
+        """See ``Watcher.recognized``."""
+        self._metrics.recognized(self._engine, len(predictions))
+        self._on_batch(predictions)
 
 
 def _forget(task: asyncio.Task[None]) -> None:

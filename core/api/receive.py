@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from pathlib import PureWindowsPath
 from typing import Protocol
@@ -14,11 +13,11 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from core.api.body_limit import lift_body_limit
-from core.base.errors import Busy, Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
+from core.base.errors import Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
 from core.base.settings import MIB, Settings
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
-from core.stacks.upload import Upload
+from core.stacks.upload import ONLY_ZIP, Upload, too_large
 
 FORM_OVERHEAD_BYTES = 64 * 1024  # what a form may hold beside the file: boundaries, headers, small fields
 PIECE_BYTES = MIB  # collected before a thread writes them
@@ -45,7 +44,6 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
         InvalidRequest: the form is malformed or has no file.
         NotAZip: the file's name does not end in ``.zip``.
         UploadTimedOut: nothing arrived for a while.
-        Busy: the server is stopping.
         ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``StackStore.receive``.
     """
     lift_body_limit(request.scope)
@@ -53,7 +51,7 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
     content_type = kind.decode("latin-1")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > settings.max_upload_bytes + FORM_OVERHEAD_BYTES:
-        raise LimitExceeded(f"The file is larger than the {settings.max_upload_bytes // MIB:,} MB this server accepts.")
+        raise LimitExceeded(too_large(settings.max_upload_bytes))
     # A refusal leaves the rest of the body to uvicorn, which reads on and throws it away: a client that is still
     # sending gets to read why, and one that waits for "100 Continue" sends nothing.
     try:
@@ -69,8 +67,6 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
             return await run_sync(sink.finish)
     except ClientDisconnect as error:
         raise Cancelled("The upload was cancelled.") from error
-    except asyncio.CancelledError as error:  # by the server, which is about to stop
-        raise Busy("The server is shutting down. Try again in a minute.") from error
 
 
 def zip_name(path: str) -> str:
@@ -81,7 +77,7 @@ def zip_name(path: str) -> str:
     """
     name = PureWindowsPath(path).name[-MAX_NAME:]
     if not name.lower().endswith(".zip"):
-        raise NotAZip("Only .zip files are allowed")
+        raise NotAZip(ONLY_ZIP)
     return name
 
 

@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.recognition.results import TOP_K, EngineName, Prediction
+from core.recognition.results import ENGINE_LABELS, TOP_K, EngineName, Prediction
+from core.recognition.stack_results import StackResults
 from core.stacks.stack import ImageStack
 
 
@@ -74,6 +75,86 @@ class StackIndex(BaseModel):
             for entry in stack.entries
         ]
         return cls(stack_id=stack.id, name=stack.name, images=images, skipped=skipped_entries(stack))
+
+
+class PixelKind(BaseModel):
+    """A kind of image: bits of each sample in the file, colours, the highest sample once decoded, and all in words."""
+
+    bit_depth: int
+    colour: str = Field(description="such as `grey` or `RGB`")
+    highest: int = Field(description="255, or 65535 where the file has 16 bits")
+    description: str = Field(description="for people, such as `16-bit grey`")
+
+
+class ImageColumns(BaseModel):
+    """A stack's images column by column, each as long as the stack: small, and fast to read, for thousands of them."""
+
+    names: list[str]
+    widths: list[int] = Field(description="pixels")
+    heights: list[int] = Field(description="pixels")
+    file_sizes: list[int] = Field(description="bytes")
+    kinds: list[PixelKind] = Field(description="the kinds of image that occur")
+    kind: list[int] = Field(description="of each image, its place in `kinds`")
+    name_ranks: list[int] | None = Field(
+        None, description="place of each image in the natural order of names; null where the stack stands in it"
+    )
+
+    @classmethod
+    def of(cls, stack: ImageStack) -> Self:
+        """The images of ``stack``. The sources of stacks sort by name, so there are no ranks."""
+        headers = [entry.header for entry in stack.entries]
+        found = {(header.bit_depth, header.colour): header for header in headers}
+        place = {key: number for number, key in enumerate(found)}
+        return cls(
+            names=[entry.name for entry in stack.entries],
+            widths=[header.width for header in headers],
+            heights=[header.height for header in headers],
+            file_sizes=[entry.file_size for entry in stack.entries],
+            kinds=[
+                PixelKind(
+                    bit_depth=header.bit_depth,
+                    colour=header.colour,
+                    highest=header.highest_sample,
+                    description=header.description,
+                )
+                for header in found.values()
+            ],
+            kind=[place[header.bit_depth, header.colour] for header in headers],
+        )
+
+
+class AnswerRun(BaseModel):
+    """What one engine with one model has answered; the columns are equally long."""
+
+    engine: str = Field(description="its title")
+    model: str
+    images: list[int] = Field(description="positions in the stack")
+    classes: list[int] = Field(description="of each image, the place of its first class in `labels`")
+    confidences: list[float] = Field(description="softmax probability of that class, 0..1")
+
+
+class AnswerColumns(BaseModel):
+    """What has been recognised in a stack, column by column. The engine of the first run leads in captions."""
+
+    labels: list[str] = Field(description="the classes that occur")
+    runs: list[AnswerRun]
+
+    @classmethod
+    def of(cls, results: StackResults) -> Self:
+        """The first class of every readable image in ``results``."""
+        labels: dict[str, int] = {}
+        runs: dict[tuple[str, str], AnswerRun] = {}
+        for engine in results.engines:
+            title = ENGINE_LABELS[engine]
+            for index, prediction in results.of(engine).items():
+                if prediction.error is not None:
+                    continue
+                empty = AnswerRun(engine=title, model=prediction.model, images=[], classes=[], confidences=[])
+                run = runs.setdefault((title, prediction.model), empty)
+                run.images.append(index)
+                run.classes.append(labels.setdefault(prediction.label, len(labels)))
+                run.confidences.append(prediction.confidence)
+        return cls(labels=list(labels), runs=list(runs.values()))
 
 
 class RecognitionRequest(BaseModel):

@@ -1,4 +1,4 @@
-"""The four short doors: upload a ZIP, fetch an image of it, have images recognised by PyTorch or by OpenVINO."""
+"""The four short routes: upload a ZIP, fetch an image of it, have images recognised by PyTorch or by OpenVINO."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastapi import APIRouter, Cookie, Query, Request, Response
 from core.api.caching import NO_SNIFF, ranged
 from core.api.clients import STACK_COOKIE, client_of, find_stack, remember_stack
 from core.api.image_threads import ImageThreads
-from core.api.predictions import Order, Recognizer, check_count, until_client_leaves
+from core.api.predictions import PredictionThreads, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
 from core.api.schemas import PredictAnswer, PredictRequest, UploadAnswer, skipped_entries
@@ -20,6 +20,7 @@ from core.base.errors import ImageNotFound, InvalidRequest
 from core.base.settings import Settings
 from core.models.registry import ModelRegistry
 from core.recognition.results import ENGINE_LABELS, EngineName, Prediction
+from core.recognition.service import Order
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 
@@ -35,11 +36,15 @@ FORM_BODY: dict[str, Any] = {
 }
 
 
-def doors_router(
-    store: StackStore, registry: ModelRegistry, recognizer: Recognizer, threads: ImageThreads, settings: Settings
+def short_routes(
+    store: StackStore,
+    registry: ModelRegistry,
+    predictions: PredictionThreads,
+    threads: ImageThreads,
+    settings: Settings,
 ) -> APIRouter:
     """``/upload``, ``/uploaded_images/...``, ``/predict``, ``/predict_optimized``."""
-    router = APIRouter(tags=["short doors"])
+    router = APIRouter(tags=["short routes"])
 
     @router.post("/upload", responses=responses(400, 408, 413, 415, 422, 429, 503, 507), openapi_extra=_body(FORM_BODY))
     async def upload(request: Request, response: Response) -> UploadAnswer:
@@ -86,17 +91,18 @@ def doors_router(
             stack = find_stack(store, body.stack_id, cookie)
             found = {name: index for name in body.filenames if (index := _position(stack, name)) is not None}
             model = await run_sync(registry.get)
-            order = Order(client_of(request), stack, list(found.values()), model, engine, body.batch_size or 0)
+            client = client_of(request)
+            order = Order(stack, list(found.values()), model, (engine,), client, body.batch_size or 0)
             async with until_client_leaves(request) as left:
-                result = await recognizer.run(order, left)
+                result = await predictions.run(order, left)
             answers = dict(zip(found, result.predictions, strict=True))
             return [_answer(name, answers.get(name)) for name in body.filenames]
 
         return predict
 
     statuses = responses(400, 404, 413, 429, 503, 507)
-    doors: tuple[tuple[str, EngineName], ...] = (("/predict", "pytorch-fp32"), ("/predict_optimized", "openvino-int8"))
-    for path, engine in doors:
+    routes: tuple[tuple[str, EngineName], ...] = (("/predict", "pytorch-fp32"), ("/predict_optimized", "openvino-int8"))
+    for path, engine in routes:
         summary = f"Recognise images with {ENGINE_LABELS[engine]}"
         router.post(path, summary=summary, responses=statuses)(predict_with(engine))
     return router

@@ -11,10 +11,12 @@ from fastapi.responses import StreamingResponse
 
 from core.api.caching import NOT_MODIFIED, immutable
 from core.api.clients import client_of
-from core.api.predictions import Order, Recognizer, check_count, until_client_leaves
+from core.api.predictions import PredictionThreads, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
 from core.api.schemas import (
+    AnswerColumns,
+    ImageColumns,
     ImagePrediction,
     RecognitionAnswer,
     RecognitionRequest,
@@ -27,6 +29,7 @@ from core.base.errors import AppError, InvalidRequest
 from core.base.settings import Settings
 from core.models.registry import ModelRegistry
 from core.recognition.results import ENGINE_LABELS, Prediction, Recognition
+from core.recognition.service import Order, RecognitionService
 from core.stacks.store import StackStore
 
 NDJSON = "application/x-ndjson"
@@ -36,7 +39,13 @@ _ZIP_BODY: dict[str, Any] = {
 }
 
 
-def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recognizer, settings: Settings) -> APIRouter:
+def stacks_router(
+    store: StackStore,
+    registry: ModelRegistry,
+    service: RecognitionService,
+    predictions: PredictionThreads,
+    settings: Settings,
+) -> APIRouter:
     """Create, look into, recognise and delete stacks."""
     router = APIRouter(prefix="/api/v1/stacks", tags=["stacks"])
 
@@ -66,6 +75,16 @@ def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recogn
             request, '"index"', lambda: Response(StackIndex.of(stack).model_dump_json(), media_type="application/json")
         )
 
+    @router.get("/{stack_id}/images", response_model=ImageColumns, responses=NOT_MODIFIED | responses(404))
+    def images(request: Request, stack_id: str) -> Response:
+        """The images of a stack, column by column."""
+        stack = store.get(stack_id)
+        return immutable(
+            request,
+            '"images"',
+            lambda: Response(ImageColumns.of(stack).model_dump_json(), media_type="application/json"),
+        )
+
     @router.delete("/{stack_id}", status_code=204, responses=responses(404))
     def delete(stack_id: str) -> None:
         """Close a stack and delete its files."""
@@ -76,17 +95,23 @@ def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recogn
     def results(stack_id: str, response: Response) -> StackAnswers:
         """What has been recognised so far, by position; unreadable images have no answer."""
         response.headers["Cache-Control"] = "no-store"
-        found = store.get(stack_id).results.by_image()
+        found = service.results(store.get(stack_id)).by_image()
         return StackAnswers(
             results={
                 index: [
                     (one.label, one.confidence, ENGINE_LABELS[one.engine], one.model)
-                    for one in predictions
+                    for one in answers
                     if one.error is None
                 ]
-                for index, predictions in found.items()
+                for index, answers in found.items()
             }
         )
+
+    @router.get("/{stack_id}/answers", response_model=AnswerColumns, responses=responses(404))
+    def answers(stack_id: str) -> Response:
+        """What has been recognised so far, column by column; unreadable images have no answer."""
+        columns = AnswerColumns.of(service.results(store.get(stack_id)))
+        return Response(columns.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     @router.post(
         "/{stack_id}/predictions",
@@ -114,11 +139,11 @@ def stacks_router(store: StackStore, registry: ModelRegistry, recognizer: Recogn
         for index in indices:
             stack.check(index)
         model = await run_sync(registry.get, body.model)
-        order = Order(client_of(request), stack, indices, model, body.engine, body.batch_size or 0)
+        order = Order(stack, indices, model, (body.engine,), client_of(request), body.batch_size or 0)
         async with until_client_leaves(request) as left:
             if NDJSON not in accept:
-                return _answer(await recognizer.run(order, left), body.top_k, stack.id)
-            batches = recognizer.stream(order, left)
+                return _answer(await predictions.run(order, left), body.top_k, stack.id)
+            batches = predictions.stream(order, left)
             first = await anext(batches)  # an error before it still gets its own status
         return StreamingResponse(_lines(first, batches, body.top_k), media_type=NDJSON)
 

@@ -23,6 +23,7 @@ from core.base.cpu import usable_cores
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 MIB = 1024 * 1024
 MAX_WEIGHTS_BYTES = 512 * MIB
+MAX_PIXELS = 100_000_000
 MIN_TOKEN_LENGTH = 16
 
 # The side of the square the network sees and of the resized photo it is cut from, in pixels:
@@ -80,7 +81,7 @@ class Settings(BaseSettings):
         description="Largest decompressed/compressed ratio of an entry over 1 MiB; PNGs hardly compress.",
     )
     max_pixels: int = Field(
-        100_000_000,
+        MAX_PIXELS,
         gt=0,
         le=250_000_000,
         description="Most pixels in one image, checked in its header before anything is decoded; at most 250 million.",

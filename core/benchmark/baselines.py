@@ -19,7 +19,7 @@ from PIL import Image
 from core.base.errors import EngineUnavailable
 from core.base.settings import MODEL_INPUT_SIDE, RESIZE_SIDE
 from core.benchmark.plan import BaselineName, Mode, SubjectName
-from core.benchmark.subjects import Recognizer, check_cancelled, first_classes
+from core.benchmark.subjects import Naming, check_cancelled, first_classes
 from core.engines.openvino import convolution_precision, shared_core
 from core.models.architectures import load_resnet18
 from core.models.registry import Model
@@ -65,7 +65,7 @@ class Baseline:
         return {stage: seconds / max(self._images, 1) for stage, seconds in self._spent.items()}
 
     @contextmanager
-    def ready(self, count: int) -> Iterator[Recognizer]:
+    def ready(self, count: int) -> Iterator[Naming]:
         """See ``Subject.ready``."""
         yield self._recognize
 

@@ -34,7 +34,7 @@ from core.benchmark.summary import Findings, summarize
 from core.benchmark.sweep import sweep, turns
 from core.engines.engine import Engine
 from core.models.registry import Model
-from core.recognition.recognize import resolve_batch_size
+from core.recognition.classifier import Classifier
 from core.recognition.results import ENGINE_NAMES, EngineName
 from core.stacks.stack import ImageStack
 
@@ -132,7 +132,7 @@ def _measure(task: _Task) -> Findings:
             check_cancelled(cancelled)  # loading may take long: the FP32 form is made from the weights the first time
             task.steps.begin(f"Preparing {SUBJECT_LABELS[name]}")
             engines[name] = model.engine(name)
-            sizes[name] = resolve_batch_size(plan.batch_size, engines[name], model, settings)
+            sizes[name] = Classifier(model, name).batch_size(plan.batch_size, settings)
     subjects = [_subject(task, name, mode, inputs, sizes) for name, mode in plan.pairs]
     findings = Findings(len(task.stack), len(inputs))
     for count in plan.counts:

@@ -24,7 +24,7 @@ from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
 
 MAX_READY_INPUTS = 600  # 90 MB of model inputs; more images repeat them
 
-Recognizer = Callable[[Sequence[int], int, Event], list[str]]
+Naming = Callable[[Sequence[int], int, Event], list[str]]
 """First class of the images at these positions, in batches of this size; raises Cancelled once the event is set."""
 
 
@@ -49,7 +49,7 @@ class Subject(Protocol):
         """CPU seconds per image of the stages it times itself; empty where they overlap."""
         ...
 
-    def ready(self, count: int) -> AbstractContextManager[Recognizer]:
+    def ready(self, count: int) -> AbstractContextManager[Naming]:
         """Set up for one pass over positions below ``count``, and clean up after it, both outside the measured time."""
         ...
 
@@ -73,7 +73,7 @@ class EngineAlone:
         return {}
 
     @contextmanager
-    def ready(self, count: int) -> Iterator[Recognizer]:
+    def ready(self, count: int) -> Iterator[Naming]:
         """See ``Subject.ready``."""
         with ThreadPoolExecutor(self._engine.parallelism, thread_name_prefix="infer") as pool:
 
@@ -110,7 +110,7 @@ class Pipeline:
         return {}
 
     @contextmanager
-    def ready(self, count: int) -> Iterator[Recognizer]:
+    def ready(self, count: int) -> Iterator[Naming]:
         """See ``Subject.ready``."""
         stack = self._workshop.fresh_stack(self._stack, count)
         self._prepare(stack)

@@ -58,7 +58,7 @@ class Model:
 
     def __init__(self, folder: Path, cache_dir: Path) -> None:
         self.folder = folder
-        self._cache_dir = cache_dir
+        self.cache_dir = cache_dir
         try:
             self.card = ModelCard.model_validate_json((folder / CARD_NAME).read_bytes())
         except (OSError, ValidationError) as error:
@@ -85,7 +85,7 @@ class Model:
     @property
     def base_folder(self) -> Path:
         """Where the ONNX and FP32 forms of these weights are cached; models with the same weights share them."""
-        return self._cache_dir / f"weights-{self.card.checksums[self.weights_name][:12]}"
+        return self.cache_dir / f"weights-{self.card.checksums[self.weights_name][:12]}"
 
     def engine(self, name: EngineName) -> Engine:
         """The loaded engine; the first call loads it (OpenVINO from its compiled cache, PyTorch in seconds).
@@ -129,7 +129,7 @@ class Model:
                 self._check_file(file.name)
         else:
             ir_path = self._fp32_ir()
-        return OpenVinoEngine(name, ir_path, self._cache_dir / f"compiled-{self.checksum}")
+        return OpenVinoEngine(name, ir_path, self.cache_dir / f"compiled-{self.checksum}")
 
     def _check_file(self, name: str) -> None:
         path, expected = self.folder / name, self.card.checksums.get(name)

@@ -15,7 +15,7 @@ from core.base.errors import Busy, Cancelled, TooManyRequests
 from core.base.settings import Settings
 
 SLICE_SECONDS = 1.0  # how long a turn may last while others wait; long enough that pausing costs nothing
-STOP_SECONDS = 5.0  # what is running when the server is told to stop may take so long to end by itself
+STOP_SECONDS = 4.0  # what is running when the server is told to stop may take so long to end by itself
 POLL_SECONDS = 0.2  # how often somebody who waits looks whether they were cancelled
 REMEMBERED = 4096  # clients whose last turn is remembered
 

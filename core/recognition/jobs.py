@@ -8,15 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.base.background import BackgroundJob
-from core.base.settings import Settings
-from core.models.registry import Model
-from core.recognition.fair_queue import FairQueue, Turn
-from core.recognition.recognize import recognize, resolve_batch_size
 from core.recognition.results import EngineName, Prediction, Recognition
-from core.recognition.run_log import log_recognition
-from core.stacks.stack import ImageStack
+from core.recognition.service import Activity, Order, RecognitionService, Watcher
 
-Activity = Literal["waiting", "decoding", "loading", "recognizing"]
 Phase = Literal[Activity, "done", "cancelled", "failed"]
 
 
@@ -48,40 +42,16 @@ class JobState:
         return (self.total - self.done) / rate if rate else None
 
 
-class RecognitionJob(BackgroundJob):
-    """Runs one or several engines over the same images in a thread of its own, when it is its turn.
+class RecognitionJob(BackgroundJob, Watcher):
+    """Runs an order in a thread of its own. ``recognitions`` holds the finished runs."""
 
-    With several engines all images are decoded first, so that the engines' times compare inference with inference:
-    otherwise the first one would pay for the decoding of both. Predictions go to ``stack.results`` as they are made;
-    ``recognitions`` holds the finished runs.
-    """
-
-    def __init__(
-        self,
-        stack: ImageStack,
-        indices: Sequence[int],
-        model: Model,
-        engines: Sequence[EngineName],
-        settings: Settings,
-        queue: FairQueue,
-        *,
-        client: str = "",
-        batch_size: int = 0,
-    ) -> None:
+    def __init__(self, order: Order, service: RecognitionService) -> None:
         super().__init__("recognition")
-        self.stack = stack
-        self.indices = tuple(indices)
-        self.model = model
-        self.engines = tuple(engines)
-        self._settings = settings
-        self._queue = queue
-        self._client = client
-        self._batch_size = batch_size
-        self._activity: Activity = "waiting"
-        self._engine = self.engines[0]
-        self._done = 0
-        self._activity_started = time.perf_counter()
+        self.order = order
         self.recognitions: dict[EngineName, Recognition] = {}
+        self._service = service
+        self._images = len(order.indices)
+        self.entered("waiting", order.engines[0])
         self.start()
 
     @property
@@ -89,46 +59,25 @@ class RecognitionJob(BackgroundJob):
         """A snapshot."""
         seconds = time.perf_counter() - self._activity_started
         phase: Phase = self._activity if self.status == "running" else self.status
-        return JobState(phase, self._engine, self._done, len(self.indices), seconds, self.message)
+        return JobState(phase, self._engine, self._done, self._images, seconds, self.message)
 
     def work(self) -> None:
-        """Wait for a turn; decode first where engines are compared, then run one after the other."""
-        with self._queue.turn(self._client, self.stack.id, self.cancelled) as turn:
-            if len(self.engines) > 1:
-                self._decode_all(turn)
-            for engine in self.engines:
-                self._recognize(engine, turn)
+        """See ``RecognitionService.run``."""
+        self._service.run(self.order, "page", self, self.cancelled)
 
-    def _enter(self, activity: Activity, engine: EngineName) -> None:
+    def entered(self, activity: Activity, engine: EngineName) -> None:
+        """See ``Watcher.entered``."""
         self._engine, self._done, self._activity_started = engine, 0, time.perf_counter()
-        self._activity = activity
+        self._activity: Activity = activity
 
-    def _decode_all(self, turn: Turn) -> None:
-        self._enter("decoding", self.engines[0])
-        for _, job in self.stack.prepare_ahead(self.indices):
-            self.check_cancelled("Cancelled. Nothing was recognised yet.")
-            job.result()
-            self._done += 1
-            turn.give_way()
+    def decoded(self) -> None:
+        """See ``Watcher.decoded``."""
+        self._done += 1
 
-    def _recognize(self, engine: EngineName, turn: Turn) -> None:
-        def on_batch(predictions: Sequence[Prediction]) -> None:
-            self.stack.results.add(predictions)
-            self._done += len(predictions)
-            turn.give_way()
+    def recognized(self, predictions: Sequence[Prediction]) -> None:
+        """See ``Watcher.recognized``."""
+        self._done += len(predictions)
 
-        self._enter("loading", engine)
-        images = len(set(self.indices))
-        resolve_batch_size(self._batch_size, self.model.engine(engine), self.model, self._settings, images=images)
-        self._enter("recognizing", engine)
-        recognition = self.recognitions[engine] = recognize(
-            self.stack,
-            self.indices,
-            self.model,
-            engine,
-            self._settings,
-            batch_size=self._batch_size,
-            on_batch=on_batch,
-            cancelled=self.cancelled,
-        )
-        log_recognition("page", self.stack.id, recognition)
+    def finished(self, recognition: Recognition) -> None:
+        """See ``Watcher.finished``."""
+        self.recognitions[recognition.engine] = recognition

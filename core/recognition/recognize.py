@@ -13,12 +13,11 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.errors import Cancelled, InvalidRequest
+from core.base.errors import Cancelled
 from core.base.settings import Settings
-from core.engines.batch_size import automatic_batch_size
-from core.engines.engine import Engine
 from core.models.registry import Model
-from core.recognition.results import TOP_K, EngineName, Prediction, Recognition, Timing, top_scores
+from core.recognition.classifier import Classifier
+from core.recognition.results import EngineName, Prediction, Recognition, Timing
 from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
 
 OnBatch = Callable[[Sequence[Prediction]], None]
@@ -44,7 +43,7 @@ def recognize(
     stack: ImageStack,
     indices: Sequence[int],
     model: Model,
-    engine_name: EngineName,
+    engine: EngineName,
     settings: Settings,
     *,
     batch_size: int = 0,
@@ -55,7 +54,7 @@ def recognize(
 
     Args:
         indices: positions in the stack; a position that repeats is recognised once and answered as often as asked.
-        batch_size: images per inference call; 0 takes ``settings.batch_size``, and if that is 0 too, the measured one.
+        batch_size: images per inference call; 0 is automatic, see ``Classifier.batch_size``.
         on_batch: called with new predictions as they are made, from the calling thread.
         cancelled: set it from another thread to stop.
 
@@ -67,50 +66,46 @@ def recognize(
         Cancelled: ``cancelled`` was set; what ``on_batch`` was given remains valid.
         ModelError, EngineUnavailable: the engine cannot be loaded.
     """
-    engine = model.engine(engine_name)
-    unique = list(dict.fromkeys(indices))
-    size = resolve_batch_size(batch_size, engine, model, settings, images=len(unique))
+    classifier = Classifier(model, engine)
+    size = classifier.batch_size(batch_size, settings, images=len(set(indices)))
+    return recognize_with(classifier, stack, indices, size, on_batch=on_batch, cancelled=cancelled)
+
+
+def recognize_with(
+    classifier: Classifier,
+    stack: ImageStack,
+    indices: Sequence[int],
+    batch_size: int,
+    *,
+    on_batch: OnBatch = lambda predictions: None,
+    cancelled: Event | None = None,
+) -> Recognition:
+    """As ``recognize``, with everything ready: ``batch_size`` is at least 1."""
     started = time.perf_counter()
     clock = _Clock()
     found: dict[int, Prediction] = {}
-    for predictions in _predict(stack, unique, model, engine, size, clock, cancelled or Event()):
+    unique = list(dict.fromkeys(indices))
+    for predictions in _predict(stack, unique, classifier, batch_size, clock, cancelled or Event()):
         found.update((prediction.index, prediction) for prediction in predictions)
         on_batch(predictions)
-    timing = Timing(len(indices), time.perf_counter() - started, clock.wait, clock.infer, size)
-    return Recognition(engine_name, engine.precision, model.card.name, tuple(found[index] for index in indices), timing)
-
-
-def resolve_batch_size(
-    asked: int, engine: Engine, model: Model, settings: Settings, *, images: int | None = None
-) -> int:
-    """The batch size to use for so many ``images``, or for any number of them; see ``recognize``.
-
-    Few images run side by side, each by itself, and need not wait for the measurement.
-
-    Raises:
-        InvalidRequest: ``asked`` is negative or above ``settings.max_batch_size``.
-    """
-    if not 0 <= asked <= settings.max_batch_size:
-        raise InvalidRequest(f"The batch size must be between 1 and {settings.max_batch_size}, or 0 for automatic.")
-    if not (asked or settings.batch_size) and images is not None and images <= engine.parallelism:
-        return 1
-    return asked or settings.batch_size or automatic_batch_size(engine, model.checksum, settings.cache_dir)
+    timing = Timing(len(indices), time.perf_counter() - started, clock.wait, clock.infer, batch_size)
+    engine, name = classifier.engine, classifier.model.card.name
+    return Recognition(engine.name, engine.precision, name, tuple(found[index] for index in indices), timing)
 
 
 def _predict(
-    stack: ImageStack, indices: list[int], model: Model, engine: Engine, size: int, clock: _Clock, cancelled: Event
+    stack: ImageStack, indices: list[int], classifier: Classifier, size: int, clock: _Clock, cancelled: Event
 ) -> Iterator[list[Prediction]]:
     """Yield predictions batch by batch; decoding runs ahead in the shared pool, inference in threads of its own."""
-    name = model.card.name
+    parallelism = classifier.engine.parallelism
 
     def infer(batch: _Batch) -> tuple[list[Prediction], float]:
         started = time.perf_counter()
-        logits = engine.infer(batch.inputs)
+        answers = classifier.classify(batch.inputs)
         seconds = time.perf_counter() - started
-        scores = top_scores(logits, model.card.classes, TOP_K)
         predictions = [
-            Prediction(index, stack.entries[index].name, top, engine.name, name)
-            for index, top in zip(batch.indices, scores, strict=True)
+            classifier.prediction(index, stack.entries[index].name, top)
+            for index, top in zip(batch.indices, answers, strict=True)
         ]
         return predictions, seconds
 
@@ -124,7 +119,7 @@ def _predict(
             raise Cancelled("Cancelled. What was recognised so far is kept.")
 
     with ExitStack() as exits:
-        pool = ThreadPoolExecutor(engine.parallelism, thread_name_prefix="infer")
+        pool = ThreadPoolExecutor(parallelism, thread_name_prefix="infer")
         exits.callback(pool.shutdown, cancel_futures=True)
         running: deque[Future[tuple[list[Prediction], float]]] = deque()
         filling = _new_batch(size)
@@ -134,14 +129,14 @@ def _predict(
             job.result()
             clock.wait += time.perf_counter() - waiting
             if error := stack.error(index):
-                yield [Prediction(index, stack.entries[index].name, (), engine.name, name, error)]
+                yield [classifier.prediction(index, stack.entries[index].name, (), error)]
                 continue
             stack.read_model_input(index, filling.inputs[len(filling.indices)])
             filling.indices.append(index)
             if len(filling.indices) == size:
                 running.append(pool.submit(infer, filling))
                 filling = _new_batch(size)
-            while running and (running[0].done() or len(running) > engine.parallelism):
+            while running and (running[0].done() or len(running) > parallelism):
                 yield collect(running.popleft())
         if filling.indices:
             running.append(pool.submit(infer, _Batch(filling.indices, filling.inputs[: len(filling.indices)])))

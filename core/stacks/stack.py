@@ -18,7 +18,6 @@ from core.base.errors import DiskFull, ImageError, ImageNotFound, StackNotFound
 from core.base.settings import MODEL_INPUT_SIDE, Settings
 from core.base.workers import Job, Priority, WorkerPool
 from core.images import pixels
-from core.recognition.stack_results import StackResults
 from core.stacks.scratch import BlobFile, RowFile
 from core.stacks.sources.zip import Archive, Entry, Skipped
 
@@ -57,7 +56,6 @@ class ImageStack:
         self._settings = settings
         self._inputs = RowFile(folder, MODEL_INPUT_SHAPE)
         self._thumbnails = BlobFile(folder)
-        self.results = StackResults()
         self._jobs: dict[int, Job] = {}
         # Kind and sentence: an exception object would keep its traceback, and with it the image's bytes.
         self._errors: dict[int, tuple[type[ImageError], str]] = {}

@@ -14,7 +14,13 @@ from core.base.settings import MIB, Settings
 from core.stacks.quota import Share
 from core.stacks.stack import ImageStack
 
+ONLY_ZIP = "Only .zip files are allowed"
 GRANT_BYTES = MIB  # quota and free space are looked at once for so much
+
+
+def too_large(limit: int) -> str:
+    """The sentence about a file of more than ``limit`` bytes."""
+    return f"The file is larger than the {limit // MIB:,} MB this server accepts."
 
 
 class Upload:
@@ -46,7 +52,7 @@ class Upload:
         """
         end = self.size + len(piece)
         if end > self._limit:
-            raise LimitExceeded(f"The file is larger than the {self._limit // MIB:,} MB this server accepts.")
+            raise LimitExceeded(too_large(self._limit))
         while end > self._granted:
             self.share.grow(GRANT_BYTES)
             self._granted += GRANT_BYTES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from core.base.settings import Settings
 from core.models.registry import ModelRegistry
 from core.recognition.fair_queue import FairQueue
 from core.recognition.results import ENGINE_NAMES
+from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from tests.builders import BROKEN_PNGS, photo_png, png_bytes, zip_bytes
-from tests.helpers import FakeEngine, FakeModel, grey_png
+from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png
 
 Upload = Callable[..., Response]
 
@@ -41,8 +43,13 @@ ARCHIVE = zip_bytes(FILES, zipfile.ZIP_DEFLATED)
 
 
 @pytest.fixture
-def api(store: StackStore, registry: ModelRegistry, settings: Settings) -> FastAPI:
-    return create_api(store, registry, settings, FairQueue(settings))
+def recognition(settings: Settings) -> RecognitionService:
+    return RecognitionService(settings)
+
+
+@pytest.fixture
+def api(store: StackStore, registry: ModelRegistry, settings: Settings, recognition: RecognitionService) -> FastAPI:
+    return create_api(store, registry, settings, recognition)
 
 
 @pytest.fixture
@@ -72,7 +79,12 @@ class Service:
     client: TestClient
     store: StackStore
     models: ModelRegistry
-    queue: FairQueue
+    recognition: RecognitionService
+
+    @property
+    def queue(self) -> FairQueue:
+        """Whose turn it is."""
+        return self.recognition.queue
 
     @property
     def left_behind(self) -> list[str]:
@@ -100,13 +112,39 @@ def make_service(settings: Settings, tmp_path: Path, engine: FakeEngine) -> Iter
         others = [FakeEngine(name) for name in ENGINE_NAMES if name != engine.name]
         registry._models["greys"] = FakeModel(tmp_path / "models" / "greys", engine, *others)
         stores.append(StackStore(changed))
-        queue = FairQueue(changed)
-        api = create_api(stores[-1], registry, changed, queue)
-        return Service(api, TestClient(api, raise_server_exceptions=False), stores[-1], registry, queue)
+        recognition = RecognitionService(changed)
+        api = create_api(stores[-1], registry, changed, recognition)
+        return Service(api, TestClient(api, raise_server_exceptions=False), stores[-1], registry, recognition)
 
     yield make
     for store in stores:
         store.close()
+
+
+class Gate:
+    """Holds up an engine from its call number ``after`` on until it is opened."""
+
+    def __init__(self, after: int = 0) -> None:
+        self.calls = 0
+        self.after = after
+        self.reached, self._opened = threading.Event(), threading.Event()
+
+    def __call__(self, batch: np.ndarray) -> None:
+        self.calls += 1
+        if self.calls > self.after:
+            self.reached.set()
+            assert self._opened.wait(SECONDS)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+@pytest.fixture
+def gate(engine: FakeEngine) -> Iterator[Gate]:
+    gate = Gate()
+    engine.before = gate
+    yield gate
+    gate.open()
 
 
 def greys_zip(count: int) -> bytes:

@@ -17,12 +17,21 @@ from tests.helpers import SECONDS, wait_until
 
 
 @contextmanager
-def running(api: FastAPI) -> Iterator[str]:
-    """Serve ``api`` until the block ends; yields ``host:port``."""
-    # The parser that requirements.txt installs for the app, whichever others there are.
-    server = uvicorn.Server(
-        uvicorn.Config(api, host="127.0.0.1", port=0, http="httptools", lifespan="off", log_level="error")
+def running(api: FastAPI, end_requests_after: int | None = None) -> Iterator[str]:
+    """Serve ``api`` until the block ends; yields ``host:port``.
+
+    What is running then is cancelled so many seconds later, as the app does it; without a number it is left alone.
+    """
+    config = uvicorn.Config(
+        api,
+        host="127.0.0.1",
+        port=0,
+        http="httptools",  # the parser that requirements.txt installs for the app, whichever others there are
+        lifespan="off",
+        log_level="critical",
+        timeout_graceful_shutdown=end_requests_after,
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started, "the server")
@@ -30,7 +39,8 @@ def running(api: FastAPI) -> Iterator[str]:
     try:
         yield f"127.0.0.1:{port}"
     finally:
-        server.should_exit = server.force_exit = True
+        server.should_exit = True
+        server.force_exit = end_requests_after is None
         thread.join(SECONDS)
         assert not thread.is_alive(), "the server did not stop"
 
@@ -73,6 +83,10 @@ class Connection:
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
         return Answer(status, headers, self._file.read(int(headers.get("content-length", 0))))
+
+    def rest(self) -> bytes:
+        """Everything until the server closes the connection."""
+        return self._file.read()
 
     def close(self) -> None:
         self._file.close()

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from core.api import DOORS, create_api
+from core.api import ROUTES, create_api
 from core.base.settings import Settings
 from core.models.registry import Model, ModelRegistry
-from core.recognition.fair_queue import FairQueue
+from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 
 
 def test_live_whatever_the_model_does(store: StackStore, tmp_path: Path) -> None:
     settings = Settings(models_dir=tmp_path / "no models", data_dir=tmp_path / "data")
-    client = TestClient(create_api(store, ModelRegistry(settings), settings, FairQueue(settings)))
+    client = TestClient(create_api(store, ModelRegistry(settings), settings, RecognitionService(settings)))
     response = client.get("/api/health/live")
     assert (response.status_code, response.json()) == (200, {"status": "live"})
     assert client.get("/api/health/ready").status_code != 200
@@ -23,7 +23,7 @@ def test_live_whatever_the_model_does(store: StackStore, tmp_path: Path) -> None
 
 def test_ready_only_once_the_default_model_is_loaded(store: StackStore, settings: Settings) -> None:
     registry = ModelRegistry(settings)
-    client = TestClient(create_api(store, registry, settings, FairQueue(settings)))
+    client = TestClient(create_api(store, registry, settings, RecognitionService(settings)))
     before = client.get("/api/health/ready")
     assert (before.status_code, before.json()) == (503, {"status": "starting"})
     assert not registry.get().is_loaded("openvino-int8"), "asking must not load it"
@@ -42,7 +42,7 @@ def test_every_route_is_described_and_reachable_through_the_declared_doors(clien
     description = client.get("/api/openapi.json").json()
     outside = {path for path in description["paths"] if not path.startswith("/api/")}
     assert outside == {"/upload", "/uploaded_images/{filename}", "/predict", "/predict_optimized"}
-    assert {door.replace(":path", "") for door in DOORS} == outside | {"/api/{path}"}
+    assert {door.replace(":path", "") for door in ROUTES} == outside | {"/api/{path}"}
     operations = [one for path in description["paths"].values() for one in path.values()]
     assert all(one.get("summary") for one in operations)
     answer = description["components"]["schemas"]["PredictAnswer"]["properties"]

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from core.api import STACK_COOKIE, create_api
 from core.base.settings import Settings
 from core.models.registry import Model, ModelRegistry
-from core.recognition.fair_queue import FairQueue
 from core.recognition.recognize import recognize
+from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from tests.api.conftest import ARCHIVE, FILES, NAMES, assert_problem, upload
 from tests.builders import encrypted, photo_png, zip_bytes
@@ -105,7 +105,7 @@ class TestUpload:
         limited = settings.model_copy(update={"max_upload_bytes": len(ARCHIVE), "max_stacks": 1})
         store = StackStore(limited)
         try:
-            with TestClient(create_api(store, registry, limited, FairQueue(limited))) as client:
+            with TestClient(create_api(store, registry, limited, RecognitionService(limited))) as client:
                 assert_problem(upload(client, ARCHIVE + b"x"), 413, "limit_exceeded", "larger than")
                 assert upload(client).status_code == 200
                 assert_problem(upload(client), 503, "too_many_stacks", "Try again in a few minutes")

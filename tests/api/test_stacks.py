@@ -12,6 +12,7 @@ from PIL import Image
 from core.base.settings import Settings
 from core.models.registry import Model
 from core.recognition.recognize import recognize
+from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from tests.api.conftest import FILES, NAMES, assert_problem, upload
 
@@ -97,13 +98,18 @@ def test_a_stack_that_does_not_exist(client: TestClient, base: str, path: str, s
 
 
 def test_results_are_there_as_soon_as_they_are_made_and_never_cached(
-    client: TestClient, base: str, store: StackStore, starter: Model, settings: Settings
+    client: TestClient,
+    base: str,
+    store: StackStore,
+    starter: Model,
+    settings: Settings,
+    recognition: RecognitionService,
 ) -> None:
     response = client.get(f"{base}/results")
     assert response.json() == {"results": {}}
     assert response.headers["cache-control"] == "no-store"
     stack = store.get(base.rsplit("/", 1)[1])
-    recognize(stack, [2, 5], starter, "openvino-int8", settings, on_batch=stack.results.add)
+    recognize(stack, [2, 5], starter, "openvino-int8", settings, on_batch=recognition.results(stack).add)
     results = client.get(f"{base}/results").json()["results"]
     assert set(results) == {"2", "5"}
     ((label, confidence, engine, model),) = results["2"]

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from core.api import create_api
 from core.base.settings import Settings
 from core.models.registry import ModelRegistry
-from core.recognition.fair_queue import FairQueue
+from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from tests.builders import PNG_KINDS, PngKind, png_bytes, png_of_kind, read_samples
 from tests.conftest import MakeStack
@@ -19,7 +19,7 @@ from tests.conftest import MakeStack
 
 @pytest.fixture
 def client(store: StackStore, settings: Settings, registry: ModelRegistry) -> Iterator[TestClient]:
-    with TestClient(create_api(store, registry, settings, FairQueue(settings))) as client:
+    with TestClient(create_api(store, registry, settings, RecognitionService(settings))) as client:
         yield client
 
 

@@ -22,8 +22,11 @@ from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from core.api.schemas import AnswerColumns, AnswerRun, ImageColumns, PixelKind
 from core.images.pixels import encode_png, to_rgb
 from core.images.samples import pack
+from core.stacks.sources.zip import natural_key
+from pages._ui.components.assets import modules_route
 
 WIDTH, HEIGHT = 500, 375
 BROKEN, SLOW, DEEP = 7, 9, 25
@@ -61,9 +64,21 @@ def name(index: int) -> str:
 async def index_route(request: Request) -> Response:
     """The index of a stack of as many images as its id says."""
     count = int(request.path_params["stack_id"].rsplit("-", 1)[1])
-    kinds = {DEEP: "16-bit grey"}
-    images = [[name(index), WIDTH, HEIGHT, kinds.get(index, "8-bit RGB"), 345_000] for index in range(count)]
-    return JSONResponse({"id": request.path_params["stack_id"], "images": images}, headers=IMMUTABLE)
+    names = [name(index) for index in range(count)]
+    by_name = sorted(range(count), key=lambda index: natural_key(names[index]))
+    columns = ImageColumns(
+        names=names,
+        widths=[WIDTH] * count,
+        heights=[HEIGHT] * count,
+        file_sizes=[345_000] * count,
+        kinds=[
+            PixelKind(bit_depth=8, colour="RGB", highest=255, description="8-bit RGB"),
+            PixelKind(bit_depth=16, colour="grey", highest=65535, description="16-bit grey"),
+        ],
+        kind=[int(index == DEEP) for index in range(count)],
+        name_ranks=sorted(range(count), key=by_name.__getitem__),
+    )
+    return JSONResponse(columns.model_dump(), headers=IMMUTABLE)
 
 
 async def image_route(request: Request) -> Response:
@@ -85,25 +100,31 @@ async def image_route(request: Request) -> Response:
 
 async def results_route(request: Request) -> Response:
     """Answers for the even images; two engines that differ on image 4."""
-    results = {}
-    for index in range(0, 40, 2):
-        label = LABELS[index // 2 % 3]
-        other = "dog" if index == 4 else label
-        results[index] = [
-            [label, 0.983 - index / 100, "OpenVINO INT8", "starter"],
-            [other, 0.91, "PyTorch FP32", "starter"],
-        ]
-    return JSONResponse({"results": results})
+    images = list(range(0, 40, 2))
+    classes = [index // 2 % 3 for index in images]
+    others = [LABELS.index("dog") if index == 4 else place for index, place in zip(images, classes, strict=True)]
+    first = [0.983 - index / 100 for index in images]
+    second = [0.91] * len(images)
+    columns = AnswerColumns(
+        labels=list(LABELS),
+        runs=[
+            AnswerRun(engine="OpenVINO INT8", model="starter", images=images, classes=classes, confidences=first),
+            AnswerRun(engine="PyTorch FP32", model="starter", images=images, classes=others, confidences=second),
+        ],
+    )
+    return JSONResponse(columns.model_dump())
 
 
 SCRIPT = Path(__file__).with_name("component_page.py")
 # Routes of one's own do not follow Streamlit's base path by themselves.
-BASE = f"{st.get_option('server.baseUrlPath').strip('/')}/test-api/stacks/{{stack_id}}".lstrip("/")
+ROOT = f"/{path}" if (path := str(st.get_option("server.baseUrlPath")).strip("/")) else ""
+BASE = f"{ROOT}/test-api/stacks/{{stack_id}}"
 app = st.App(
     SCRIPT.resolve(),
     routes=[
-        Route(f"/{BASE}/index", index_route),
-        Route(f"/{BASE}/results", results_route),
-        Route(f"/{BASE}/images/{{index:int}}/{{kind}}", image_route),
+        modules_route(ROOT),
+        Route(f"{BASE}/index", index_route),
+        Route(f"{BASE}/results", results_route),
+        Route(f"{BASE}/images/{{index:int}}/{{kind}}", image_route),
     ],
 )

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts.dev._chromium import find_chromium
 from tests.e2e.server import ARTIFACTS, ROOT, streamlit_server
 from tests.e2e.viewer import Viewer
+from tests.helpers import SECONDS
+
+# Whatever a page is to show or to do, it may take a busy machine so long. What must be fast is measured elsewhere.
+expect.set_options(timeout=SECONDS * 1000)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,7 @@ def context_options(request: pytest.FixtureRequest) -> dict[str, Any]:
 def page(browser: Browser, context_options: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Page]:
     """A fresh page; an error in its JavaScript fails the test, and a failing test leaves a screenshot."""
     context = browser.new_context(**context_options)
+    context.set_default_timeout(SECONDS * 1000)
     opened = context.new_page()
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))

@@ -37,15 +37,15 @@ def is_accessible(page: Page, place: str) -> None:
 )
 def test_nothing_serious_on_any_page(page: Page, app_server: str) -> None:
     page.goto(app_server)
-    expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible()
     is_accessible(page, "home")
 
     page.locator("input[type=file]").set_input_files(
         {"name": "photos.zip", "mimeType": "application/zip", "buffer": zip_bytes(STACK)}
     )
-    expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
+    expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
     page.get_by_test_id("stMain").get_by_role("button", name=f"All ({len(STACK)})", exact=True).click()
-    expect(page.get_by_text(re.compile(r"images in [\d.]+ s")).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"images in [\d.]+ s")).first).to_be_visible()
     expect(page.locator(".cell .confidence").first).to_be_visible()
     page.locator("[data-ref=stage]").focus()
     page.keyboard.press("w")
@@ -58,5 +58,5 @@ def test_nothing_serious_on_any_page(page: Page, app_server: str) -> None:
     page.keyboard.press("Escape")
 
     page.get_by_role("link", name="Inference").click()
-    expect(page.get_by_role("button", name="Download CSV")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
     is_accessible(page, "inference")

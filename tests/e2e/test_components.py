@@ -389,7 +389,7 @@ def test_addresses_hold_under_a_base_path(page: Page) -> None:
 def shows_thumbnails(page: Page, address: str) -> None:
     page.goto(address)
     thumbnail = page.locator(".cell img").first
-    expect(thumbnail).to_have_class("ready", timeout=20_000)
+    expect(thumbnail).to_have_class("ready")
     expect(page.get_by_text("frame_00002.png")).to_be_visible()
 
 

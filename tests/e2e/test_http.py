@@ -22,7 +22,7 @@ ZIP = {"Content-Type": "application/zip"}
 @pytest.fixture(scope="module")
 def app(app_server: str) -> str:
     """The app's address, as soon as it predicts."""
-    wait_until(lambda: requests.get(f"{app_server}/api/health/ready", timeout=20).status_code == 200, "the model")
+    wait_until(lambda: requests.get(f"{app_server}/api/health/ready", timeout=60).status_code == 200, "the model")
     return app_server
 
 
@@ -66,14 +66,14 @@ def test_compressed_or_not_a_stream_is_the_same_and_originals_are_never_changed(
         streams.append({line["index"]: line["top"][0]["class"] for line in map(json.loads, response.iter_lines())})
     assert streams[0] == streams[1]
     assert sorted(streams[0]) == list(range(41))
-    whole = requests.get(f"{stack}/images/40", headers={"Accept-Encoding": "gzip"}, timeout=20)
+    whole = requests.get(f"{stack}/images/40", headers={"Accept-Encoding": "gzip"}, timeout=60)
     assert whole.content == original
     assert "Content-Encoding" not in whole.headers
-    part = requests.get(f"{stack}/images/40", headers={"Range": "bytes=100-199"}, timeout=20)
+    part = requests.get(f"{stack}/images/40", headers={"Range": "bytes=100-199"}, timeout=60)
     assert (part.status_code, part.content) == (206, original[100:200])
-    again = requests.get(f"{stack}/images/40", headers={"If-None-Match": whole.headers["ETag"]}, timeout=20)
+    again = requests.get(f"{stack}/images/40", headers={"If-None-Match": whole.headers["ETag"]}, timeout=60)
     assert (again.status_code, again.content) == (304, b"")
-    assert requests.delete(stack, timeout=20).status_code == 204
+    assert requests.delete(stack, timeout=60).status_code == 204
 
 
 def test_failures_keep_their_shape(app: str) -> None:
@@ -84,12 +84,12 @@ def test_failures_keep_their_shape(app: str) -> None:
         ("GET", "/predict", 405),
         ("POST", "/upload", 400),
     ]:
-        response = requests.request(method, f"{app}{path}", timeout=20)
+        response = requests.request(method, f"{app}{path}", timeout=60)
         assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json"), path
 
 
 def test_metrics_name_routes_and_not_addresses(app: str) -> None:
-    requests.get(f"{app}/api/v1/stacks/some-secret-id", timeout=20)
-    text = requests.get(f"{app}/api/metrics", timeout=20).text
+    requests.get(f"{app}/api/v1/stacks/some-secret-id", timeout=60)
+    text = requests.get(f"{app}/api/metrics", timeout=60).text
     assert 'route="/api/v1/stacks/{stack_id}"' in text
     assert "some-secret-id" not in text

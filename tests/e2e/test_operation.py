@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,10 +18,11 @@ from playwright.sync_api import Browser, Error, Page, expect
 from scripts.dev._app_server import AppServer, app_server
 from tests.builders import photo_png, zip_bytes
 from tests.e2e.server import ROOT
+from tests.helpers import SECONDS, wait_until
 
 ZIP_HEADERS = {"Content-Type": "application/zip"}
-STOP_SECONDS = 10  # what docker waits before it kills
-LONG = zip_bytes({f"{number:04}.png": photo_png(32, 32, seed=number % 7) for number in range(3000)})
+_PHOTOS = [photo_png(32, 32, seed=seed) for seed in range(7)]
+LONG = zip_bytes({f"{number:04}.png": _PHOTOS[number % 7] for number in range(3000)})
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def begin_upload(server: AppServer) -> socket.socket:
 
 
 def begin_predictions(server: AppServer, stack: str) -> tuple[threading.Thread, list[int]]:
-    """Predictions with PyTorch, which take long enough to be met in the middle; the status once there is one."""
+    """Predictions in small batches, which take long enough to be met in the middle; the status once there is one."""
     statuses: list[int] = []
 
     def ask() -> None:
@@ -70,25 +70,21 @@ def begin_predictions(server: AppServer, stack: str) -> tuple[threading.Thread, 
 
     thread = threading.Thread(target=ask)
     thread.start()
+    metrics = f"{server.address}/api/metrics"
+    wait_until(lambda: "\naisr_recognitions_running 1.0" in requests.get(metrics, timeout=60).text, "its turn")
     return thread, statuses
 
 
 def wait_for_files(work: Path, count: int) -> None:
-    deadline = time.monotonic() + 20
-    while len(list(work.glob("run-*/*/stack.zip"))) < count:
-        assert time.monotonic() < deadline, "the upload has not arrived"
-        time.sleep(0.05)
+    wait_until(lambda: len(list(work.glob("run-*/*/stack.zip"))) >= count, "the upload")
 
 
-def ended(server: AppServer, seconds: float) -> bool:
-    """Whether the process ends within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def wait_for_the_end(server: AppServer) -> None:
+    def ended() -> bool:
         state = Path(f"/proc/{server.pid}/stat")
-        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
-            return True
-        time.sleep(0.05)
-    return False
+        return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    wait_until(ended, "the end of the process")
 
 
 def test_told_to_stop_it_ends_what_is_running_and_removes_every_file(
@@ -103,11 +99,11 @@ def test_told_to_stop_it_ends_what_is_running_and_removes_every_file(
         connection = begin_upload(server)
         wait_for_files(tmp_path / "work", 2)
         os.kill(server.pid, signal.SIGTERM)
-        assert ended(server, STOP_SECONDS)
-        predicting.join(STOP_SECONDS)
+        wait_for_the_end(server)
+        predicting.join(SECONDS)
         assert statuses, "a running request gets an answer"
         assert statuses[0] in (200, 503)
-        connection.settimeout(STOP_SECONDS)
+        connection.settimeout(SECONDS)
         assert connection.recv(4096).startswith(b"HTTP/1.1 503"), "so does an upload"
         connection.close()
         page.close()
@@ -122,14 +118,14 @@ def test_after_a_crash_in_the_middle_of_everything_the_next_start_cleans_up(tmp_
         connection = begin_upload(server)
         wait_for_files(work, 2)
         os.kill(server.pid, signal.SIGKILL)
-        assert ended(server, STOP_SECONDS)
-        predicting.join(STOP_SECONDS)
+        wait_for_the_end(server)
+        predicting.join(SECONDS)
         connection.close()
     left = list(work.glob("run-*"))
     assert left, "a killed process cannot clean up"
     with serve(tmp_path, cache) as server:
         assert not any(folder.exists() for folder in left)
-        assert requests.get(f"{server.address}/api/v1/stacks/{stack}", timeout=10).status_code == 404
+        assert requests.get(f"{server.address}/api/v1/stacks/{stack}", timeout=60).status_code == 404
         assert upload(server, zip_bytes({"1.png": photo_png()}))
 
 
@@ -142,7 +138,7 @@ def test_with_a_secret_a_browser_asks_for_it_once_and_then_everything_works(
         with pytest.raises(Error, match="INVALID_AUTH_CREDENTIALS"):  # what a dismissed question comes to
             stranger.goto(server.address)
         expect(stranger.get_by_role("button", name="Try a sample stack")).to_have_count(0)
-        assert requests.post(f"{server.address}/upload", timeout=10).status_code == 401
+        assert requests.post(f"{server.address}/upload", timeout=60).status_code == 401
         stranger.close()
 
         context = browser.new_context(http_credentials={"username": "me", "password": secret})
@@ -151,7 +147,7 @@ def test_with_a_secret_a_browser_asks_for_it_once_and_then_everything_works(
         page.locator("input[type=file]").set_input_files(
             {"name": "a.zip", "mimeType": "application/zip", "buffer": zip_bytes({"1.png": photo_png(64, 64)})}
         )
-        expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
+        expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
         context.close()
         allowed = requests.get(
             f"{server.address}/api/v1/models", headers={"Authorization": f"Bearer {secret}"}, timeout=10
@@ -200,15 +196,15 @@ def test_clients_at_once_get_their_own_answers_and_cannot_reach_each_others(
             "/api/v1/stacks",
             "/api/v1/stacks/",
         ):
-            answer = client.get(server.address + path, timeout=10)
+            answer = client.get(server.address + path, timeout=60)
             # An address that is none of ours gets the page, as every address of the app does.
             assert answer.status_code in (400, 404, 405) or answer.headers["content-type"].startswith("text/html"), path
             assert theirs not in answer.text
         for listing in ("/api/metrics", "/api/v1/models", "/api/openapi.json", "/api/health/ready"):
-            assert theirs not in client.get(server.address + listing, timeout=10).text
+            assert theirs not in client.get(server.address + listing, timeout=60).text
         forged = requests.Session()
         forged.cookies.set("aisr_stack", "A" * 22)
-        assert forged.get(f"{server.address}/uploaded_images/client-1-0.png", timeout=10).status_code == 404
+        assert forged.get(f"{server.address}/uploaded_images/client-1-0.png", timeout=60).status_code == 404
 
         first, second = browser.new_context(), browser.new_context()
         for context, name in ((first, "first"), (second, "second")):
@@ -221,7 +217,7 @@ def test_clients_at_once_get_their_own_answers_and_cannot_reach_each_others(
                     "buffer": zip_bytes({f"{name}.png": photo_png()}),
                 }
             )
-            expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
+            expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
         for context, own, other in ((first, "first", "second"), (second, "second", "first")):
             expect(context.pages[0].get_by_text(f"{own}.png").first).to_be_visible()
             expect(context.pages[0].get_by_text(f"{other}.png")).to_have_count(0)
@@ -239,16 +235,16 @@ def test_below_a_base_path_pages_images_and_api_work(tmp_path: Path, cache: Path
         page.locator("input[type=file]").set_input_files(
             {"name": "a.zip", "mimeType": "application/zip", "buffer": data}
         )
-        expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
+        expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
         page.get_by_role("button", name="All (2)").click()
-        expect(page.get_by_text("2 images in")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("2 images in")).to_be_visible()
         page.get_by_role("link", name="Inference").click()
         page.get_by_text("The same over HTTP").click()
         line = page.get_by_test_id("stCode").inner_text()
         assert f"{server.address}/api/v1/stacks/" in line
-        documentation = requests.get(f"{server.address}/api/docs", timeout=10).text
+        documentation = requests.get(f"{server.address}/api/docs", timeout=60).text
         assert "/tools/viewer/api/openapi.json" in documentation
         assert "https://" not in documentation.replace("https://fastapi", ""), "it must work without the internet"
         root = server.address.removesuffix("/tools/viewer")
-        assert requests.get(f"{root}/api/health/live", timeout=10).status_code == 404
+        assert requests.get(f"{root}/api/health/live", timeout=60).status_code == 404
     assert failed == []

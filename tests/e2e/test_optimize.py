@@ -14,7 +14,6 @@ from tests.e2e.test_accessibility import is_accessible
 
 pytestmark = [pytest.mark.browser, pytest.mark.torch]
 
-RUN_MS = 120_000  # a whole run on a busy machine, the export of the weights included
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 LIGHT = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
 DARK = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}
@@ -39,14 +38,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def optimize(page: Page, server: str, context_options: dict[str, Any]) -> Page:
     """The Optimize page with the sample stack open."""
     page.goto(server)
-    page.get_by_role("button", name="Try a sample stack").click(timeout=20_000)
-    expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=30_000)
+    page.get_by_role("button", name="Try a sample stack").click()
+    expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
     if "is_mobile" in context_options:
         page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_role("link", name="Optimize").click()
     if "is_mobile" in context_options:
         page.get_by_test_id("stSidebarCollapseButton").click()
-    expect(page.get_by_role("button", name="Calibrate on this stack")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Calibrate on this stack")).to_be_visible()
     return page
 
 
@@ -64,18 +63,18 @@ def test_cancelling_changes_nothing_and_calibrating_again_runs_to_its_judgement(
     page = optimize
     before = in_use(page)
     page.get_by_role("button", name="Calibrate on this stack").click()
-    expect(page.get_by_text(re.compile(r"Step \d+ of 10"))).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(re.compile(r"Step \d+ of 10"))).to_be_visible()
     expect(page.get_by_role("table")).to_contain_text("Judge INT8 against FP32")
     expect(page.get_by_role("button", name="Calibrate on this stack")).to_have_count(0)
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("Cancelled. The model in use is unchanged.")).to_be_visible(timeout=5_000)
+    expect(page.get_by_text("Cancelled. The model in use is unchanged.")).to_be_visible()
     assert in_use(page) == before
     expect(page.get_by_role("button", name="Use this model")).to_have_count(0)
 
     page.get_by_role("button", name="Calibrate on this stack").click()
-    expect(page.get_by_text(re.compile(r"measuring activations, image \d+ of 23")).first).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_text(re.compile(r"measuring activations, image \d+ of 23")).first).to_be_visible()
     shoot(page, "running")
-    expect(page.get_by_text("names the same class as FP32").first).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_text("names the same class as FP32").first).to_be_visible()
     assert in_use(page) == before, "nothing is put to use by itself"
     shoot(page, "judged")
     main = page.get_by_test_id("stMain").inner_text().lower()
@@ -90,10 +89,10 @@ def test_cancelling_changes_nothing_and_calibrating_again_runs_to_its_judgement(
     assert in_use(page) != before
     expect(page.get_by_role("button", name="Go back to the model before")).to_be_visible()
     page.get_by_role("link", name="Viewer").click()
-    page.get_by_test_id("stMain").get_by_role("button", name="Image 1", exact=True).click(timeout=20_000)
-    expect(page.get_by_text(re.compile(r"images? in [\d.]+ s")).first).to_be_visible(timeout=60_000)
+    page.get_by_test_id("stMain").get_by_role("button", name="Image 1", exact=True).click()
+    expect(page.get_by_text(re.compile(r"images? in [\d.]+ s")).first).to_be_visible()
     page.get_by_role("link", name="Optimize").click()
-    page.get_by_role("button", name="Go back to the model before").click(timeout=20_000)
+    page.get_by_role("button", name="Go back to the model before").click()
     expect(page.get_by_role("button", name="Use this model")).to_be_visible()
     assert in_use(page) == before
 
@@ -116,7 +115,7 @@ def test_the_images_that_calibrate_are_seen(optimize: Page) -> None:
 def test_imagenet_offline_says_what_to_put_where_and_the_starter_goes_on(optimize: Page) -> None:
     optimize.get_by_role("button", name="Get ImageNet").click()
     told = optimize.get_by_role("alert").filter(has_text="put a copy of resnet18-f37072fd.pth into")
-    expect(told).to_be_visible(timeout=30_000)
+    expect(told).to_be_visible()
     expect(optimize.get_by_role("button", name="Get ImageNet")).to_be_enabled()
     expect(optimize.get_by_role("button", name="Calibrate on this stack")).to_be_enabled()
 
@@ -124,11 +123,11 @@ def test_imagenet_offline_says_what_to_put_where_and_the_starter_goes_on(optimiz
 @pytest.mark.parametrize("context_options", [PHONE], indirect=True, ids=["phone"])
 def test_on_a_phone_nothing_sticks_out(optimize: Page) -> None:
     optimize.get_by_role("button", name="Calibrate on this stack").click()
-    expect(optimize.get_by_text(re.compile(r"Step \d+ of 10"))).to_be_visible(timeout=20_000)
+    expect(optimize.get_by_text(re.compile(r"Step \d+ of 10"))).to_be_visible()
     assert optimize.evaluate("document.documentElement.scrollWidth") <= 390
     shoot(optimize, "phone")
     optimize.get_by_role("button", name="Cancel").click()
-    expect(optimize.get_by_text("Cancelled.")).to_be_visible(timeout=5_000)
+    expect(optimize.get_by_text("Cancelled.")).to_be_visible()
 
 
 @pytest.mark.parametrize("context_options", [LIGHT, DARK], indirect=True, ids=["light", "dark"])
@@ -137,8 +136,8 @@ def test_nothing_serious_with_images_and_a_cancelled_attempt(optimize: Page) -> 
     expect(optimize.get_by_role("group", name="Images that calibrate").locator("img").first).to_be_visible()
     is_accessible(optimize, "form")
     optimize.get_by_role("button", name="Calibrate on this stack").click()
-    expect(optimize.get_by_text(re.compile(r"Step \d+ of 10"))).to_be_visible(timeout=20_000)
+    expect(optimize.get_by_text(re.compile(r"Step \d+ of 10"))).to_be_visible()
     is_accessible(optimize, "running")
     optimize.get_by_role("button", name="Cancel").click()
-    expect(optimize.get_by_text("Cancelled.")).to_be_visible(timeout=5_000)
+    expect(optimize.get_by_text("Cancelled.")).to_be_visible()
     is_accessible(optimize, "cancelled")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.builders import photo_png, zip_bytes
 from tests.e2e.server import ROOT, streamlit_server
+from tests.helpers import wait_until
 
 LIMIT_MIB = 3
 SMALL = zip_bytes({f"{number}.png": photo_png(64, 48, seed=number) for number in range(3)})
 # Noise does not compress, so this takes its time over a slow connection and is below the limit.
-LARGE = zip_bytes({"1.png": photo_png(64, 48, seed=1), "noise.bin": os.urandom(2_000_000)})
+LARGE = zip_bytes({"1.png": photo_png(64, 48, seed=1), "noise.bin": np.random.default_rng(1).bytes(2_000_000)})
 SLOW_BYTES_PER_SECOND = 200_000
 
 
@@ -40,7 +41,7 @@ def server(work_dir: Path) -> Iterator[str]:
 def empty(page: Page, server: str) -> Page:
     """The home page without a stack."""
     page.goto(server)
-    expect(page.get_by_role("button", name="Browse files")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Browse files")).to_be_visible()
     return page
 
 
@@ -151,8 +152,7 @@ def test_a_slow_upload_shows_how_far_it_is_and_can_be_cancelled(empty: Page, wor
     expect(bar).to_be_hidden()
     expect(empty.get_by_role("button", name="Browse files")).to_be_visible()
     expect(empty.get_by_role("alert")).to_have_count(0)
-    empty.wait_for_timeout(500)
-    assert stored() <= before, "nothing of a cancelled upload stays"
+    wait_until(lambda: stored() <= before, "the end of what a cancelled upload has left")
 
 
 def test_a_page_left_in_the_middle_of_an_upload_leaves_nothing(empty: Page, work_dir: Path) -> None:
@@ -162,8 +162,7 @@ def test_a_page_left_in_the_middle_of_an_upload_leaves_nothing(empty: Page, work
     expect(empty.get_by_role("progressbar", name="Upload")).to_be_visible()
     empty.get_by_role("link", name="Inference").click()
     expect(empty.get_by_text("There is no stack yet")).to_be_visible()
-    empty.wait_for_timeout(500)
-    assert set(work_dir.glob("run-*/*")) <= before
+    wait_until(lambda: set(work_dir.glob("run-*/*")) <= before, "the end of what the upload has left")
 
 
 def test_a_broken_connection_is_told_and_the_field_works_again(empty: Page) -> None:

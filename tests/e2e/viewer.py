@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.component_app import colour
+from tests.helpers import SECONDS
 
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
@@ -33,7 +34,7 @@ class Viewer:
         self.position = page.locator("[data-ref=position]")
         self.count = page.locator("[data-ref=count]")
         self.percent = page.get_by_label("Zoom in percent")
-        expect(self.canvas).to_have_attribute("data-painted", "sharp", timeout=20_000)
+        expect(self.canvas).to_have_attribute("data-painted", "sharp")
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -52,7 +53,7 @@ class Viewer:
 
     def paints(self, expected: tuple[int, ...]) -> None:
         """The middle of the stage gets this colour."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + SECONDS
         while not close(found := self.pixel(0.5, 0.5), expected):
             assert time.monotonic() < deadline, f"{found} is on screen, not {expected}"
 

@@ -81,7 +81,7 @@ def wait_until_ready(container: Container) -> None:
     deadline = time.monotonic() + START_SECONDS
     while container.process.poll() is None and time.monotonic() < deadline:
         try:
-            if requests.get(f"{container.address}/api/health/ready", timeout=5).status_code == 200:
+            if requests.get(f"{container.address}/api/health/ready", timeout=60).status_code == 200:
                 return
         except requests.ConnectionError:
             pass
@@ -112,8 +112,8 @@ def stack_id(container: Container) -> str:
 
 def test_it_recognises_with_both_engines(container: Container, stack_id: str) -> None:
     assert len(stack_id) > ID_SHOWN
-    assert "<title" in requests.get(container.address, timeout=10).text
-    assert requests.get(f"{container.address}/api/openapi.json", timeout=10).json()["info"]["version"] == VERSION
+    assert "<title" in requests.get(container.address, timeout=60).text
+    assert requests.get(f"{container.address}/api/openapi.json", timeout=60).json()["info"]["version"] == VERSION
 
 
 def test_it_may_write_where_it_must_and_nowhere_else(container: Container, stack_id: str) -> None:

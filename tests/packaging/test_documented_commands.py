@@ -242,7 +242,7 @@ def app(clone: Path, environment: dict[str, str]) -> Iterator[str]:
     def ready() -> bool:
         assert server.poll() is None, log.read_text()
         try:
-            return requests.get(f"{address}/api/health/ready", timeout=5).status_code == 200
+            return requests.get(f"{address}/api/health/ready", timeout=60).status_code == 200
         except requests.ConnectionError:
             return False
 

@@ -98,18 +98,18 @@ def test_the_api_is_there_and_only_there(site: Site) -> None:
         timeout=60,
     )
     assert answer.status_code == 200
-    assert client.get(f"{site.address}/uploaded_images/{requests.utils.quote(name)}", timeout=10).content == photo_png()
+    assert client.get(f"{site.address}/uploaded_images/{requests.utils.quote(name)}", timeout=60).content == photo_png()
     body = {"filenames": [name], "batch_size": 1}
     predictions = client.post(f"{site.address}/predict_optimized", json=body, timeout=60).json()
     assert predictions[0]["class"] != "error"
-    document = client.get(f"{site.address}/api/openapi.json", timeout=10).json()
+    document = client.get(f"{site.address}/api/openapi.json", timeout=60).json()
     assert document["servers"] == [{"url": BASE}]
-    page = client.get(f"{site.address}/api/docs", timeout=10).text
+    page = client.get(f"{site.address}/api/docs", timeout=60).text
     assert f"{BASE}/api/openapi.json" in page
     root = site.address.removesuffix(BASE)
-    assert client.post(f"{root}/upload", timeout=10).status_code in (403, 404, 405)
-    assert client.get(f"{root}/api/health/live", timeout=10).status_code in (403, 404)
-    assert client.get(root + BASE, timeout=10).url == f"{site.address}/"
+    assert client.post(f"{root}/upload", timeout=60).status_code in (403, 404, 405)
+    assert client.get(f"{root}/api/health/live", timeout=60).status_code in (403, 404)
+    assert client.get(root + BASE, timeout=60).url == f"{site.address}/"
 
 
 def begin_upload(site: Site, size: int) -> socket.socket:
@@ -159,9 +159,9 @@ def test_pages_components_pictures_and_uploads_work_in_a_browser(site: Site, bro
             "buffer": zip_bytes({f"photo-{number}.png": photo_png(64, 64, seed=number) for number in range(3)}),
         }
     )
-    expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=20_000)
+    expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
     page.get_by_role("button", name="All (").click()
-    expect(page.get_by_text(re.compile("OpenVINO INT8: 3 images"))).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(re.compile("OpenVINO INT8: 3 images"))).to_be_visible()
     page.get_by_role("link", name="Inference").click()
     expect(page).to_have_url(f"{site.address}/inference")
     with page.expect_download() as download:
@@ -171,10 +171,10 @@ def test_pages_components_pictures_and_uploads_work_in_a_browser(site: Site, bro
     expect(page.get_by_text(f"{site.address}/api/v1/stacks/")).to_be_visible()
     documentation = page.get_by_role("link", name="api/docs").get_attribute("href")
     page.goto(str(documentation))
-    expect(page.get_by_text("/predict_optimized")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("/predict_optimized")).to_be_visible()
     page.goto(f"{site.address}/optimize")
     page.get_by_test_id("stPageLink-NavLink").click()  # "no stack is open": the way back to the viewer
-    expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible()
     expect(page).to_have_url(re.compile(f"^{re.escape(site.address)}/?$"))
     page.close()
     log = site.log.read_text()

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.benchmark.formats import to_json
 from core.benchmark.report import Sweep, SweepCell
+from core.runtime import get_runtime
 from pages._ui.benchmark.state import Benchmarks
 from tests.builders import photo_png, zip_bytes
 from tests.ui.test_pages import ROUTER, TIMEOUT, session, upload
@@ -81,7 +82,7 @@ def test_a_small_benchmark_ends_in_figures_and_files(app: AppTest) -> None:
     assert not any("accura" in column.lower() for column in table.columns), "agreement is never called accuracy"
     stack = session(app).stack
     assert stack is not None
-    assert stack.results.engines == (), "measuring answers nothing on the pages"
+    assert get_runtime().recognition.results(stack).engines == (), "measuring answers nothing on the pages"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def stack_of(count: int) -> bytes:
 def upload(app: AppTest, data: bytes, name: str = "photos.zip") -> AppTest:
     """What the browser does: send the ZIP to the API, then tell the session what the API said."""
     runtime = get_runtime()
-    api = create_api(runtime.store, runtime.models, runtime.settings, runtime.queue)
+    api = create_api(runtime.store, runtime.models, runtime.settings, runtime.recognition)
     with TestClient(api) as client:
         response = client.post(
             "/api/v1/stacks", params={"name": name}, content=data, headers={"Content-Type": "application/zip"}
@@ -124,8 +124,8 @@ def test_recognising_all_images_with_int8(app: AppTest) -> None:
     run(app, "All")
     stack = session(app).stack
     assert stack is not None
-    assert stack.results.engines == ("openvino-int8",)
-    assert sorted(stack.results.of("openvino-int8")) == [0, 1, 2]
+    assert get_runtime().recognition.results(stack).engines == ("openvino-int8",)
+    assert sorted(get_runtime().recognition.results(stack).of("openvino-int8")) == [0, 1, 2]
     assert "OpenVINO INT8: 3 images in" in page_text(app)
     assert "PyTorch FP32: 3 images" not in page_text(app), "an engine that did not run is not shown"
 
@@ -137,7 +137,7 @@ def test_comparing_runs_both_engines_and_says_both_times(app: AppTest) -> None:
     run(app, "All")
     stack = session(app).stack
     assert stack is not None
-    assert stack.results.engines == ("openvino-int8", "pytorch-fp32")
+    assert get_runtime().recognition.results(stack).engines == ("openvino-int8", "pytorch-fp32")
     app.switch_page("inference.py").run()
     assert [metric.label for metric in app.metric] == [
         "OpenVINO INT8 · 3 images",
@@ -159,7 +159,7 @@ def test_two_sessions_do_not_share_anything(app: AppTest) -> None:
     assert second is not None
     assert first.id != second.id
     run(app, "All")
-    assert second.results.engines == ()
+    assert get_runtime().recognition.results(second).engines == ()
 
 
 def test_a_stack_goes_with_its_session() -> None:
@@ -194,11 +194,11 @@ def test_the_last_run_can_be_repeated_over_http(app: AppTest) -> None:
     job = session(app).job
     assert job is not None
     assert words[0] == "curl"
-    assert words[1].endswith(f"api/v1/stacks/{job.stack.id}/predictions")
+    assert words[1].endswith(f"api/v1/stacks/{job.order.stack.id}/predictions")
     body = json.loads(words[words.index("-d") + 1])
     runtime = get_runtime()
-    with TestClient(create_api(runtime.store, runtime.models, runtime.settings, runtime.queue)) as client:
-        answer = client.post(f"/api/v1/stacks/{job.stack.id}/predictions", json=body)
+    with TestClient(create_api(runtime.store, runtime.models, runtime.settings, runtime.recognition)) as client:
+        answer = client.post(f"/api/v1/stacks/{job.order.stack.id}/predictions", json=body)
     assert answer.status_code == 200
     assert [one["index"] for one in answer.json()["predictions"]] == [0], "only what was just run"
     best = job.recognitions["openvino-int8"].predictions[0].top[0]

@@ -59,7 +59,7 @@ from core.api import create_api
 from core.runtime import get_runtime
 runtime = get_runtime()
 runtime.warm_up()
-client = TestClient(create_api(runtime.store, runtime.models, runtime.settings, runtime.queue))
+client = TestClient(create_api(runtime.store, runtime.models, runtime.settings, runtime.recognition))
 archive = Path(sys.argv[1]).read_bytes()
 names = client.post("/upload", files={"file": ("a.zip", archive)}).json()["filenames"]
 answers = client.post("/predict_optimized", json={"filenames": names, "batch_size": 2}).json()

@@ -73,9 +73,19 @@ class PngHeader:
     interlaced: bool
 
     @property
+    def colour(self) -> str:
+        """What a pixel is made of, in a word or two, such as ``"grey"``."""
+        return _COLOR_TYPES[self.color_type].name
+
+    @property
+    def highest_sample(self) -> int:
+        """The highest value of a decoded sample: fewer than 8 bits, and palettes, are decoded to 8."""
+        return 65535 if self.bit_depth == 16 else 255
+
+    @property
     def description(self) -> str:
         """The kind of image in words, such as ``"16-bit grey"``."""
-        return f"{self.bit_depth}-bit {_COLOR_TYPES[self.color_type].name}"
+        return f"{self.bit_depth}-bit {self.colour}"
 
 
 def read_header(data: bytes) -> PngHeader:

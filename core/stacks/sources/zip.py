@@ -43,7 +43,7 @@ _DIRECTORY_BYTES_PER_ENTRY = 512  # 46 bytes, the name and extra fields: real ar
 
 _DAMAGED = "The file is damaged inside the ZIP; make the archive again."
 
-_natural_key = natsort_keygen(alg=ns.IGNORECASE | ns.PATH)
+natural_key = natsort_keygen(alg=ns.IGNORECASE | ns.PATH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Archive:
         except BaseException:
             file.close()
             raise
-        found.sort(key=lambda pair: _natural_key(pair[0].name))
+        found.sort(key=lambda pair: natural_key(pair[0].name))
         return cls(file, found, tuple(skipped))
 
     def read(self, index: int) -> bytes:

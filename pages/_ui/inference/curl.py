@@ -16,14 +16,16 @@ from core.runtime import get_runtime
 def same_over_http(job: RecognitionJob) -> None:
     """The curl lines that ask for what ``job`` has done, to copy."""
     registry = get_runtime().models
-    name = job.model.card.name
+    name = job.order.model.card.name
     with st.expander("The same over HTTP", icon=":material/terminal:"):
-        if name not in registry.names or registry.get(name) is not job.model:
+        if name not in registry.names or registry.get(name) is not job.order.model:
             st.caption(
-                f"{job.model.card.title} belongs to this session; over HTTP there are the installed models only."
+                f"{job.order.model.card.title} belongs to this session; over HTTP there are the installed models only."
             )
             return
-        st.code("\n\n".join(curl_line(job, engine, st.context.url or "") for engine in job.engines), language="bash")
+        st.code(
+            "\n\n".join(curl_line(job, engine, st.context.url or "") for engine in job.order.engines), language="bash"
+        )
         st.caption(
             "The id in the address is the key to this stack, until you close it. Every route is described at "
             f"[api/docs]({urljoin(st.context.url or '', 'api/docs')})."
@@ -36,12 +38,12 @@ def curl_line(job: RecognitionJob, engine: EngineName, page_url: str) -> str:
     Args:
         page_url: where the page is; the API lies beside it.
     """
-    address = urljoin(page_url, f"api/v1/stacks/{job.stack.id}/predictions")
-    wanted: dict[str, object] = {"engine": engine, "model": job.model.card.name, "top_k": TOP_K}
+    address = urljoin(page_url, f"api/v1/stacks/{job.order.stack.id}/predictions")
+    wanted: dict[str, object] = {"engine": engine, "model": job.order.model.card.name, "top_k": TOP_K}
     if engine in job.recognitions:
         wanted["batch_size"] = job.recognitions[engine].timing.batch_size
-    if len(job.indices) < len(job.stack):
-        wanted["images"] = list(job.indices)
+    if len(job.order.indices) < len(job.order.stack):
+        wanted["images"] = list(job.order.indices)
     lines = [
         f"curl {shlex.quote(address)}",
         "-H 'Content-Type: application/json'",

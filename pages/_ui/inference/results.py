@@ -13,6 +13,7 @@ from core.recognition.jobs import RecognitionJob
 from core.recognition.report import to_csv, to_json
 from core.recognition.results import ENGINE_LABELS, Prediction
 from core.recognition.stack_results import differs
+from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.shell.links import absolute, stack_links
 from pages._ui.shell.messages import escape, images
@@ -23,7 +24,7 @@ _STRIP_LENGTH = 12
 
 def run_metrics(job: RecognitionJob) -> None:
     """Time and rate of each engine in the last run; with two engines, the speed-up and where they differ."""
-    runs = [job.recognitions[engine] for engine in job.engines]
+    runs = [job.recognitions[engine] for engine in job.order.engines]
     with st.container(horizontal=True):
         for run in runs:
             timing = run.timing
@@ -65,7 +66,7 @@ def run_metrics(job: RecognitionJob) -> None:
 def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], *, key: str) -> int | None:
     """The answers as a table with thumbnails; the position of the row a person has picked, if any."""
     thumbnails = absolute(stack_links(stack).thumbnail_url)
-    engines = stack.results.engines
+    engines = get_runtime().recognition.results(stack).engines
     columns: dict[str, list[object]] = {"Image": [thumbnails.format(index=index) for index in found]}
     config: dict[str, Any] = {"Image": st.column_config.ImageColumn(width=64)}
     for engine in engines:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.recognition.jobs import JobState, RecognitionJob
 from core.recognition.results import ENGINE_LABELS, ENGINE_NAMES, EngineName
+from core.recognition.service import Order
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.shell.messages import images
@@ -83,16 +84,8 @@ def _start(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
     engines = [session.engine]
     if session.compare and COMPARE_WITH not in engines:
         engines.append(COMPARE_WITH)
-    session.job = RecognitionJob(
-        stack,
-        indices,
-        session.model,
-        engines,
-        runtime.settings,
-        runtime.queue,
-        client=session.client,
-        batch_size=session.batch_size or 0,
-    )
+    order = Order(stack, indices, session.model, tuple(engines), session.client, session.batch_size or 0)
+    session.job = RecognitionJob(order, runtime.recognition)
     session.job.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress bar would only flicker
     st.rerun()
 
@@ -134,8 +127,8 @@ def _outcome(session: Session) -> None:
     elif state.phase == "cancelled":
         st.info(state.message, icon=":material/cancel:")
     else:
-        st.caption(" · ".join(_run_line(job, engine) for engine in job.engines))
-        known = job.model.card.classes
+        st.caption(" · ".join(_run_line(job, engine) for engine in job.order.engines))
+        known = job.order.model.card.classes
         if len(known) <= FEW_CLASSES:
             st.caption(
                 f"This model knows {len(known)} classes: {', '.join(known)}. Whatever else an image shows gets the "

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.viewer.view import StackLinks
+
+STACKS = "api/v1/stacks"
+# Templates: what is in braces is filled in here or in the browser.
+INDEX = STACKS + "/{stack}/images"
+ANSWERS = STACKS + "/{stack}/answers"
+IMAGE = STACKS + "/{stack}/images/{index}/display"
+THUMBNAIL = STACKS + "/{stack}/images/{index}/thumbnail"
+VALUES = STACKS + "/{stack}/images/{index}/values"
 
 
 def stack_links(stack: ImageStack) -> StackLinks:
     """Where the components find ``stack``; the address of its results changes whenever they do."""
-    base = f"api/v1/stacks/{stack.id}"
-    version = stack.results.version
+
+    def of_stack(template: str) -> str:
+        return template.replace("{stack}", stack.id)
+
+    version = get_runtime().recognition.results(stack).version
     return StackLinks(
         stack_id=stack.id,
         count=len(stack),
-        index_url=base,
-        image_url=f"{base}/images/{{index}}/display",
-        thumbnail_url=f"{base}/images/{{index}}/thumbnail",
-        values_url=f"{base}/images/{{index}}/values",
+        index_url=of_stack(INDEX),
+        image_url=of_stack(IMAGE),
+        thumbnail_url=of_stack(THUMBNAIL),
+        values_url=of_stack(VALUES),
         tag=stack.fingerprint,
-        results_url=f"{base}/results?version={version}" if version else "",
+        results_url=f"{of_stack(ANSWERS)}?version={version}" if version else "",
     )
+
+
+def first_needed() -> list[str]:
+    """What the page of a new stack asks for first, as templates with ``{stack}``."""
+    return [INDEX, IMAGE.replace("{index}", "0")]
 
 
 def absolute(address: str) -> str:

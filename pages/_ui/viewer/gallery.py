@@ -5,11 +5,7 @@ from __future__ import annotations
 from pages._ui.components.declare import declare
 from pages._ui.viewer.view import StackLinks, ViewState, exchange
 
-_renderer = declare(
-    "gallery",
-    *("preferences", "addresses", "link", "store", "keys", "mount", "answers", "format"),
-    *("long_press", "cell", "arrangement", "grid_layout", "marquee"),
-)
+_renderer = declare("gallery")
 
 
 def gallery(

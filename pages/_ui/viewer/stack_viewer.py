@@ -5,11 +5,7 @@ from __future__ import annotations
 from pages._ui.components.declare import declare
 from pages._ui.viewer.view import StackLinks, ViewState, exchange
 
-_renderer = declare(
-    "stack_viewer",
-    *("preferences", "addresses", "link", "store", "keys", "mount", "answers", "format", "long_press"),
-    *("samples", "bitmaps", "windowing", "viewport", "gestures", "stage", "window_panel", "probe", "film"),
-)
+_renderer = declare("stack_viewer")
 
 
 def stack_viewer(*, key: str, stack: StackLinks, view: ViewState, version: int, height: int = 460) -> ViewState:

@@ -10,10 +10,13 @@ import streamlit as st
 from core.base.errors import AppError
 from core.base.settings import MIB
 from core.runtime import get_runtime
+from core.stacks.upload import ONLY_ZIP, too_large
+from pages._ui.components.contract import Refusals, UploaderData
 from pages._ui.components.declare import declare
+from pages._ui.shell.links import STACKS, first_needed
 from pages._ui.shell.session import Session
 
-_renderer = declare("uploader", "addresses", "format")
+_renderer = declare("uploader")
 COMPACT_PX = 240
 _LONGEST_SENTENCE = 500  # what a browser reports is shown to its own person only, and still bounded
 
@@ -25,13 +28,17 @@ def uploader(session: Session, *, key: str, compact: bool = False) -> None:
     _renderer(
         key=key,
         width=COMPACT_PX if compact else "stretch",
-        data={
-            "compact": compact,
-            "button": "Open another ZIP" if compact else "Browse files",
-            "hint": f"Up to {size:,} MB and {entries:,} files. Folders are fine.",
-            "limit": settings.max_upload_bytes,
-            "url": "api/v1/stacks",
-        },
+        data=UploaderData(
+            compact=compact,
+            button="Open another ZIP" if compact else "Browse files",
+            hint=f"Up to {size:,} MB and {entries:,} files. Folders are fine.",
+            limit=settings.max_upload_bytes,
+            refusals=Refusals(
+                several="Send one ZIP at a time.", not_zip=ONLY_ZIP, too_large=too_large(settings.max_upload_bytes)
+            ),
+            url=STACKS,
+            prefetch=first_needed(),
+        ).model_dump(),
         # In the callback, so that the page is drawn once, with the new stack.
         on_event_change=lambda: receive(session, st.session_state[key].get("event")),
     )

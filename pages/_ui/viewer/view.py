@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
+
+from pages._ui.components.contract import ViewData, ViewReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,40 +86,35 @@ def exchange(
     caused by the browser sends nothing back to it.
     """
     start_key = f"{key}.start"
-    start: Mapping[str, Any] = st.session_state.get(start_key, {})
-    if (start.get("stack"), start.get("version")) != (stack.stack_id, version):
-        start = {
-            "stack": stack.stack_id,
-            "version": version,
-            "current": view.current,
-            "selected": encode_ranges(view.selected),
-        }
+    start: ViewReport | None = st.session_state.get(start_key)
+    if start is None or (start.stack, start.version) != (stack.stack_id, version):
+        start = ViewReport(
+            stack=stack.stack_id, version=version, current=view.current, selected=encode_ranges(view.selected)
+        )
         st.session_state[start_key] = start
-    result = renderer(
-        key=key,
-        data={
-            **start,
-            "count": stack.count,
-            "index_url": stack.index_url,
-            "image_url": stack.image_url,
-            "thumbnail_url": stack.thumbnail_url,
-            "values_url": stack.values_url,
-            "tag": stack.tag,
-            "results_url": stack.results_url,
-            "height": height,
-            "reports": reports,
-        },
-        on_view_change=lambda: None,
+    data = ViewData(
+        **start.model_dump(),
+        count=stack.count,
+        index_url=stack.index_url,
+        image_url=stack.image_url,
+        thumbnail_url=stack.thumbnail_url,
+        values_url=stack.values_url,
+        results_url=stack.results_url,
+        tag=stack.tag,
+        height=height,
+        reports=reports,
     )
+    result = renderer(key=key, data=data.model_dump(), on_view_change=lambda: None)
     return _reported(result.get("view"), stack, version) or view
 
 
 def _reported(value: Any, stack: StackLinks, version: int) -> ViewState | None:
     """The browser's report, or None where it is about something else or makes no sense."""
-    if not isinstance(value, Mapping) or (value.get("stack"), value.get("version")) != (stack.stack_id, version):
-        return None
     try:
-        current = min(max(int(value["current"]), 0), max(stack.count - 1, 0))
-        return ViewState(current, decode_ranges(str(value["selected"]), stack.count))
-    except (KeyError, TypeError, ValueError):
+        report = ViewReport.model_validate(value)
+        if (report.stack, report.version) != (stack.stack_id, version):
+            return None
+        current = min(max(report.current, 0), max(stack.count - 1, 0))
+        return ViewState(current, decode_ranges(report.selected, stack.count))
+    except ValueError:  # of pydantic too
         return None

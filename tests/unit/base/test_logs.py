@@ -12,8 +12,8 @@ import pytest
 from core.base.logs import ID_SHOWN, LineFormatter
 from core.base.settings import PROJECT_ROOT, Settings
 from core.models.registry import Model
-from core.recognition.fair_queue import FairQueue
 from core.recognition.jobs import RecognitionJob
+from core.recognition.service import Order, RecognitionService
 from tests.builders import photo_png
 from tests.conftest import MakeStack
 
@@ -81,7 +81,7 @@ def test_a_recognition_of_a_page_is_one_line_with_counts_and_times(
 ) -> None:
     stack = make_stack(files())
     with caplog.at_level(logging.INFO, "core"):
-        job = RecognitionJob(stack, range(len(stack)), starter, ["openvino-int8"], settings, FairQueue(settings))
+        job = RecognitionJob(Order(stack, range(len(stack)), starter, ("openvino-int8",)), RecognitionService(settings))
         job.wait()
     assert job.status == "done"
     (message,) = [record.getMessage() for record in caplog.records if "recognition" in record.getMessage()]

@@ -10,6 +10,7 @@ import streamlit as st
 from hypothesis import given
 from hypothesis import strategies as some
 
+from pages._ui.components.contract import ViewData
 from pages._ui.viewer.view import StackLinks, ViewState, decode_ranges, encode_ranges, exchange
 
 COUNT = 200
@@ -92,6 +93,11 @@ def test_a_report_about_something_else_changes_nothing(renderer: Renderer, repor
 def test_a_position_beyond_the_stack_is_brought_back(renderer: Renderer) -> None:
     renderer.report = {"stack": "abc", "version": 1, "current": 10**9, "selected": ""}
     assert renderer.mount(ViewState()) == ViewState(COUNT - 1)
+
+
+def test_what_is_sent_is_what_the_browser_is_checked_against(renderer: Renderer) -> None:
+    renderer.mount(ViewState(3, (1, 2)))
+    assert ViewData.model_validate(renderer.sent).model_dump() == renderer.sent
 
 
 def test_what_is_sent_changes_with_the_version_only(renderer: Renderer) -> None:

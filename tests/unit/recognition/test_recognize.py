@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from core.base.errors import Cancelled, ImageNotFound, InvalidRequest, ModelError
 from core.base.settings import Settings
 from core.models.registry import Model
-from core.recognition.recognize import recognize, resolve_batch_size
+from core.recognition.classifier import Classifier
+from core.recognition.recognize import recognize
 from core.recognition.results import TOP_K, Prediction
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
@@ -228,8 +229,8 @@ def test_a_batch_size_out_of_range_is_refused_before_anything_is_done(
 def test_what_is_asked_for_goes_before_the_setting_and_that_before_the_measured_size(
     monkeypatch: pytest.MonkeyPatch, model: FakeModel, engine: FakeEngine, asked: int, configured: int, expected: int
 ) -> None:
-    monkeypatch.setattr("core.recognition.recognize.automatic_batch_size", lambda *_: 16)
-    assert resolve_batch_size(asked, engine, model, Settings(batch_size=configured)) == expected
+    monkeypatch.setattr("core.recognition.classifier.automatic_batch_size", lambda *_: 16)
+    assert Classifier(model, engine.name).batch_size(asked, Settings(batch_size=configured)) == expected
 
 
 @pytest.mark.parametrize(
@@ -246,9 +247,9 @@ def test_few_images_do_not_wait_for_a_measurement(
     expected: int,
 ) -> None:
     measured: list[int] = []
-    monkeypatch.setattr("core.recognition.recognize.automatic_batch_size", lambda *_: (measured.append(1), 16)[1])
+    monkeypatch.setattr("core.recognition.classifier.automatic_batch_size", lambda *_: (measured.append(1), 16)[1])
     assert engine.parallelism == 2
-    assert resolve_batch_size(asked, engine, model, Settings(batch_size=configured), images=images) == expected
+    assert Classifier(model, engine.name).batch_size(asked, Settings(batch_size=configured), images=images) == expected
     assert bool(measured) is (expected == 16)
 
 

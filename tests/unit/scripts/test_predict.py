@@ -79,7 +79,9 @@ def test_without_out_the_answers_go_to_standard_output(stack: Path, capsys: pyte
 
 
 @pytest.mark.parametrize(
-    "data", [b"plain text", zip_bytes({}), zip_bytes({"a.png": photo_png()}, edit=encrypted)], ids=str
+    "data",
+    [b"plain text", zip_bytes({}), zip_bytes({"a.png": photo_png()}, edit=encrypted)],
+    ids=["text", "no files", "encrypted"],
 )
 def test_an_unusable_stack_is_exit_code_2_and_one_line(
     data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]

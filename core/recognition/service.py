@@ -1,0 +1,116 @@
+"""Recognition as pages and API order it: in turns, one engine after the other, with every answer kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+from core.base.errors import Cancelled
+from core.base.settings import Settings
+from core.models.registry import Model
+from core.recognition.classifier import Classifier
+from core.recognition.fair_queue import FairQueue, Turn
+from core.recognition.recognize import recognize_with
+from core.recognition.results import EngineName, Prediction, Recognition
+from core.recognition.run_log import log_recognition
+from core.recognition.stack_results import StackResults
+from core.stacks.stack import ImageStack
+
+Activity = Literal["waiting", "decoding", "loading", "recognizing"]
+Door = Literal["page", "api"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody wants recognised.
+
+    Attributes:
+        engines: run one after the other, over the same images.
+        client: whose turn it uses.
+        batch_size: images per inference call; 0 is automatic.
+    """
+
+    stack: ImageStack
+    indices: Sequence[int]
+    model: Model
+    engines: tuple[EngineName, ...]
+    client: str = ""
+    batch_size: int = 0
+
+
+class Watcher:
+    """Is told what an order's run does, in the thread that runs it; this one looks away."""
+
+    def entered(self, activity: Activity, engine: EngineName) -> None:
+        """A new activity has begun, for ``engine``."""
+
+    def decoded(self) -> None:
+        """One more image is ready, in the activity ``"decoding"``."""
+
+    def recognized(self, predictions: Sequence[Prediction]) -> None:
+        """New answers, in the activity ``"recognizing"``; they are kept already."""
+
+    def finished(self, recognition: Recognition) -> None:
+        """One engine is done with all images."""
+
+
+class RecognitionService:
+    """Runs orders in turns and keeps the latest answers of every stack, for as long as the stack. One per process."""
+
+    def __init__(self, settings: Settings, queue: FairQueue | None = None) -> None:
+        self.queue = queue or FairQueue(settings)
+        self._settings = settings
+        self._results: WeakKeyDictionary[ImageStack, StackResults] = WeakKeyDictionary()
+
+    def results(self, stack: ImageStack) -> StackResults:
+        """What has been recognised in a stack so far."""
+        return self._results.setdefault(stack, StackResults())
+
+    def run(self, order: Order, door: Door, watcher: Watcher, cancelled: Event) -> dict[EngineName, Recognition]:
+        """Wait for a turn, blocking the calling thread, and run the order; one recognition for each engine.
+
+        With several engines all images are decoded first, so that the engines' times compare inference with inference:
+        otherwise the first one would pay for the decoding of both.
+
+        Raises:
+            Busy, TooManyRequests: no room in the queue, or the server is stopping.
+            Cancelled: ``cancelled`` was set; the answers made so far are kept.
+            AppError: as for ``recognize``.
+        """
+        done: dict[EngineName, Recognition] = {}
+        with self.queue.turn(order.client, order.stack.id, cancelled) as turn:
+            if len(order.engines) > 1:
+                self._decode_all(order, watcher, cancelled, turn)
+            for engine in order.engines:
+                recognition = done[engine] = self._recognize(order, engine, watcher, cancelled, turn)
+                watcher.finished(recognition)
+                log_recognition(door, order.stack.id, recognition)
+        return done
+
+    def _decode_all(self, order: Order, watcher: Watcher, cancelled: Event, turn: Turn) -> None:
+        watcher.entered("decoding", order.engines[0])
+        for _, job in order.stack.prepare_ahead(order.indices):
+            if cancelled.is_set():
+                raise Cancelled("Cancelled. Nothing was recognised yet.")
+            job.result()
+            watcher.decoded()
+            turn.give_way()
+
+    def _recognize(
+        self, order: Order, engine: EngineName, watcher: Watcher, cancelled: Event, turn: Turn
+    ) -> Recognition:
+        watcher.entered("loading", engine)
+        classifier = Classifier(order.model, engine)
+        size = classifier.batch_size(order.batch_size, self._settings, images=len(set(order.indices)))
+        results = self.results(order.stack)
+
+        def on_batch(predictions: Sequence[Prediction]) -> None:
+            results.add(predictions)
+            watcher.recognized(predictions)
+            turn.give_way()
+
+        watcher.entered("recognizing", engine)
+        return recognize_with(classifier, order.stack, order.indices, size, on_batch=on_batch, cancelled=cancelled)

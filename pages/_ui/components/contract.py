@@ -1,0 +1,102 @@
+"""What Python and the browser tell each other, described once.
+
+``python -m pages._ui.components.contract`` prints it as JSON Schema, from which ``shared/contract.d.ts`` is made
+(docs/development.md); TypeScript's checker holds the browser's side to that, and mypy and pydantic hold Python to it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from core.api.schemas import AnswerColumns, ImageColumns
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ViewData(_Message):
+    """What Python sends to a viewer or a gallery. Addresses are relative to the page."""
+
+    stack: str = Field(description="id of the stack")
+    version: int = Field(description="another one than before makes the browser take `current` and `selected`")
+    current: int = Field(description="position of the image on show, from 0")
+    selected: str = Field(description="positions of the selected images as ascending ranges, `0-2,7`")
+    count: int = Field(description="images in the stack")
+    index_url: str = Field(description="answers with ImageColumns")
+    image_url: str = Field(description="with `{index}`")
+    thumbnail_url: str = Field(description="with `{index}`")
+    values_url: str = Field(description="with `{index}`")
+    results_url: str = Field(description="answers with AnswerColumns; empty while there are none")
+    tag: str = Field(description="names the stack in the address of the page; empty, the address is left alone")
+    height: int = Field(description="CSS pixels of the part that shows images")
+    reports: bool = Field(description="whether this component tells Python about changes")
+
+
+class ViewReport(_Message):
+    """What the browser reports as the state `view`: fields as in ViewData."""
+
+    stack: str
+    version: int
+    current: int
+    selected: str
+
+
+class Refusals(_Message):
+    """The sentences for what is refused before it is sent."""
+
+    several: str
+    not_zip: str
+    too_large: str
+
+
+class UploaderData(_Message):
+    """What Python sends to the upload field."""
+
+    compact: bool = Field(description="only a button")
+    button: str
+    hint: str
+    limit: int = Field(description="most bytes of a ZIP")
+    refusals: Refusals
+    url: str = Field(description="where a ZIP is posted")
+    prefetch: list[str] = Field(description="what a new stack's page needs first; with `{stack}`")
+
+
+class UploadReport(_Message):
+    """What the browser reports as the trigger `event`: the new stack's id, or the sentence why there is none."""
+
+    stack: str | None = None
+    error: str | None = None
+
+
+MESSAGES: tuple[type[BaseModel], ...] = (
+    ViewData,
+    ViewReport,
+    UploaderData,
+    UploadReport,
+    ImageColumns,
+    AnswerColumns,
+)
+
+
+class _Untitled(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Titles only repeat the names of fields, and each would become a type of its own."""
+        return False
+
+
+def json_schema() -> dict[str, Any]:
+    """One schema with all messages as properties."""
+    _, schema = models_json_schema(
+        [(model, "validation") for model in MESSAGES], title="Contract", schema_generator=_Untitled
+    )
+    properties = {model.__name__: {"$ref": f"#/$defs/{model.__name__}"} for model in MESSAGES}
+    return schema | {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+if __name__ == "__main__":
+    print(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,26 @@
+/** The elements of gallery.html, by the names in their `data-ref`. */
+export interface GalleryElements {
+  all: HTMLButtonElement;
+  none: HTMLButtonElement;
+  invert: HTMLButtonElement;
+  count: HTMLOutputElement;
+  clear: HTMLButtonElement;
+  filter: HTMLInputElement;
+  fold: HTMLButtonElement;
+  sort: HTMLSelectElement;
+  direction: HTMLButtonElement;
+  size: HTMLInputElement;
+
+  className: HTMLSelectElement;
+  least: HTMLInputElement;
+  most: HTMLInputElement;
+  disagreement: HTMLElement;
+  differing: HTMLInputElement;
+  legend: HTMLElement;
+
+  scroller: HTMLElement;
+  marquee: HTMLElement;
+  grid: HTMLElement;
+  empty: HTMLElement;
+  cell: HTMLTemplateElement;
+}

@@ -1,0 +1,320 @@
+/*
+ * The gallery: a grid of thumbnails of which only the visible cells are in the page. The cell of the store's
+ * current image holds the keyboard focus and follows the viewer.
+ */
+import { elementsOf, focusedIn } from "../shared/elements.js";
+import { showFill } from "../shared/format.js";
+import { mount } from "../shared/mount.js";
+import { clamp } from "../shared/numbers.js";
+import { keepPreference, readPreference } from "../shared/preferences.js";
+import { arrange } from "./arrangement.js";
+import { ArrangementControls } from "./arrangement_controls.js";
+import { Cell } from "./cell.js";
+import { GAP, GridLayout } from "./grid_layout.js";
+import { Marquee } from "./marquee.js";
+
+/** @import { ViewData } from "../shared/contract.js" */
+/** @import { Component, Mounting } from "../shared/mount.js" */
+/** @import { StackStore } from "../shared/store.js" */
+/** @import { GalleryElements } from "./elements.js" */
+
+const OVERSCAN_ROWS = 1;
+const FAST_ROWS = 4; // rows passed in one frame from which thumbnails wait until the scrolling settles
+const SETTLE_MS = 90;
+
+/** @implements {Component} */
+class Gallery {
+  isViewer = false;
+  /** @type {Component["report"]} */
+  report = null;
+  grid = new GridLayout();
+  /** @type {Map<number, Cell>} those on show, by the position of their image */
+  cells = new Map();
+  /** @type {Cell[]} */
+  spare = [];
+  /** @type {number[]} the images on show, in order */
+  shown = [];
+  filtered = false;
+  /** @type {Map<number, number>} image -> its place among those on show */
+  placeOf = new Map();
+  count = 0;
+  settled = false;
+  /** @type {number | undefined} */
+  firstRow;
+  /** @type {number | undefined} */
+  frame;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  settleTimer;
+  listeners = new AbortController();
+
+  /**
+   * @param {HTMLElement} root
+   * @param {StackStore} store
+   */
+  constructor(root, store) {
+    this.root = root;
+    this.store = store;
+    this.ref = /** @type {GalleryElements} */ (elementsOf(root));
+    this.ref.grid.replaceChildren();
+    this.ref.size.value = readPreference("thumbnail-size", this.ref.size.value);
+    this.controls = new ArrangementControls(this.ref, store, () => this.arrange());
+    this.marquee = new Marquee(this.ref, store, (...box) => this.grid.touched(this.shown, ...box));
+    this.arrange();
+    this.bindControls();
+    const { signal } = this.listeners;
+    store.addEventListener("current", () => this.follow(), { signal });
+    store.addEventListener("selection", () => this.refresh(), { signal });
+    store.addEventListener("results", () => this.answered(), { signal });
+    const indexed = () => {
+      this.arrange();
+      this.reveal();
+    };
+    store.addEventListener("index", indexed, { signal });
+    this.resizeObserver = new ResizeObserver(() => this.layout());
+    this.resizeObserver.observe(this.ref.scroller);
+  }
+
+  /** @param {ViewData} data */
+  configure({ height }) {
+    this.ref.scroller.style.setProperty("--scroller-height", `${height}px`);
+    if (this.count !== this.store.count) this.arrange();
+    this.layout();
+    if (!this.settled) this.reveal(); // later only when the current image changes: people scroll where they like
+    this.settled = true;
+  }
+
+  remove() {
+    this.listeners.abort();
+    this.resizeObserver.disconnect();
+    clearTimeout(this.settleTimer);
+    if (this.frame !== undefined) cancelAnimationFrame(this.frame);
+  }
+
+  bindControls() {
+    const { ref, store } = this;
+    ref.all.onclick = () => store.setSelected([...(this.filtered ? store.selected : []), ...this.shown]);
+    ref.none.onclick = () => store.setSelected([]);
+    ref.invert.onclick = () => store.invert(this.shown);
+    ref.fold.onclick = () => {
+      const unfolded = this.root.classList.toggle("unfolded");
+      ref.fold.setAttribute("aria-expanded", String(unfolded));
+    };
+    ref.size.oninput = () => {
+      keepPreference("thumbnail-size", ref.size.value);
+      this.layout();
+    };
+    ref.scroller.onscroll = () => {
+      this.frame ??= requestAnimationFrame(() => {
+        this.frame = undefined;
+        this.render();
+      });
+    };
+  }
+
+  /** Results have come or gone: captions and classes are others, and where answers filter or sort, so is the order. */
+  answered() {
+    this.controls.showClasses();
+    const { shown, filtered } = arrange(this.store, this.controls.wish);
+    if (filtered !== this.filtered || shown.join() !== this.shown.join()) this.arrange();
+    this.layout();
+    this.refresh();
+  }
+
+  /** Work out which images are shown, and in which order. */
+  arrange() {
+    const { ref, store } = this;
+    this.count = store.count;
+    const { shown, filtered } = arrange(store, this.controls.wish);
+    this.shown = shown;
+    this.filtered = filtered;
+    ref.clear.hidden = !filtered;
+    this.placeOf = new Map(this.shown.map((index, place) => [index, place]));
+    ref.all.textContent = filtered ? "All matching" : "All";
+    ref.empty.hidden = this.shown.length > 0;
+    ref.empty.textContent = filtered ? "No image matches the filters." : "There are no images.";
+    for (const index of [...this.cells.keys()]) if (!this.placeOf.has(index)) this.release(index);
+    this.layout();
+    ref.scroller.scrollTop = 0; // whoever sorts or filters wants to see what comes first
+    this.render();
+    this.refresh();
+  }
+
+  /** Work out columns and rows; what stands at the top stays there. */
+  layout() {
+    const { grid, scroller, size } = this.ref;
+    const width = grid.clientWidth;
+    if (!width) return;
+    const topPlace = Math.round(scroller.scrollTop / this.grid.rowHeight) * this.grid.columns;
+    const answered = this.store.answers.size > 0;
+    this.root.classList.toggle("answered", answered);
+    showFill(size);
+    const moved = this.grid.fit(width, Number(size.value), answered);
+    grid.style.height = `${this.grid.height(this.shown.length)}px`;
+    grid.style.setProperty("--cell-width", `${this.grid.cellWidth}px`);
+    grid.style.setProperty("--cell-height", `${this.grid.cellHeight}px`);
+    if (moved) [, scroller.scrollTop] = this.grid.position(topPlace);
+    this.render();
+  }
+
+  /** Put the visible cells in the page and take the others out. */
+  render() {
+    const { columns, rowHeight } = this.grid;
+    if (!columns) return;
+    const { scrollTop, clientHeight } = this.ref.scroller;
+    const firstRow = Math.max(0, Math.floor(scrollTop / rowHeight) - OVERSCAN_ROWS);
+    const lastRow = Math.floor((scrollTop + clientHeight) / rowHeight) + OVERSCAN_ROWS;
+    const fast = Math.abs(firstRow - (this.firstRow ?? firstRow)) > FAST_ROWS;
+    this.firstRow = firstRow;
+    const visible = new Set(this.shown.slice(firstRow * columns, (lastRow + 1) * columns));
+    if (this.placeOf.has(this.store.current) && this.hasFocus(this.store.current)) visible.add(this.store.current);
+    for (const index of [...this.cells.keys()]) if (!visible.has(index)) this.release(index);
+    for (const index of visible) {
+      const cell = this.cells.get(index) ?? this.take(index);
+      const place = this.placeOf.get(index) ?? 0;
+      cell.place(place, this.shown.length, ...this.grid.position(place));
+      if (!fast) cell.load();
+    }
+    this.updateTabStop();
+    clearTimeout(this.settleTimer);
+    if (fast) this.settleTimer = setTimeout(() => this.render(), SETTLE_MS);
+  }
+
+  /** @param {number} index */
+  take(index) {
+    const cell = this.spare.pop() ?? new Cell(this.newElement(), this);
+    this.cells.set(index, cell);
+    cell.show(index);
+    this.ref.grid.append(cell.element);
+    return cell;
+  }
+
+  newElement() {
+    return /** @type {HTMLElement} */ (this.ref.cell.content.firstElementChild?.cloneNode(true));
+  }
+
+  /** @param {number} index */
+  release(index) {
+    const cell = this.cells.get(index);
+    if (!cell) return;
+    this.cells.delete(index);
+    cell.element.remove();
+    this.spare.push(cell);
+  }
+
+  /** @param {number} index */
+  hasFocus(index) {
+    return Boolean(this.cells.get(index)?.element.contains(focusedIn(this.root)));
+  }
+
+  /** One cell takes the Tab key: the current image, or the first on show. */
+  updateTabStop() {
+    const stop = this.cells.has(this.store.current) ? this.store.current : Math.min(...this.cells.keys());
+    for (const [index, cell] of this.cells) cell.open.tabIndex = index === stop ? 0 : -1;
+  }
+
+  refresh() {
+    for (const cell of this.cells.values()) cell.refresh();
+    const { selected, count } = this.store;
+    const shown = this.filtered ? `, ${this.shown.length.toLocaleString()} shown` : "";
+    this.ref.count.textContent = `${selected.size.toLocaleString()} of ${count.toLocaleString()} selected${shown}`;
+    this.ref.none.disabled = selected.size === 0;
+  }
+
+  /** The current image is another one: bring its cell into view, and the focus with it if it was in the grid. */
+  follow() {
+    const focused = this.ref.grid.contains(focusedIn(this.root));
+    this.reveal();
+    for (const cell of this.cells.values()) cell.refreshCurrent();
+    this.updateTabStop();
+    if (focused) this.cells.get(this.store.current)?.open.focus({ preventScroll: true });
+  }
+
+  reveal() {
+    const place = this.placeOf.get(this.store.current);
+    const { scroller } = this.ref;
+    if (place === undefined || !this.grid.columns || !scroller.clientHeight) return;
+    const [, top] = this.grid.position(place);
+    const bottom = top + this.grid.rowHeight + GAP; // with the padding above and below the grid, which is as wide as a gap
+    if (top < scroller.scrollTop) scroller.scrollTop = top;
+    else if (bottom > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = bottom - scroller.clientHeight;
+    this.render();
+  }
+
+  /**
+   * A click on an image: plain opens it, shift selects up to it, ctrl or cmd selects it as well.
+   *
+   * @param {number} index
+   * @param {MouseEvent} event
+   */
+  clicked(index, { shiftKey, ctrlKey, metaKey }) {
+    if (shiftKey) this.selectTo(index);
+    else if (ctrlKey || metaKey) this.store.toggle(index);
+    else this.store.anchor = index;
+    this.store.setCurrent(index);
+  }
+
+  /**
+   * @param {number} index
+   * @param {boolean} on
+   * @param {boolean} shiftKey
+   */
+  picked(index, on, shiftKey) {
+    if (shiftKey) this.selectTo(index);
+    else this.store.toggle(index, on);
+    this.refresh();
+  }
+
+  /** @param {number} index */
+  selectTo(index) {
+    const from = this.placeOf.get(this.store.anchor) ?? this.placeOf.get(this.store.current) ?? 0;
+    const to = this.placeOf.get(index) ?? from;
+    this.store.extend(this.shown.slice(Math.min(from, to), Math.max(from, to) + 1));
+  }
+
+  /**
+   * True when the key was used here. Arrows move through the images on show, not through the whole stack.
+   *
+   * @param {KeyboardEvent} event
+   * @param {HTMLElement} target
+   */
+  onKey(event, target) {
+    const { store, ref } = this;
+    const { columns, rowHeight } = this.grid;
+    const inGrid = ref.grid.contains(target);
+    const rows = Math.max(1, Math.floor(ref.scroller.clientHeight / rowHeight));
+    /** @type {Record<string, number>} */
+    const moves = {
+      ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns,
+      PageUp: -rows * columns, PageDown: rows * columns, Home: -Infinity, End: Infinity,
+    };
+    if (event.key in moves) {
+      if (inGrid) this.move(moves[event.key], event.shiftKey);
+      return inGrid;
+    }
+    /** @type {Record<string, () => void>} */
+    const actions = { a: () => ref.all.click(), i: () => ref.invert.click(), x: () => store.toggle(store.current) };
+    if (inGrid) actions[" "] = actions.x;
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (action && !event.repeat) action();
+    return Boolean(action);
+  }
+
+  /**
+   * @param {number} by
+   * @param {boolean} extend
+   */
+  move(by, extend) {
+    if (!this.shown.length) return;
+    const place = this.placeOf.get(this.store.current);
+    const last = this.shown.length - 1;
+    let target = place === undefined ? 0 : place + by;
+    if (Math.abs(by) === this.grid.columns && (target < 0 || target > last)) return; // no row there
+    target = clamp(target, 0, last);
+    if (extend) this.selectTo(this.shown[target]);
+    else this.store.anchor = this.shown[target];
+    this.store.setCurrent(this.shown[target]);
+    this.cells.get(this.shown[target])?.open.focus({ preventScroll: true });
+  }
+}
+
+export default (/** @type {Mounting<ViewData>} */ mounting) => mount(Gallery, mounting);

@@ -1,0 +1,54 @@
+/* What engines have answered for one image; the first answer leads. */
+
+/** @import { AnswerColumns } from "./contract.js" */
+/** @typedef {{ label: string, confidence: number, engine: string, model: string }} Answer */
+
+/**
+ * The answers for each image, by its position.
+ *
+ * @param {AnswerColumns} columns
+ */
+export function answersByImage({ labels, runs }) {
+  /** @type {Map<number, Answer[]>} */
+  const answers = new Map();
+  for (const { engine, model, images, classes, confidences } of runs) {
+    images.forEach((index, place) => {
+      const answer = { label: labels[classes[place]], confidence: confidences[place], engine, model };
+      const found = answers.get(index);
+      if (found) found.push(answer);
+      else answers.set(index, [answer]);
+    });
+  }
+  return answers;
+}
+
+/**
+ * Whether engines name different classes.
+ *
+ * @param {Answer[]} answers
+ */
+export const differ = (answers) => answers.some(({ label }) => label !== answers[0].label);
+
+/**
+ * How far engines are apart: by their confidence, and by one more than any confidence where they name different
+ * classes. Undefined where fewer than two have answered.
+ *
+ * @param {Answer[]} answers
+ */
+export function difference(answers) {
+  if (answers.length < 2) return undefined;
+  const confidences = answers.map(({ confidence }) => confidence);
+  return Math.max(...confidences) - Math.min(...confidences) + (differ(answers) ? 1 : 0);
+}
+
+/** How sure an engine is, in bands that have a colour each: the surest first, from which confidence on. */
+export const BANDS = /** @type {const} */ ([
+  ["high", 0.8],
+  ["middle", 0.5],
+  ["low", 0],
+]);
+
+/** @param {number} confidence */
+export function band(confidence) {
+  return BANDS.find(([, from]) => confidence >= from)?.[0] ?? "low";
+}

@@ -1,0 +1,195 @@
+/* Made by 'npm run contract' from contract.py. */
+
+export interface Contract {
+  ViewData?: ViewData;
+  ViewReport?: ViewReport;
+  UploaderData?: UploaderData;
+  UploadReport?: UploadReport;
+  ImageColumns?: ImageColumns;
+  AnswerColumns?: AnswerColumns;
+}
+/**
+ * What Python sends to a viewer or a gallery. Addresses are relative to the page.
+ */
+export interface ViewData {
+  /**
+   * id of the stack
+   */
+  stack: string;
+  /**
+   * another one than before makes the browser take `current` and `selected`
+   */
+  version: number;
+  /**
+   * position of the image on show, from 0
+   */
+  current: number;
+  /**
+   * positions of the selected images as ascending ranges, `0-2,7`
+   */
+  selected: string;
+  /**
+   * images in the stack
+   */
+  count: number;
+  /**
+   * answers with ImageColumns
+   */
+  index_url: string;
+  /**
+   * with `{index}`
+   */
+  image_url: string;
+  /**
+   * with `{index}`
+   */
+  thumbnail_url: string;
+  /**
+   * with `{index}`
+   */
+  values_url: string;
+  /**
+   * answers with AnswerColumns; empty while there are none
+   */
+  results_url: string;
+  /**
+   * names the stack in the address of the page; empty, the address is left alone
+   */
+  tag: string;
+  /**
+   * CSS pixels of the part that shows images
+   */
+  height: number;
+  /**
+   * whether this component tells Python about changes
+   */
+  reports: boolean;
+}
+/**
+ * What the browser reports as the state `view`: fields as in ViewData.
+ */
+export interface ViewReport {
+  stack: string;
+  version: number;
+  current: number;
+  selected: string;
+}
+/**
+ * What Python sends to the upload field.
+ */
+export interface UploaderData {
+  /**
+   * only a button
+   */
+  compact: boolean;
+  button: string;
+  hint: string;
+  /**
+   * most bytes of a ZIP
+   */
+  limit: number;
+  refusals: Refusals;
+  /**
+   * where a ZIP is posted
+   */
+  url: string;
+  /**
+   * what a new stack's page needs first; with `{stack}`
+   */
+  prefetch: string[];
+}
+/**
+ * The sentences for what is refused before it is sent.
+ */
+export interface Refusals {
+  several: string;
+  not_zip: string;
+  too_large: string;
+}
+/**
+ * What the browser reports as the trigger `event`: the new stack's id, or the sentence why there is none.
+ */
+export interface UploadReport {
+  stack?: string | null;
+  error?: string | null;
+}
+/**
+ * A stack's images column by column, each as long as the stack: small, and fast to read, for thousands of them.
+ */
+export interface ImageColumns {
+  names: string[];
+  /**
+   * pixels
+   */
+  widths: number[];
+  /**
+   * pixels
+   */
+  heights: number[];
+  /**
+   * bytes
+   */
+  file_sizes: number[];
+  /**
+   * the kinds of image that occur
+   */
+  kinds: PixelKind[];
+  /**
+   * of each image, its place in `kinds`
+   */
+  kind: number[];
+  /**
+   * place of each image in the natural order of names; null where the stack stands in it
+   */
+  name_ranks?: number[] | null;
+}
+/**
+ * A kind of image: bits of each sample in the file, colours, the highest sample once decoded, and all in words.
+ */
+export interface PixelKind {
+  bit_depth: number;
+  /**
+   * such as `grey` or `RGB`
+   */
+  colour: string;
+  /**
+   * 255, or 65535 where the file has 16 bits
+   */
+  highest: number;
+  /**
+   * for people, such as `16-bit grey`
+   */
+  description: string;
+}
+/**
+ * What has been recognised in a stack, column by column. The engine of the first run leads in captions.
+ */
+export interface AnswerColumns {
+  /**
+   * the classes that occur
+   */
+  labels: string[];
+  runs: AnswerRun[];
+}
+/**
+ * What one engine with one model has answered; the columns are equally long.
+ */
+export interface AnswerRun {
+  /**
+   * its title
+   */
+  engine: string;
+  model: string;
+  /**
+   * positions in the stack
+   */
+  images: number[];
+  /**
+   * of each image, the place of its first class in `labels`
+   */
+  classes: number[];
+  /**
+   * softmax probability of that class, 0..1
+   */
+  confidences: number[];
+}

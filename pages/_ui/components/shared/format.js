@@ -1,0 +1,75 @@
+/* How names, sizes and answers are written. File names reach the page as text only, never as HTML. */
+import { band } from "./answers.js";
+
+/** @import { Answer } from "./answers.js" */
+
+/** @param {number} bytes */
+export function formatBytes(bytes) {
+  if (!(bytes >= 0)) return "";
+  if (bytes < 1000) return `${bytes} B`;
+  return bytes < 999_500 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** @param {number} confidence */
+export const formatConfidence = (confidence) => `${(confidence * 100).toFixed(1)}%`;
+
+/**
+ * A new element with a class and a text.
+ *
+ * @param {string} tag
+ * @param {string} className
+ * @param {string} text
+ */
+export function textElement(tag, className, text) {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+/**
+ * The file name, its folder held back.
+ *
+ * @param {HTMLElement} element
+ * @param {string} name
+ */
+export function showName(element, name) {
+  const cut = name.lastIndexOf("/") + 1;
+  element.replaceChildren(textElement("span", "folder", name.slice(0, cut)), textElement("span", "file", name.slice(cut)));
+  element.title = name;
+}
+
+/**
+ * One line for each answer: class, confidence as number and bar, who said it.
+ *
+ * @param {HTMLElement} element
+ * @param {Answer[]} answers
+ */
+export function showAnswers(element, answers) {
+  element.replaceChildren(
+    ...answers.map(({ label, confidence, engine, model }, order) => {
+      const line = textElement("div", "answer", "");
+      line.dataset.band = band(confidence);
+      line.classList.toggle("differs", order > 0 && label !== answers[0].label);
+      const bar = textElement("span", "bar", "");
+      bar.style.setProperty("--share", String(confidence));
+      line.append(
+        textElement("span", "label", label),
+        textElement("span", "confidence", formatConfidence(confidence)),
+        bar,
+        textElement("span", "source", `${engine} · ${model}`),
+      );
+      return line;
+    }),
+  );
+}
+
+/**
+ * Colour a slider's track up to its handle.
+ *
+ * @param {HTMLInputElement} slider
+ */
+export function showFill(slider) {
+  const [min, max, value] = [slider.min, slider.max, slider.value].map(Number);
+  slider.style.setProperty("--fill", String(max > min ? (value - min) / (max - min) : 0));
+}

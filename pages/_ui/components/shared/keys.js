@@ -1,0 +1,83 @@
+/*
+ * Keys: one listener for the page hands each key to the component that has the focus, then to the viewer.
+ * It listens on the way down, so that keys handled here never reach Streamlit's own shortcuts.
+ */
+
+/** @import { Component } from "./mount.js" */
+
+/** @type {Set<Component>} The mounted components of the page. */
+const components = new Set();
+
+/**
+ * True for a field people type in or choose from by letters; sliders, buttons and checkboxes are not.
+ *
+ * @param {HTMLElement} element
+ */
+function isTextField(element) {
+  if (element.isContentEditable || element.matches?.("textarea, select")) return true;
+  const { type } = /** @type {HTMLInputElement} */ (element);
+  return element.matches?.("input") && !["range", "checkbox", "radio", "button"].includes(type);
+}
+
+/**
+ * True where the focus is on nothing in particular: the page itself, or a box around the component.
+ *
+ * @param {Element} root
+ */
+function nothingFocused(root) {
+  const active = document.activeElement;
+  return !active || active === document.body || active.contains(/** @type {ShadowRoot} */ (root.getRootNode()).host);
+}
+
+/**
+ * True for a key that a plain button of the page, pressed just now, has no use for: an arrow, Home, Page Down.
+ *
+ * @param {KeyboardEvent} event
+ * @param {Element} element
+ */
+function unusedByButton(event, element) {
+  return /^(Arrow|Page|Home|End)/.test(event.key) && element.matches?.("button:not([role], [aria-haspopup])");
+}
+
+/** @param {KeyboardEvent} event */
+function routeKey(event) {
+  if (event.defaultPrevented || event.isComposing) return;
+  const path = event.composedPath();
+  const target = /** @type {HTMLElement} */ (path[0]);
+  const mounted = [...components];
+  const owner = mounted.find((component) => path.includes(component.root));
+  const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (owner && isTextField(target)) {
+    if (plain && event.key.length === 1) event.stopPropagation(); // typing "r" must not rerun the app
+    return;
+  }
+  if (!plain) return;
+  const viewers = mounted.filter((component) => component.isViewer && (!owner || component.store === owner.store));
+  const candidates = owner
+    ? [...new Set([owner, ...viewers])]
+    : viewers.filter(({ root }) => nothingFocused(root) || unusedByButton(event, target));
+  for (const component of candidates) {
+    if (component.onKey(event, target)) {
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
+  }
+  if (candidates.length > 0 && event.key.length === 1) event.stopPropagation(); // a slip beside "x" must not open a dialog
+}
+
+/**
+ * Hand keys to a component from now on.
+ *
+ * @param {Component} component
+ */
+export function listen(component) {
+  if (components.size === 0) window.addEventListener("keydown", routeKey, true);
+  components.add(component);
+}
+
+/** @param {Component} component */
+export function unlisten(component) {
+  components.delete(component);
+  if (components.size === 0) window.removeEventListener("keydown", routeKey, true);
+}

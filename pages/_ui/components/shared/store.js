@@ -1,0 +1,262 @@
+/*
+ * What the viewer and the gallery of a page share: one StackStore for each stack id.
+ *
+ * The store owns the current image and the selection; components change it through its methods and draw when its
+ * events fire ("current", "selection", "index", "results"). Python hears of a change once things have been quiet
+ * for REPORT_DELAY_MS, through the one mounted component that reports, and overrules the browser only by sending
+ * a new `version`.
+ */
+import { NO_ANSWER, failureMessage, resolveUrl } from "./addresses.js";
+import { answersByImage } from "./answers.js";
+import { showLink } from "./link.js";
+import { clamp } from "./numbers.js";
+import { decodeRanges, encodeRanges } from "./ranges.js";
+
+/** @import { Answer } from "./answers.js" */
+/** @import { ImageColumns, ViewData, ViewReport } from "./contract.js" */
+/** @import { Component } from "./mount.js" */
+
+export const REPORT_DELAY_MS = 250;
+const KEPT_STORES = 4; // Coming back to a page finds its stack as it was left; older stacks are forgotten.
+const EIGHT_BIT_MAX = 255;
+
+export class StackStore extends EventTarget {
+  count = 0;
+  current = 0;
+  /** @type {Set<number>} */
+  selected = new Set();
+  anchor = 0; // where a shift-click range starts
+  /** @type {ImageColumns | null} what is known of the images, once fetched */
+  images = null;
+  /** @type {Map<number, Answer[]>} */
+  answers = new Map();
+  answerLines = 0; // most answers an image has: room kept for them, so that nothing jumps
+  /** @type {string | null} why the index could not be fetched */
+  error = null;
+  /** @type {Set<Component>} */
+  components = new Set();
+  tag = "";
+  imageUrl = "";
+  thumbnailUrl = "";
+  valuesUrl = "";
+  /** @type {string | null} */
+  indexUrl = null;
+  /** @type {string | undefined} */
+  resultsUrl;
+  /** @type {number | undefined} */
+  version;
+  reported = "";
+  held = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  reportTimer;
+
+  /** @param {string} id */
+  constructor(id) {
+    super();
+    this.id = id;
+  }
+
+  /**
+   * Take what Python sent; cheap when nothing changed.
+   *
+   * @param {ViewData} data
+   */
+  update(data) {
+    this.count = data.count;
+    this.imageUrl = data.image_url;
+    this.valuesUrl = data.values_url;
+    this.tag = data.tag;
+    this.thumbnailUrl = data.thumbnail_url;
+    if (data.version !== this.version) {
+      const overruled = this.version !== undefined; // at first the address may hold a link that is to be followed
+      this.version = data.version;
+      this.current = clamp(data.current, 0, Math.max(0, this.count - 1));
+      this.anchor = this.current;
+      this.selected = decodeRanges(data.selected);
+      this.reported = JSON.stringify(this.state());
+      if (overruled) showLink(this.tag, this.current);
+      this.emit("current");
+      this.emit("selection");
+    }
+    if (data.index_url !== this.indexUrl) {
+      this.indexUrl = data.index_url;
+      this.fetchIndex(data.index_url);
+    }
+    if (data.results_url !== this.resultsUrl) {
+      this.resultsUrl = data.results_url;
+      this.fetchResults(data.results_url);
+    }
+  }
+
+  /** @param {string} url */
+  async fetchIndex(url) {
+    try {
+      const response = await fetch(resolveUrl(url));
+      if (!response.ok) throw new Error(await failureMessage(response));
+      this.images = await response.json();
+      this.error = null;
+    } catch (error) {
+      const unreachable = error instanceof TypeError;
+      this.error = unreachable ? NO_ANSWER : /** @type {Error} */ (error).message;
+      this.indexUrl = null; // asked for again at the next update
+    }
+    this.emit("index");
+  }
+
+  /** @param {string} url */
+  async fetchResults(url) {
+    let answers = new Map();
+    try {
+      if (url) answers = answersByImage(await (await fetch(resolveUrl(url))).json());
+    } catch {
+      return; // those on show stay
+    }
+    if (url !== this.resultsUrl) return; // overtaken by newer ones
+    this.answers = answers;
+    this.answerLines = 0;
+    for (const found of answers.values()) this.answerLines = Math.max(this.answerLines, found.length);
+    this.emit("results");
+  }
+
+  /**
+   * What is known of an image; undefined until the index is here.
+   *
+   * @param {number} index
+   */
+  image(index) {
+    const { images } = this;
+    if (!images || !(index in images.names)) return undefined;
+    const kind = images.kinds[images.kind[index]];
+    return { width: images.widths[index], height: images.heights[index], bytes: images.file_sizes[index], kind };
+  }
+
+  /**
+   * The highest value a sample of this image can have.
+   *
+   * @param {number} index
+   */
+  maxValue(index) {
+    return this.image(index)?.kind.highest ?? EIGHT_BIT_MAX;
+  }
+
+  /** @param {number} index */
+  name(index) {
+    return this.images?.names[index] ?? `Image ${index + 1}`;
+  }
+
+  /**
+   * The place of an image where they are sorted by name.
+   *
+   * @param {number} index
+   */
+  nameRank(index) {
+    return this.images?.name_ranks?.[index] ?? index;
+  }
+
+  /** @param {number} index */
+  setCurrent(index) {
+    const target = clamp(index, 0, Math.max(0, this.count - 1));
+    if (target === this.current) return;
+    this.current = target;
+    this.changed("current");
+  }
+
+  /** @param {Iterable<number>} indices */
+  setSelected(indices) {
+    this.selected = new Set(indices);
+    this.changed("selection");
+  }
+
+  /**
+   * @param {number} index
+   * @param {boolean} [on]
+   */
+  toggle(index, on = !this.selected.has(index)) {
+    if (on) this.selected.add(index);
+    else this.selected.delete(index);
+    this.anchor = index;
+    this.changed("selection");
+  }
+
+  /**
+   * Add `indices`, the images from the anchor to a shift-click.
+   *
+   * @param {Iterable<number>} indices
+   */
+  extend(indices) {
+    for (const index of indices) this.selected.add(index);
+    this.changed("selection");
+  }
+
+  /**
+   * Select exactly those of `among` that are not selected now.
+   *
+   * @param {number[]} among
+   */
+  invert(among) {
+    this.setSelected(among.filter((index) => !this.selected.has(index)));
+  }
+
+  allIndices() {
+    return Array.from({ length: this.count }, (_, index) => index);
+  }
+
+  /** @param {"current" | "selection" | "index" | "results"} type */
+  emit(type) {
+    this.dispatchEvent(new Event(type));
+  }
+
+  /** @param {"current" | "selection"} type */
+  changed(type) {
+    this.emit(type);
+    this.scheduleReport();
+  }
+
+  /** @returns {ViewReport} */
+  state() {
+    return { stack: this.id, version: this.version ?? 0, current: this.current, selected: encodeRanges(this.selected) };
+  }
+
+  /**
+   * Python is told nothing while a film plays, and everything after it.
+   *
+   * @param {boolean} on
+   */
+  hold(on) {
+    this.held = on;
+    this.scheduleReport();
+  }
+
+  scheduleReport() {
+    clearTimeout(this.reportTimer);
+    if (this.held) return;
+    this.reportTimer = setTimeout(() => this.report(), REPORT_DELAY_MS);
+  }
+
+  report() {
+    const report = Array.from(this.components, (component) => component.report).find(Boolean);
+    if (!report) return; // said as soon as one is mounted again
+    const state = this.state();
+    const text = JSON.stringify(state);
+    if (text === this.reported) return;
+    this.reported = text;
+    showLink(this.tag, this.current);
+    report(state);
+  }
+}
+
+/** @type {Map<string, StackStore>} */
+const stores = new Map();
+
+/** @param {string} stackId */
+export function storeOf(stackId) {
+  let store = stores.get(stackId);
+  if (!store) {
+    store = new StackStore(stackId);
+    stores.set(stackId, store);
+    for (const [id, other] of stores) {
+      if (stores.size > KEPT_STORES && other !== store && other.components.size === 0) stores.delete(id);
+    }
+  }
+  return store;
+}

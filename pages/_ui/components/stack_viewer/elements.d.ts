@@ -1,0 +1,51 @@
+/** The elements of stack_viewer.html, by the names in their `data-ref`. */
+export interface ViewerElements {
+  name: HTMLElement;
+  facts: HTMLElement;
+  answers: HTMLElement;
+
+  stage: HTMLElement;
+  canvas: HTMLCanvasElement;
+  message: HTMLElement;
+  reason: HTMLElement;
+  loading: HTMLElement;
+  probe: HTMLElement;
+  chosen: HTMLElement;
+
+  previous: HTMLButtonElement;
+  play: HTMLButtonElement;
+  next: HTMLButtonElement;
+  speed: HTMLSelectElement;
+  slider: HTMLInputElement;
+  position: HTMLOutputElement;
+
+  zoomOut: HTMLButtonElement;
+  zoomSlider: HTMLInputElement;
+  zoomIn: HTMLButtonElement;
+  percent: HTMLInputElement;
+  fit: HTMLButtonElement;
+  actual: HTMLButtonElement;
+  turnLeft: HTMLButtonElement;
+  turnRight: HTMLButtonElement;
+  flipHorizontal: HTMLButtonElement;
+  flipVertical: HTMLButtonElement;
+  reset: HTMLButtonElement;
+  select: HTMLButtonElement;
+  windowing: HTMLButtonElement;
+  fullScreen: HTMLButtonElement;
+  help: HTMLButtonElement;
+
+  windowPanel: HTMLElement;
+  level: HTMLInputElement;
+  levelValue: HTMLOutputElement;
+  width: HTMLInputElement;
+  widthValue: HTMLOutputElement;
+  windowAuto: HTMLButtonElement;
+  windowInvert: HTMLButtonElement;
+  windowReset: HTMLButtonElement;
+  windowNote: HTMLElement;
+
+  keep: HTMLInputElement;
+  status: HTMLElement;
+  dialog: HTMLDialogElement;
+}

@@ -1,0 +1,90 @@
+/* The row of controls for window and level; it works in the values of the current image. */
+import { showFill } from "../shared/format.js";
+
+/** @import { ViewerElements } from "./elements.js" */
+/** @import { Samples } from "./samples.js" */
+/** @import { Stage } from "./stage.js" */
+/** @import { Windowing } from "./windowing.js" */
+
+export class WindowPanel {
+  /**
+   * @param {ViewerElements} ref
+   * @param {Stage} stage
+   */
+  constructor(ref, stage) {
+    this.ref = ref;
+    this.stage = stage;
+    ref.windowing.onclick = () => this.toggle();
+    ref.level.oninput = () => this.slide();
+    ref.width.oninput = () => this.slide();
+    ref.windowAuto.onclick = () => this.change((windowing, samples) => windowing.setRange(samples, ...samples.autoRange));
+    ref.windowInvert.onclick = () => this.change((windowing) => (windowing.inverted = !windowing.inverted));
+    if (this.open) stage.useValues("panel", true); // left open by the stack before
+    ref.windowReset.onclick = () => this.change((windowing) => windowing.reset());
+  }
+
+  get open() {
+    return !this.ref.windowPanel.hidden;
+  }
+
+  toggle() {
+    this.ref.windowPanel.hidden = this.open;
+    this.ref.windowing.setAttribute("aria-expanded", String(this.open));
+    this.stage.useValues("panel", this.open);
+    this.show();
+  }
+
+  slide() {
+    const level = Number(this.ref.level.value);
+    const width = Number(this.ref.width.value);
+    this.change((windowing, samples) => windowing.setRange(samples, level - width / 2, level + width / 2));
+  }
+
+  /** @param {(windowing: Windowing, samples: Samples) => void} action */
+  change(action) {
+    const { samples } = this.stage.values;
+    if (!samples) return;
+    action(this.stage.windowing, samples);
+    this.stage.repaint();
+    this.show();
+  }
+
+  /** The image, its values or its window is another one. */
+  show() {
+    const { ref, stage } = this;
+    const { samples, error } = stage.values;
+    ref.windowing.setAttribute("aria-pressed", String(stage.isWindowed));
+    if (!this.open) return;
+    if (samples || error) { // nothing flickers while values are on their way
+      for (const control of [ref.level, ref.width, ref.windowAuto, ref.windowInvert]) control.disabled = !samples;
+    }
+    ref.windowReset.disabled = !stage.isWindowed;
+    ref.windowInvert.setAttribute("aria-pressed", String(stage.windowing.inverted));
+    ref.windowNote.textContent = error ?? "";
+    if (samples) this.showRange(samples);
+  }
+
+  /** @param {Samples} samples */
+  showRange(samples) {
+    const { level, width, levelValue, widthValue } = this.ref;
+    const [lowest, highest] = samples.range;
+    const [low, high] = this.stage.windowing.range(samples);
+    const centre = (low + high) / 2;
+    setSlider(level, Math.min(lowest, Math.floor(centre)), Math.max(highest, Math.ceil(centre)), centre);
+    setSlider(width, 1, Math.max(highest - lowest, Math.ceil(high - low)), high - low);
+    levelValue.textContent = Math.round(centre).toLocaleString();
+    widthValue.textContent = Math.round(high - low).toLocaleString();
+  }
+}
+
+/**
+ * @param {HTMLInputElement} slider
+ * @param {number} min
+ * @param {number} max
+ * @param {number} value
+ */
+function setSlider(slider, min, max, value) {
+  Object.assign(slider, { min, max, step: 0.5, value });
+  slider.setAttribute("aria-valuetext", Math.round(value).toLocaleString());
+  showFill(slider);
+}

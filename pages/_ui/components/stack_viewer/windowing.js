@@ -1,0 +1,79 @@
+/*
+ * Window and level: which values are shown from black to white. Kept for 8-bit and 16-bit images apart, since a
+ * number means something else in each. Without a window an image is shown as the browser decodes it.
+ */
+
+/** @import { Samples } from "./samples.js" */
+
+export class Windowing {
+  /** @type {Map<number, [number, number]>} highest value of the images -> [low, high] */
+  windows = new Map();
+  inverted = false;
+  /** @type {HTMLCanvasElement | undefined} */
+  canvas;
+  /** @type {Samples | undefined} what is on the canvas, and how */
+  samples;
+  rendered = "";
+
+  reset() {
+    this.windows.clear();
+    this.inverted = false;
+  }
+
+  /**
+   * Whether images of this highest value are shown otherwise than as they are.
+   *
+   * @param {number} max
+   */
+  isActive(max) {
+    return this.inverted || this.windows.has(max);
+  }
+
+  /**
+   * The values shown black and white.
+   *
+   * @param {Samples} samples
+   */
+  range(samples) {
+    return this.windows.get(samples.max) ?? samples.range;
+  }
+
+  /**
+   * @param {Samples} samples
+   * @param {number} low
+   * @param {number} high
+   */
+  setRange(samples, low, high) {
+    this.windows.set(samples.max, [low, high]);
+  }
+
+  /**
+   * The image with its window applied, as something to draw; kept until the image or the window is another.
+   *
+   * @param {Samples} samples
+   */
+  render(samples) {
+    const [low, high] = this.range(samples);
+    const wanted = [low, high, this.inverted].join();
+    this.canvas ??= document.createElement("canvas");
+    if (this.samples !== samples || this.rendered !== wanted) {
+      samples.render(this.canvas, this.levels(samples.max, low, high));
+      this.samples = samples;
+      this.rendered = wanted;
+    }
+    return this.canvas;
+  }
+
+  /**
+   * The brightness of each value from 0 to `max`.
+   *
+   * @param {number} max
+   * @param {number} low
+   * @param {number} high
+   */
+  levels(max, low, high) {
+    const levels = new Uint8ClampedArray(max + 1);
+    for (let value = 0; value <= max; value += 1) levels[value] = ((value - low) * 255) / (high - low);
+    return this.inverted ? levels.map((level) => 255 - level) : levels;
+  }
+}

@@ -1,0 +1,83 @@
+"""What the pages' components read: a stack's images and answers, column by column."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.api.schemas import AnswerColumns
+from core.recognition.results import ClassScore, EngineName, Prediction
+from core.recognition.stack_results import StackResults
+from tests.api.conftest import NAMES, assert_problem, upload
+
+
+@pytest.fixture
+def base(client: TestClient) -> str:
+    return f"/api/v1/stacks/{upload(client).json()['stack_id']}"
+
+
+def test_the_columns_hold_what_the_index_holds(client: TestClient, base: str) -> None:
+    columns = client.get(f"{base}/images").json()
+    assert columns["names"] == NAMES
+    kinds = [columns["kinds"][place]["description"] for place in columns["kind"]]
+    rows = zip(columns["names"], columns["widths"], columns["heights"], kinds, columns["file_sizes"], strict=True)
+    assert [list(row) for row in rows] == client.get(base).json()["images"]
+    assert columns["name_ranks"] is None, "a ZIP's images stand in the order of their names"
+
+
+def test_a_kind_says_in_fields_what_its_description_says_in_words(client: TestClient, base: str) -> None:
+    kinds = client.get(f"{base}/images").json()["kinds"]
+    assert {"bit_depth": 16, "colour": "grey", "highest": 65535, "description": "16-bit grey"} in kinds
+    assert {"bit_depth": 8, "colour": "RGB", "highest": 255, "description": "8-bit RGB"} in kinds
+    assert len({kind["description"] for kind in kinds}) == len(kinds), "each kind stands there once"
+
+
+def test_the_columns_never_change_and_are_nobody_elses(client: TestClient, base: str) -> None:
+    response = client.get(f"{base}/images")
+    assert response.headers["cache-control"] == "private, max-age=31536000, immutable"
+    again = client.get(f"{base}/images", headers={"If-None-Match": response.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    answers = client.get(f"{base}/answers")
+    assert (answers.json(), answers.headers["cache-control"]) == ({"labels": [], "runs": []}, "no-store")
+
+
+@pytest.mark.parametrize("path", ["images", "answers"])
+def test_an_unknown_stack_has_none(client: TestClient, path: str) -> None:
+    assert_problem(
+        client.get(f"/api/v1/stacks/{'0' * 32}/{path}"), 404, "stack_not_found", "does not exist or has expired"
+    )
+
+
+def predicted(index: int, engine: EngineName, label: str, confidence: float, model: str = "starter") -> Prediction:
+    return Prediction(index, f"{index}.png", (ClassScore(label, confidence),), engine, model)
+
+
+def test_answers_by_engine_and_model() -> None:
+    results = StackResults()
+    results.add([predicted(4, "pytorch-fp32", "dog", 0.5), predicted(7, "pytorch-fp32", "cat", 0.25, "own")])
+    results.add([predicted(4, "openvino-int8", "cat", 0.75), predicted(5, "openvino-int8", "cat", 1.0)])
+    results.add([Prediction(6, "6.png", (), "openvino-int8", "starter", error="The PNG ends too early.")])
+    columns = AnswerColumns.of(results)
+    found = {
+        (run.engine, run.model): [
+            (index, columns.labels[label], confidence)
+            for index, label, confidence in zip(run.images, run.classes, run.confidences, strict=True)
+        ]
+        for run in columns.runs
+    }
+    assert found == {
+        ("OpenVINO INT8", "starter"): [(4, "cat", 0.75), (5, "cat", 1.0)],
+        ("PyTorch FP32", "starter"): [(4, "dog", 0.5)],
+        ("PyTorch FP32", "own"): [(7, "cat", 0.25)],
+    }
+    assert columns.runs[0].engine == "OpenVINO INT8", "the first run leads, whichever ran first"
+    assert 6 not in {index for run in columns.runs for index in run.images}, "an unreadable image has no answer"
+    assert sorted(columns.labels) == ["cat", "dog"]
+
+
+def test_a_later_answer_replaces_an_earlier_one() -> None:
+    results = StackResults()
+    results.add([predicted(0, "openvino-int8", "cat", 0.5), predicted(1, "openvino-int8", "cat", 0.5)])
+    results.add([predicted(0, "openvino-int8", "dog", 0.75, "own")])
+    runs = {run.model: run for run in AnswerColumns.of(results).runs}
+    assert (runs["own"].images, runs["starter"].images) == ([0], [1])

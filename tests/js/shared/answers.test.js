@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { answersByImage, band, differ, difference } from "../../../pages/_ui/components/shared/answers.js";
+
+const COLUMNS = {
+  labels: ["cat", "dog"],
+  runs: [
+    { engine: "INT8", model: "starter", images: [4, 2], classes: [0, 1], confidences: [0.75, 0.5] },
+    { engine: "FP32", model: "own", images: [4], classes: [1], confidences: [0.25] },
+  ],
+};
+
+/** @param {[string, number][]} found */
+const answersOf = (...found) => found.map(([label, confidence]) => ({ label, confidence, engine: "", model: "" }));
+
+test("columns become the answers of each image, in the order of the runs", () => {
+  const answers = answersByImage(COLUMNS);
+  assert.deepEqual([...answers.keys()].sort(), [2, 4]);
+  assert.deepEqual(answers.get(4), [
+    { label: "cat", confidence: 0.75, engine: "INT8", model: "starter" },
+    { label: "dog", confidence: 0.25, engine: "FP32", model: "own" },
+  ]);
+  assert.deepEqual(answers.get(2), [{ label: "dog", confidence: 0.5, engine: "INT8", model: "starter" }]);
+  assert.equal(answers.get(0), undefined);
+});
+
+test("no runs, no answers", () => assert.equal(answersByImage({ labels: [], runs: [] }).size, 0));
+
+test("engines differ when they name different classes, however sure they are", () => {
+  assert.equal(differ(answersOf(["cat", 0.9], ["cat", 0.1])), false);
+  assert.equal(differ(answersOf(["cat", 0.9], ["dog", 0.9])), true);
+  assert.equal(differ(answersOf(["cat", 0.9])), false);
+  assert.equal(differ([]), false);
+});
+
+test("different classes are further apart than any confidence", () => {
+  const same = difference(answersOf(["cat", 1], ["cat", 0]));
+  const other = difference(answersOf(["cat", 0.5], ["dog", 0.5]));
+  assert.deepEqual([same, other], [1, 1]);
+  assert.equal(difference(answersOf(["cat", 0.75], ["dog", 0.5])), 1.25);
+  assert.equal(difference(answersOf(["cat", 1])), undefined, "one engine has nothing to be apart from");
+});
+
+for (const [confidence, expected] of /** @type {[number, string][]} */ ([
+  [1, "high"], [0.8, "high"], [0.799, "middle"], [0.5, "middle"], [0.499, "low"], [0, "low"],
+])) {
+  test(`${confidence} is ${expected}`, () => assert.equal(band(confidence), expected));
+}

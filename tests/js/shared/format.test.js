@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { formatBytes, formatConfidence } from "../../../pages/_ui/components/shared/format.js";
+
+for (const [bytes, text] of /** @type {[number, string][]} */ ([
+  [0, "0 B"], [999, "999 B"], [1000, "1 kB"], [345_000, "345 kB"], [999_499, "999 kB"], [999_500, "1.0 MB"],
+  [12_345_678, "12.3 MB"], [-1, ""], [NaN, ""],
+])) {
+  test(`${bytes} bytes`, () => assert.equal(formatBytes(bytes), text));
+}
+
+test("confidence in percent, to a tenth", () => {
+  assert.equal(formatConfidence(0.98349), "98.3%");
+  assert.equal(formatConfidence(1), "100.0%");
+});

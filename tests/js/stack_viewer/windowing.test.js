@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Samples } from "../../../pages/_ui/components/stack_viewer/samples.js";
+import { Windowing } from "../../../pages/_ui/components/stack_viewer/windowing.js";
+
+const eight = new Samples(new Uint8Array([10, 20, 30, 40]), [2, 2, 1]);
+const sixteen = new Samples(new Uint16Array([1000, 2000, 3000, 4000]), [2, 2, 1]);
+
+test("without a window an image is as it is", () => {
+  const windowing = new Windowing();
+  assert.equal(windowing.isActive(255), false);
+  assert.deepEqual(windowing.range(eight), [0, 255]);
+  assert.deepEqual(windowing.range(sixteen), [1000, 4000]);
+  assert.deepEqual([...windowing.levels(255, 0, 255)], Array.from({ length: 256 }, (_, value) => value));
+});
+
+for (const [low, high, value, level] of [
+  [100, 200, 100, 0], [100, 200, 200, 255], [100, 200, 150, 128], [100, 200, 99, 0], [100, 200, 201, 255],
+  [100, 200, 0, 0], [-50, 50, 0, 128], [0, 510, 255, 128],
+]) {
+  test(`from ${low} to ${high}, ${value} is shown as ${level}`, () => {
+    assert.equal(new Windowing().levels(255, low, high)[value], level);
+  });
+}
+
+test("values never get darker as they rise, and inverted never brighter", () => {
+  const windowing = new Windowing();
+  const levels = [...windowing.levels(65535, 900, 2200)];
+  assert.ok(levels.every((level, value) => value === 0 || level >= levels[value - 1]));
+  windowing.inverted = true;
+  assert.deepEqual([...windowing.levels(65535, 900, 2200)], levels.map((level) => 255 - level));
+});
+
+test("a window of 16 bits means nothing for 8, and the other way round", () => {
+  const windowing = new Windowing();
+  windowing.setRange(sixteen, 1500, 2500);
+  assert.deepEqual(windowing.range(sixteen), [1500, 2500]);
+  assert.deepEqual(windowing.range(eight), [0, 255]);
+  assert.deepEqual([255, 65535].map((max) => windowing.isActive(max)), [false, true]);
+  windowing.inverted = true;
+  assert.ok(windowing.isActive(255));
+  windowing.reset();
+  assert.deepEqual([255, 65535].map((max) => windowing.isActive(max)), [false, false]);
+});
+
+test("an image is rendered again only when it or its window is another", () => {
+  Object.assign(globalThis, { document: { createElement: () => ({}) } });
+  let rendered = 0;
+  const samples = Object.assign(new Samples(new Uint8Array(4), [2, 2, 1]), { render: () => (rendered += 1) });
+  const windowing = new Windowing();
+  const canvas = windowing.render(samples);
+  assert.equal(windowing.render(samples), canvas);
+  assert.equal(rendered, 1);
+  windowing.setRange(samples, 5, 9);
+  windowing.render(samples);
+  assert.equal(rendered, 2);
+  windowing.inverted = true;
+  windowing.render(samples);
+  assert.equal(rendered, 3);
+});

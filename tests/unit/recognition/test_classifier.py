@@ -1,0 +1,100 @@
+"""The recogniser that needs no stack: arrays, bytes and files in, the answers of the pipeline out; it travels."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.base.settings import PROJECT_ROOT, Settings
+from core.images import pixels
+from core.models.registry import Model
+from core.recognition.classifier import Classifier
+from core.recognition.recognize import recognize
+from tests.builders import BROKEN_PNGS, photo_png
+from tests.conftest import MakeStack
+from tests.helpers import FakeEngine, FakeModel, grey_png
+
+PHOTOS = [photo_png(60 + number, 50, seed=number) for number in range(5)]
+
+
+@pytest.fixture
+def greys(tmp_path: Path) -> Classifier:
+    return Classifier(FakeModel(tmp_path / "greys", FakeEngine()), "openvino-int8")
+
+
+def test_bytes_paths_and_pixels_get_the_same_answer(starter: Model, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(PHOTOS[0])
+    rgb = pixels.to_rgb(pixels.decode(PHOTOS[0], max_pixels=10_000))
+    data, file, array = Classifier(starter, "openvino-int8").predict([PHOTOS[0], path, rgb])
+    assert data.top == file.top == array.top
+    assert [one.filename for one in (data, file, array)] == ["", "photo.png", ""]
+    assert [one.index for one in (data, file, array)] == [0, 1, 2]
+    assert (data.engine, data.model, data.error) == ("openvino-int8", "starter", None)
+
+
+def test_it_answers_as_the_pipeline_does(starter: Model, make_stack: MakeStack, settings: Settings) -> None:
+    stack = make_stack({f"{number}.png": data for number, data in enumerate(PHOTOS)})
+    expected = recognize(stack, range(len(PHOTOS)), starter, "openvino-int8", settings, batch_size=5)
+    found = Classifier(starter, "openvino-int8").predict(PHOTOS, batch_size=5)
+    assert [one.top for one in found] == [one.top for one in expected.predictions]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 100])
+def test_every_image_is_answered_in_its_place_whatever_the_batch(greys: Classifier, batch_size: int) -> None:
+    images = [grey_png(10), BROKEN_PNGS["no end"], grey_png(20), b"", Path("nowhere.png"), grey_png(30)]
+    found = greys.predict(images, batch_size=batch_size)
+    assert [one.label for one in found] == ["10", "error", "20", "error", "error", "30"]
+    assert [one.index for one in found] == list(range(6))
+    assert [bool(one.error) for one in found] == [False, True, False, True, True, False]
+    assert "/" not in str(found[4].error), "an error names no path"
+
+
+def test_no_images_no_answers_and_no_inference(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    assert Classifier(FakeModel(tmp_path / "greys", engine), "openvino-int8").predict([]) == []
+    assert engine.batch_sizes == []
+
+
+@pytest.mark.parametrize(
+    "pixels_given",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 1), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+    ids=["no channels", "grey", "alpha", "float", "empty"],
+)
+def test_arrays_of_another_kind_are_refused(greys: Classifier, pixels_given: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        greys.predict([pixels_given])
+
+
+def test_a_batch_size_below_one_is_refused(greys: Classifier) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        greys.predict([grey_png(1)], batch_size=0)
+
+
+def test_it_travels_as_names_and_answers_the_same_elsewhere(starter: Model, tmp_path: Path) -> None:
+    here = Classifier(starter, "openvino-int8")
+    packed = pickle.dumps(here)
+    assert len(packed) < 2000, "no weights, no compiled model, only where to find them"
+    (tmp_path / "classifier.pickle").write_bytes(packed)
+    (tmp_path / "photo.png").write_bytes(PHOTOS[0])
+    program = (
+        "import pickle, sys; from pathlib import Path; folder = Path(sys.argv[1]);"
+        "classifier = pickle.loads((folder / 'classifier.pickle').read_bytes());"
+        "print(classifier.predict([folder / 'photo.png'])[0].top);"
+        "assert 'torch' not in sys.modules"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+    )
+    assert there.stdout.strip() == str(here.predict(PHOTOS[:1])[0].top)

@@ -1,0 +1,95 @@
+"""Orders from pages and API: the same turns, the same order of things, and answers that live as long as their stack."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from core.base.errors import Cancelled, InvalidRequest
+from core.base.settings import Settings
+from core.recognition.results import EngineName, Prediction, Recognition
+from core.recognition.service import Activity, Door, Order, RecognitionService, Watcher
+from core.stacks.store import StackStore
+from tests.builders import zip_bytes
+from tests.conftest import MakeStack
+from tests.helpers import FakeEngine, FakeModel, grey_png
+
+GREYS = {f"{value}.png": grey_png(value) for value in range(4)}
+
+
+class Diary(Watcher):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def entered(self, activity: Activity, engine: EngineName) -> None:
+        self.lines.append(f"{activity} {engine}")
+
+    def decoded(self) -> None:
+        self.lines.append("decoded")
+
+    def recognized(self, predictions: Sequence[Prediction]) -> None:
+        self.lines.append(" ".join(one.label for one in predictions))
+
+    def finished(self, recognition: Recognition) -> None:
+        self.lines.append(f"finished {recognition.engine}")
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_one_engine_loads_and_recognises(make_stack: MakeStack, settings: Settings, tmp_path: Path, door: Door) -> None:
+    diary, service, stack = Diary(), RecognitionService(settings), make_stack(GREYS)
+    order = Order(stack, [2, 0], FakeModel(tmp_path / "greys", FakeEngine()), ("openvino-int8",), batch_size=2)
+    done = service.run(order, door, diary, threading.Event())
+    assert diary.lines == [
+        "loading openvino-int8",
+        "recognizing openvino-int8",
+        "2 0",
+        "finished openvino-int8",
+    ]
+    assert [one.label for one in done["openvino-int8"].predictions] == ["2", "0"]
+    assert sorted(service.results(stack).of("openvino-int8")) == [0, 2]
+    assert service.queue.running == 0
+
+
+def test_a_wrong_batch_size_costs_no_turn_and_no_answer(
+    make_stack: MakeStack, settings: Settings, tmp_path: Path
+) -> None:
+    service, stack, engine = RecognitionService(settings), make_stack(GREYS), FakeEngine()
+    order = Order(stack, [0], FakeModel(tmp_path / "greys", engine), ("openvino-int8",), batch_size=-1)
+    with pytest.raises(InvalidRequest):
+        service.run(order, "api", Watcher(), threading.Event())
+    assert engine.batch_sizes == []
+    assert (service.queue.running, service.results(stack).engines) == (0, ())
+
+
+def test_a_cancelled_order_does_nothing(make_stack: MakeStack, settings: Settings, tmp_path: Path) -> None:
+    service, engine, cancelled = RecognitionService(settings), FakeEngine(), threading.Event()
+    cancelled.set()
+    order = Order(make_stack(GREYS), [0], FakeModel(tmp_path / "greys", engine), ("openvino-int8",))
+    with pytest.raises(Cancelled):
+        service.run(order, "page", Watcher(), cancelled)
+    assert engine.batch_sizes == []
+    assert service.queue.running == 0
+
+
+def test_answers_go_with_their_stack(settings: Settings, tmp_path: Path) -> None:
+    service, store = RecognitionService(settings), StackStore(settings)
+    try:
+        path = tmp_path / "greys.zip"
+        path.write_bytes(zip_bytes(GREYS))
+        with path.open("rb") as file:
+            stack = store.create(file, "greys.zip")
+        order = Order(stack, [0], FakeModel(tmp_path / "greys", FakeEngine()), ("openvino-int8",))
+        service.run(order, "api", Watcher(), threading.Event())
+        assert len(service._results) == 1
+        store.delete(stack.id)
+        del stack, order
+        gc.collect()
+        assert len(service._results) == 0, "what nobody can ask for any more must not stay in memory"
+    finally:
+        store.close()
