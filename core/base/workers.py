@@ -10,6 +10,7 @@ import itertools
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -44,9 +45,18 @@ class Job(Future[None]):
         try:
             work()
         except BaseException as error:  # handed to whoever waits on the future
+            del work
+            _forget_locals(error)
             self.set_exception(error)
         else:
             self.set_result(None)
+
+
+def _forget_locals(error: BaseException | None) -> None:
+    """Free what the failed functions worked with, pixels and files: a future keeps its error, and so their frames."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 class WorkerPool:
