@@ -18,7 +18,7 @@ from core.models.registry import CARD_NAME, Model, ModelCard
 from core.recognition.results import EngineName
 from tests.builders import png_bytes
 
-SECONDS = 120.0  # longer than anything here takes on a busy machine; reaching it is a failure
+SECONDS = 240.0  # longer than anything here takes on a busy machine; reaching it is a failure
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

@@ -20,7 +20,7 @@ from core.runtime import get_runtime
 from pages._ui.shell.session import Session
 from tests.builders import photo_png, zip_bytes
 from tests.fake_worker import SetAccident
-from tests.helpers import wait_until
+from tests.helpers import SECONDS, wait_until
 
 pytestmark = pytest.mark.torch  # the FP32 model is made from the weights
 
@@ -30,7 +30,7 @@ COUNT = 20
 
 @pytest.fixture
 def app() -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=60).run()
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     yield app
     session(app).close()
 
@@ -61,7 +61,7 @@ def press(app: AppTest, label: str) -> AppTest:
     """Press a button and let the optimisation that this starts, if any, end."""
     next(button for button in app.button if button.label.startswith(label)).click().run()
     for job in session(app).optimizations:
-        job.wait(240)
+        job.wait(SECONDS)
     app.run()
     assert not app.exception
     return app
@@ -225,7 +225,7 @@ def test_closing_the_stack_ends_the_run(app: AppTest, fake_worker: SetAccident) 
     next(button for button in app.button if button.label == "Calibrate on this stack").click().run()
     (job,) = session(app).optimizations
     session(app).close()
-    job.wait(20)
+    job.wait(SECONDS)
     assert job.status == "cancelled"
 
 
