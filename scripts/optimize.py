@@ -31,7 +31,6 @@ from core.models.labels import read_labels
 from core.models.model import Model
 from core.models.registry import ModelRegistry
 from core.optimize.calibration import DEFAULT_CALIBRATION_IMAGES, labels_from_csv, labels_from_folders, split
-from core.optimize.gate import GATE_AGREEMENT
 from core.optimize.quantize import LADDER, RECIPES, Recipe
 from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.stacks.sample import make_sample_stack
@@ -158,7 +157,7 @@ def _climb(
             print(f"The INT8 model before does better: {job.before.agreement.top1:.2%} of the same images.")
         if job.report.passed:
             return job.model
-    raise _NotGoodEnough(f"INT8 stays below {GATE_AGREEMENT:.0%} agreement with FP32; it was not installed.")
+    raise _NotGoodEnough(f"INT8 stays below {job.report.asked:.0%} agreement with FP32; it was not installed.")
 
 
 def _follow(job: OptimizationJob) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from core.base.settings import Settings
 from core.models.registry import ModelRegistry
+from core.optimize.gate import judge
 from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
 from scripts import optimize
@@ -112,11 +114,12 @@ def test_a_model_below_the_gate_is_not_installed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("core.optimize.gate.GATE_AGREEMENT", 1.1)
+    monkeypatch.setattr("core.optimize.run.judge", partial(judge, asked=1.1))
     assert run(settings, monkeypatch, "--calibrate", stack, "--count", "10", *options) == code
     printed = capsys.readouterr()
     titles = [recipe.title for recipe in LADDER]
     assert [line.partition(": same class")[0] for line in printed.out.splitlines() if ": same class" in line] == titles
+    assert "stays below 110% agreement" in printed.err
     assert "not installed" in printed.err
     assert not settings.installed_dir.exists()
 
