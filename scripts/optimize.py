@@ -157,7 +157,7 @@ def _climb(
             print(f"The INT8 model before does better: {job.before.agreement.top1:.2%} of the same images.")
         if job.report.passed:
             return job.model
-    raise _NotGoodEnough(f"INT8 stays below {job.report.asked:.0%} agreement with FP32; it was not installed.")
+    raise _NotGoodEnough(f"INT8 stays below {plan.asked:.0%} agreement with FP32; it was not installed.")
 
 
 def _follow(job: OptimizationJob) -> None:

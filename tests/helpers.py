@@ -19,7 +19,7 @@ from core.models.card import CARD_NAME, ModelCard
 from core.models.model import Model
 from tests.builders import png_bytes
 
-SECONDS = 120.0  # longer than anything here takes on a busy machine; reaching it is a failure
+SECONDS = 240.0  # longer than anything here takes on a busy machine; reaching it is a failure
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

@@ -1,14 +1,17 @@
 """Every limit and option of the product: name, default, reason, environment variable.
 
 Each field is read from the environment as ``AISR_<NAME IN UPPER CASE>``; the description says what it
-does and why the default is what it is. ``python -m core.base.settings`` prints the table.
+does and why the default is what it is. ``aisr settings`` and ``python -m core.base.settings`` print the table.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
+import sys
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -20,6 +23,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.base.cpu import usable_cores
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+# A copy that pip has installed lies among other packages, where nothing may be written.
+IS_CHECKOUT = PROJECT_ROOT.name not in {"site-packages", "dist-packages"}
 MIB = 1024 * 1024
 MAX_WEIGHTS_BYTES = 512 * MIB
 MAX_PIXELS = 100_000_000
@@ -35,7 +40,7 @@ class Settings(BaseSettings):
         PROJECT_ROOT / "models", description="Folder of the models that ship with the app, one folder each."
     )
     cache_dir: Path = Field(
-        PROJECT_ROOT / "models" / "cache",
+        PROJECT_ROOT / "models" / "cache" if IS_CHECKOUT else platformdirs.user_cache_path("aisr"),
         description="Folder for what can be made again: compiled models, converted models, measured batch sizes.",
     )
     data_dir: Path = Field(
@@ -163,7 +168,7 @@ def settings_page() -> str:
     return (
         "# Settings\n\n"
         "Every limit and option is an environment variable; a value that makes no sense stops the start and says why.\n"
-        "This page is what `python -m core.base.settings` prints.\n\n"
+        "This page is what `aisr settings` prints, and `python -m core.base.settings`.\n\n"
         f"{settings_table()}\n\n"
         "Streamlit's own options, such as `--server.port`, are arguments of `scripts/run.sh`, or environment\n"
         "variables such as `STREAMLIT_SERVER_PORT`. What the app chooses is in `.streamlit/config.toml`, with reasons."
@@ -187,5 +192,12 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command ``aisr settings``."""
+    argparse.ArgumentParser(description="Prints every limit and option.").parse_args(arguments)
     print(settings_page())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

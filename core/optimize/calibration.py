@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import InvalidRequest
+from core.base.spreadsheet import from_text
 from core.images.preprocessing import Preprocessing
 from core.stacks.stack import ImageStack
 
@@ -90,8 +91,10 @@ def labels_from_csv(data: bytes, names: Sequence[str], classes: Sequence[str]) -
             "The labels file is not a CSV in UTF-8; save it as one, with file name and class."
         ) from error
     known = {_key(label): index for index, label in enumerate(classes)}
-    said = {row[0].strip(): known.get(_key(row[1]), -1) for row in rows if len(row) >= 2}
-    labels = np.array([said.get(name, said.get(PurePosixPath(name).name, -1)) for name in names], np.int64)
+    # Names and classes may come from results that the product saved, with apostrophes before what begins a formula.
+    said = {from_text(row[0].strip()): known.get(_key(row[1]), -1) for row in rows if len(row) >= 2}
+    plain = map(from_text, names)
+    labels = np.array([said.get(name, said.get(PurePosixPath(name).name, -1)) for name in plain], np.int64)
     if (labels < 0).all():
         raise InvalidRequest(
             "The labels file gives no image of this stack a class of this model; its columns must be file name, class."
@@ -108,4 +111,4 @@ def _evenly(indices: Sequence[int], count: int) -> tuple[int, ...]:
 
 
 def _key(label: str) -> str:
-    return label.strip().replace("_", " ").casefold()
+    return from_text(label.strip()).replace("_", " ").casefold()

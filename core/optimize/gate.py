@@ -16,7 +16,10 @@ GATE_AGREEMENT = 0.99
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """INT8 beside FP32 on the same images; the accuracies are None where no labels are known."""
+    """INT8 beside FP32 on the same images; the accuracies are None where no labels are known.
+
+    ``asked`` is the share of images (0..1) on which both must name the same class.
+    """
 
     agreement: Agreement
     fp32: Accuracy | None
@@ -45,8 +48,8 @@ def judge(
     asked: float = GATE_AGREEMENT,
 ) -> GateReport:
     """Compare logits (both float32 ``[N, classes]``); ``labels`` are class indices ``[N]``, -1 where unknown."""
+    same = agreement(fp32, int8)
     known = labels is not None and labels >= 0
     if labels is None or not np.any(known):
-        return GateReport(agreement(fp32, int8), None, None, asked)
-    fp32_accuracy, int8_accuracy = accuracy(fp32[known], labels[known]), accuracy(int8[known], labels[known])
-    return GateReport(agreement(fp32, int8), fp32_accuracy, int8_accuracy, asked)
+        return GateReport(same, None, None, asked)
+    return GateReport(same, accuracy(fp32[known], labels[known]), accuracy(int8[known], labels[known]), asked)

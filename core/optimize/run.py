@@ -23,7 +23,7 @@ from core.models.card import CARD_NAME, file_checksum, write_card
 from core.models.exported import EXPORT_STEPS, are_made, export_arguments, file_fact, place_forms
 from core.models.model import Model
 from core.optimize.calibration import MIN_IMAGES, Split, load_inputs
-from core.optimize.gate import GateReport, judge
+from core.optimize.gate import GATE_AGREEMENT, GateReport, judge
 from core.optimize.progress import StepProgress, StepState
 from core.optimize.quantize import Recipe
 from core.optimize.reference_logits import engine_logits, kept_logits
@@ -56,11 +56,15 @@ _DOING = {
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPlan:
-    """What to optimise with: the stack and which of its images; class indices of all its images where known."""
+    """What to optimise with: the stack and which of its images; class indices of all its images where known.
+
+    ``asked`` is the share of the judging images (0..1) on which INT8 must name the class that FP32 names.
+    """
 
     stack: ImageStack
     split: Split
     labels: NDArray[np.int64] | None = None
+    asked: float = GATE_AGREEMENT
 
 
 class OptimizationJob(BackgroundJob):
@@ -161,11 +165,11 @@ class OptimizationJob(BackgroundJob):
         self._steps.begin(_JUDGE, len(judged) - seen + (len(judged) if in_use.has_int8 else 0))
         labels = None if self.plan.labels is None else self.plan.labels[list(judged)][seen:]
         made = engine_logits(OpenVinoEngine(INT8.name, ir, None), evaluation[seen:], self._steps.count)
-        report = judge(reference[seen:], made, labels)
+        report = judge(reference[seen:], made, labels, self.plan.asked)
         before = None
         if in_use.has_int8:
             old = kept_logits(in_use, INT8.name, stack, judged, evaluation, self._steps.count)
-            before = judge(reference[seen:], old[seen:], labels)
+            before = judge(reference[seen:], old[seen:], labels, self.plan.asked)
         self._steps.tell(f"{report.agreement.top1:.1%} same class on {report.agreement.images:,} images")
         self._steps.begin(_KEEP)
         _link(source.weights, draft / source.weights.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.base.errors import AppError
@@ -53,13 +54,13 @@ def evaluate(name: str, data: Path, engines: list[EngineName]) -> bool:
     return reproduced
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default="starter")
     parser.add_argument("--data", type=Path, required=True, help="folder with val/CLASS/*")
     parser.add_argument("--engines", nargs="+", choices=engine_names(), default=list(engine_names()))
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         reproduced = evaluate(options.model, options.data, options.engines)
     except AppError as error:

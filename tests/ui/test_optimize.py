@@ -18,12 +18,12 @@ from core.base.errors import ModelError
 from core.models.install import pack_model
 from core.optimize.gate import GateReport, judge
 from core.optimize.quantize import LADDER
-from core.optimize.run import OptimizationJob
+from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.runtime import get_runtime
 from pages._ui.shell.session import Session
 from tests.builders import photo_png, zip_bytes
 from tests.fake_worker import SetAccident
-from tests.helpers import wait_until
+from tests.helpers import SECONDS, wait_until
 
 pytestmark = pytest.mark.torch  # the FP32 model is made from the weights
 
@@ -33,7 +33,7 @@ COUNT = 20
 
 @pytest.fixture
 def app() -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=60).run()
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     yield app
     session(app).close()
 
@@ -64,7 +64,7 @@ def press(app: AppTest, label: str) -> AppTest:
     """Press a button and let the optimisation that this starts, if any, end."""
     next(button for button in app.button if button.label.startswith(label)).click().run()
     for job in session(app).optimizations:
-        job.wait(240)
+        job.wait(SECONDS)
     app.run()
     assert not app.exception
     return app
@@ -78,13 +78,13 @@ def calibrate(app: AppTest) -> OptimizationJob:
 @pytest.fixture
 def low_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """INT8 always passes."""
-    monkeypatch.setattr("core.optimize.run.judge", partial(judge, asked=0.0))
+    monkeypatch.setattr("pages._ui.optimize.form.CalibrationPlan", partial(CalibrationPlan, asked=0.0))
 
 
 @pytest.fixture
 def high_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """INT8 never passes."""
-    monkeypatch.setattr("core.optimize.run.judge", partial(judge, asked=1.1))
+    monkeypatch.setattr("pages._ui.optimize.form.CalibrationPlan", partial(CalibrationPlan, asked=1.1))
 
 
 def test_without_a_stack_it_shows_the_model_and_the_way(app: AppTest) -> None:
@@ -144,8 +144,8 @@ def worse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every optimisation's two models, the one in use is judged the better, and both pass."""
     judged: list[GateReport] = []
 
-    def judge_new_then_old(*args: object) -> GateReport:
-        report = judge(*args, asked=0.5)
+    def judge_new_then_old(*given: object, **more: object) -> GateReport:
+        report = replace(judge(*given, **more), asked=0.5)
         new = len(judged) % 2 == 0
         judged.append(replace(report, agreement=replace(report.agreement, top1=0.7 if new else 0.9)))
         return judged[-1]
@@ -206,7 +206,7 @@ def test_below_the_gate_the_ladder_is_offered_in_order_each_with_its_result(
     open_page(app)
     calibrate(app)
     for done, recipe in enumerate(LADDER, 1):
-        assert "110% is asked for" in app.warning[0].value
+        assert "110% is asked for" in app.warning[0].value, "the threshold that was in force"
         assert not app.success
         (table,) = [one.value for one in app.table if "Mean KL divergence" in one.value.columns]
         assert list(table.index[:4]) == [one.title for one in LADDER]
@@ -279,7 +279,7 @@ def test_closing_the_stack_ends_the_run(app: AppTest, fake_worker: SetAccident) 
     next(button for button in app.button if button.label == "Calibrate on this stack").click().run()
     (job,) = session(app).optimizations
     session(app).close()
-    job.wait(20)
+    job.wait(SECONDS)
     assert job.status == "cancelled"
 
 

@@ -35,8 +35,8 @@ def run_metrics(job: RecognitionJob) -> None:
                 f"{timing.images_per_second:,.0f} images/s",
                 delta_color="off",
                 delta_arrow="off",
-                help=f"Model {run.model}, convolutions in {run.precision}, batches of {timing.batch_size}, "
-                f"{timing.wait_seconds:.2f} s of it spent waiting for images to be decoded.",
+                help=f"Model {escape(run.model)}, convolutions in {escape(run.precision)}, batches of "
+                f"{timing.batch_size:,}, {timing.wait_seconds:.2f} s of it spent waiting for images to be decoded.",
                 border=True,
             )
         if len(runs) == 2:
@@ -128,7 +128,8 @@ def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start:
             icon=":material/photo_library:",
             query_params={"stack": stack.fingerprint, "image": str(index + 1)},
         )
-        st.caption(f"{escape(entry.name)} · {entry.header.width} × {entry.header.height} · {entry.header.description}")
+        size = f"{entry.header.width:d} × {entry.header.height:d}"
+        st.caption(f"{escape(entry.name)} · {size} · {escape(entry.header.description)}")
     with right:
         top_classes(found[index])
 
@@ -136,9 +137,9 @@ def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start:
 def top_classes(predictions: Sequence[Prediction]) -> None:
     """The five best classes of one image by each engine."""
     for prediction in predictions:
-        st.markdown(f"**{engine_label(prediction.engine)}** · model {prediction.model}")
+        st.markdown(f"**{engine_label(prediction.engine)}** · model {escape(prediction.model)}")
         if prediction.error:
-            st.warning(prediction.error, icon=":material/broken_image:")
+            st.warning(escape(prediction.error), icon=":material/broken_image:")
             continue
         frame = pd.DataFrame(
             {"Class": [s.label for s in prediction.top], "Confidence": [s.confidence for s in prediction.top]}

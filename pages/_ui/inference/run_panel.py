@@ -127,16 +127,16 @@ def _outcome(session: Session) -> None:
         return
     state = job.state
     if state.phase == "failed":
-        st.error(state.message, icon=":material/error:")
+        st.error(escape(state.message), icon=":material/error:")
     elif state.phase == "cancelled":
-        st.info(state.message, icon=":material/cancel:")
+        st.info(escape(state.message), icon=":material/cancel:")
     else:
         st.caption(" · ".join(_run_line(job, engine) for engine in job.order.engines))
         known = job.order.model.card.classes
         if len(known) <= FEW_CLASSES:
             st.caption(
-                f"This model knows {len(known)} classes: {', '.join(known)}. Whatever else an image shows gets the "
-                "nearest of these, mostly with a low confidence."
+                f"This model knows {len(known)} classes: {escape(', '.join(known))}. Whatever else an image shows "
+                "gets the nearest of these, mostly with a low confidence."
             )
 
 

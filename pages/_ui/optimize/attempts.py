@@ -37,7 +37,7 @@ def model_facts(model: Model) -> None:
                 icon=":material/info:",
             )
             return
-        facts = [f"{name}: {escape(value)}" for name, value in card.quantization.items()]
+        facts = [f"{escape(name)}: {escape(value)}" for name, value in card.quantization.items()]
         facts += [
             f"{engine_label(engine)}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos"
             for engine, score in card.scores.items()
@@ -62,8 +62,9 @@ def progress(session: Session) -> None:
                 job.cancel()
                 st.rerun()
         share = (done + (current.share or 0.0 if current else 0.0)) / len(steps)
-        doing = f"{current.title}: {current.detail}" if current and current.detail else current and current.title
-        st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing or 'Starting'}")
+        name, detail = (current.title, current.detail) if current else ("Starting", "")
+        doing = escape(f"{name}: {detail}" if detail else name)
+        st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing}")
         _steps_table(steps)
 
 
@@ -95,7 +96,7 @@ def _attempt(session: Session, job: OptimizationJob) -> None:
     if job.status == "failed":
         st.error(escape(job.message), icon=":material/error:")
     elif job.status == "cancelled":
-        st.info(job.message, icon=":material/cancel:")
+        st.info(escape(job.message), icon=":material/cancel:")
     if job.report is not None and job.model is not None:
         verdict(job.report, job.before)
         figures(job.report, job.before)

@@ -28,6 +28,7 @@ from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.shell.links import absolute, stack_links
+from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
 
 _MAX_LABELS_MIB = 16  # 20,000 long paths and their classes
@@ -122,7 +123,7 @@ def _labels(model: Model, stack: ImageStack) -> NDArray[np.int64] | None:
         try:
             read = labels_from_csv(uploaded.getvalue(), names, model.card.classes)
         except AppError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escape(error), icon=":material/error:")
             return None
         st.caption(f"The file gives {int((read >= 0).sum()):,} of {len(names):,} images a class.")
         return read

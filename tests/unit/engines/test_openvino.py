@@ -17,6 +17,7 @@ from core.base.settings import PROJECT_ROOT
 from core.engines.engine import Engine
 from core.engines.openvino import OpenVinoEngine, shared_core
 from core.models.model import Model
+from tests.helpers import SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def together(work):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(100)
     if any(thread.is_alive() for thread in threads):
         sys.exit("hangs")
 
@@ -131,7 +132,7 @@ def test_many_threads_may_be_the_first_to_use_it(starter: Model, tmp_path: Path)
     command = [sys.executable, "-c", FIRST_USE, str(starter.int8_path), str(tmp_path)]
 
     def run(_: int) -> str:
-        done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=45, check=False)
+        done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
         return done.stdout + done.stderr or f"ended by signal {-done.returncode}"
 
     with ThreadPoolExecutor(3) as pool:  # a deadlock shows itself in about every second process

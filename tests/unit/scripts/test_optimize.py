@@ -11,9 +11,8 @@ import pytest
 
 from core.base.settings import Settings
 from core.models.registry import ModelRegistry
-from core.optimize.gate import judge
 from core.optimize.quantize import LADDER
-from core.optimize.run import OptimizationJob
+from core.optimize.run import CalibrationPlan, OptimizationJob
 from scripts import optimize
 from tests.builders import photo_png, zip_bytes
 from tests.fake_worker import SetAccident
@@ -114,12 +113,12 @@ def test_a_model_below_the_gate_is_not_installed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("core.optimize.run.judge", partial(judge, asked=1.1))
+    monkeypatch.setattr("scripts.optimize.CalibrationPlan", partial(CalibrationPlan, asked=1.1))
     assert run(settings, monkeypatch, "--calibrate", stack, "--count", "10", *options) == code
     printed = capsys.readouterr()
     titles = [recipe.title for recipe in LADDER]
     assert [line.partition(": same class")[0] for line in printed.out.splitlines() if ": same class" in line] == titles
-    assert "stays below 110% agreement" in printed.err
+    assert "below 110% agreement" in printed.err
     assert "not installed" in printed.err
     assert not settings.installed_dir.exists()
 
