@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.base.settings import PROJECT_ROOT
 
-START_SECONDS = 240  # on the busiest machine; most need four
+START_SECONDS = 240  # on the busiest machine; on others four are enough
 STOP_SECONDS = 60  # likewise; it deletes its files
 
 
