@@ -20,7 +20,7 @@ from core.runtime import get_runtime
 from pages._ui.benchmark.state import Benchmarks
 from tests.builders import photo_png, zip_bytes
 from tests.strangers_text import ONE_TEXT
-from tests.ui.test_pages import ROUTER, TIMEOUT, session
+from tests.ui.test_pages import ROUTER, SECONDS, session
 from tests.unit.benchmark.benchmark_reports import make_report
 
 # Shown as they are, not as Markdown, and what is no text at all.
@@ -44,7 +44,7 @@ def strangers_model(tmp_path: Path) -> Model:
 
 @pytest.fixture
 def app(strangers_model: Model) -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=TIMEOUT).run()
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     own = session(app)
     names = [f"{number} {ONE_TEXT}.png".replace("//", "-") for number in range(20)]
     own.open(BytesIO(zip_bytes({name: photo_png(seed=place) for place, name in enumerate(names)})), f"{ONE_TEXT}.zip")
@@ -80,7 +80,7 @@ def run(app: AppTest, label: str) -> None:
     next(button for button in app.button if button.label.startswith(label)).click().run()
     job = session(app).job
     assert job is not None
-    job.wait(TIMEOUT)
+    job.wait(SECONDS)
     app.run()
 
 
