@@ -18,7 +18,7 @@ import pytest
 from core.base.errors import ModelError, WeightsInvalid
 from core.base.settings import PROJECT_ROOT
 from core.models import weights
-from core.models.architectures import load_resnet18
+from core.models.architectures import RESNET18, load_network
 from core.models.torchvision_compat import import_torchvision
 from core.models.weights import import_weights, load_weights
 from tests.unit.models.weight_files.files import (
@@ -76,7 +76,7 @@ def test_a_checkpoint_from_training_gives_the_very_network(tmp_path: Path) -> No
         {"state_dict": {f"module.{name}": value for name, value in trained.state_dict().items()}}, tmp_path / "w.pth"
     )
     import_weights(tmp_path / "w.pth", tmp_path / "w.safetensors")
-    network = load_resnet18(tmp_path / "w.safetensors")
+    network, _ = load_network(RESNET18, tmp_path / "w.safetensors")
     probe = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.equal(network(probe), trained.eval()(probe))
@@ -90,7 +90,7 @@ def test_an_installed_file_that_does_not_fit_is_the_models_fault_not_the_persons
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "weights.safetensors").read_bytes()[:-1])
     for name in ("weights", "cut", "missing"):
         with pytest.raises(ModelError, match="does not hold the weights of a torchvision ResNet18") as caught:
-            load_resnet18(tmp_path / f"{name}.safetensors")
+            load_network(RESNET18, tmp_path / f"{name}.safetensors")
         assert type(caught.value) is ModelError
 
 
