@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -272,6 +273,27 @@ def test_what_the_process_wrote_is_checked_and_not_believed(tmp_path: Path, monk
         import_weights(tmp_path / "weights.pth", tmp_path / "made")
 
 
+def test_many_files_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = "target.touch()\n    while not source.with_name('go').exists(): time.sleep(0.01)"
+    worker(monkeypatch, f"{waits}\n    raise worker.WeightsInvalid('was read')")
+    (tmp_path / "weights.pth").write_bytes(bytes(100))
+
+    def add(number: int) -> None:
+        with pytest.raises(WeightsInvalid, match="was read"):
+            import_weights(tmp_path / "weights.pth", tmp_path / f"made{number}")
+
+    with ThreadPoolExecutor(4) as visitors:
+        try:
+            added = [visitors.submit(add, number) for number in range(4)]
+            wait_for(lambda: len(list(tmp_path.glob("made*"))) == 2)
+            assert not weights._turns.acquire(blocking=False), "there is none for the third"
+        finally:
+            (tmp_path / "go").touch()
+        for each in added:
+            each.result()
+    assert len(list(tmp_path.glob("made*"))) == 4
+
+
 # --- it ends with who waits for it
 
 WAITS = """
@@ -283,7 +305,6 @@ weights.import_weights(Path(sys.argv[1]), Path(sys.argv[1] + ".made"))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a promise of the Linux kernel")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_the_process_ends_with_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals) -> None:
     source, told = tmp_path / "weights.pth", tmp_path / "pid"
