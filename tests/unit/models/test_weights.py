@@ -19,8 +19,9 @@ import pytest
 from core.base.errors import ModelError, WeightsInvalid
 from core.base.settings import PROJECT_ROOT
 from core.models import weights
-from core.models.architectures import load_resnet18
+from core.models.architectures import ARCHITECTURES, RESNET18, load_network
 from core.models.torchvision_compat import import_torchvision
+from core.models.weight_files.networks import CHECKS
 from core.models.weights import import_weights, load_weights
 from tests.unit.models.weight_files.files import (
     MIB,
@@ -77,7 +78,8 @@ def test_a_checkpoint_from_training_gives_the_very_network(tmp_path: Path) -> No
         {"state_dict": {f"module.{name}": value for name, value in trained.state_dict().items()}}, tmp_path / "w.pth"
     )
     import_weights(tmp_path / "w.pth", tmp_path / "w.safetensors")
-    network = load_resnet18(tmp_path / "w.safetensors")
+    network, classes = load_network(RESNET18, tmp_path / "w.safetensors")
+    assert classes == 3
     probe = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.equal(network(probe), trained.eval()(probe))
@@ -91,7 +93,7 @@ def test_an_installed_file_that_does_not_fit_is_the_models_fault_not_the_persons
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "weights.safetensors").read_bytes()[:-1])
     for name in ("weights", "cut", "missing"):
         with pytest.raises(ModelError, match="does not hold the weights of a torchvision ResNet18") as caught:
-            load_resnet18(tmp_path / f"{name}.safetensors")
+            load_network(RESNET18, tmp_path / f"{name}.safetensors")
         assert type(caught.value) is ModelError
 
 
@@ -101,6 +103,10 @@ def test_nan_in_one_number_of_eleven_million_is_found(tmp_path: Path, resnet18: 
     (tmp_path / "w.pth").write_bytes(pth_bytes(resnet18 | {"layer3.1.bn2.bias": broken}))
     with pytest.raises(WeightsInvalid, match=r"layer3\.1\.bn2\.bias holds NaN or infinity"):
         import_weights(tmp_path / "w.pth", tmp_path / "made")
+
+
+def test_every_architecture_has_a_check_of_its_weights() -> None:
+    assert set(CHECKS) == set(ARCHITECTURES)
 
 
 def test_a_target_that_cannot_be_written_is_no_fault_of_the_file(
@@ -175,6 +181,7 @@ SERVER = f"""
 import sys
 from pathlib import Path
 from core.base.errors import WeightsInvalid
+from core.models.weight_files.networks import CHECKS
 from core.models.weights import import_weights
 def peak(): return {PEAK}
 before = peak()
