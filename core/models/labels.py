@@ -17,7 +17,7 @@ _BYTES_FOR_EACH, _BYTES_BESIDES = 2048, 256 * 1024
 # marks that make text run backwards, with which one class can pose as another (Unicode Technical Report 36, 3.4).
 _UNUSABLE = {"Cc", "Cs", "Zl", "Zp"}
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# What spreadsheets run, should a table of results ever be opened in one; "-", "+" and "-40 dB" are names.
+# What spreadsheets run: our own CSV escapes it, but labels go further than that; "-", "+" and "-40 dB" are names.
 _FORMULA = re.compile(r"[=@]|[-+].*[(|!]")
 _LENGTH_SHOWN = 60  # of a label in a message
 
@@ -28,8 +28,8 @@ def read_labels(data: bytes, classes: int) -> tuple[str, ...]:
     They are counted before they are made, so that memory and time go by ``classes``.
 
     Raises:
-        LabelsInvalid: too large, not UTF-8, not as many as ``classes``, or one is empty, repeated, too long or not to be
-            shown.
+        LabelsInvalid: too large, not UTF-8, not as many as ``classes``, or one of them is empty, repeated, too long, a
+            formula, or not to be shown.
     """
     if len(data) > classes * _BYTES_FOR_EACH + _BYTES_BESIDES:
         raise LabelsInvalid(f"The file of labels is far larger than names of {classes:,} classes; give one for each.")

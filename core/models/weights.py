@@ -1,7 +1,7 @@
 """Weights: a person's own file made into one of ours, and ours into tensors.
 
-Whatever a stranger made is read by ``core.models.weight_files`` in a process of its own (``worker`` there says how it is
-held), without PyTorch and without unpickling. The server only ever opens what that process wrote.
+Whatever a stranger made is read by ``core.models.weight_files`` in a process of its own, without PyTorch and without
+unpickling; ``worker`` there says how it is held. The server only ever opens what that process wrote.
 """
 
 from __future__ import annotations

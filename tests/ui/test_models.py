@@ -81,7 +81,10 @@ def test_own_weights_become_this_sessions_model_and_nobody_elses(app: AppTest, s
         ({"labels": labels(11)}, "number of labels is 11 for 12 classes"),
         ({"labels": b"\xff\xfe"}, "UTF-8"),
         ({"weights": b"damaged"}, "weights.safetensors is damaged"),
-        ({"weights": b"cos\nsystem\n(S'true'\ntR.", "suffix": "pth"}, "more than weights, which is never run"),
+        (
+            {"weights": b"cos\nsystem\n(S'true'\ntR.", "suffix": "pth"},
+            "more than weights (os.system), which is never run",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_reason(

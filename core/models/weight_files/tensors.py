@@ -94,7 +94,7 @@ class Stored:
         """The numbers in C order: a type of ``FLOATS`` only, bfloat16 as uint16.
 
         Raises:
-            BadFile: another type, or numbers that are seen more than once: memory would go by a file's word, not its size.
+            BadFile: another type, or numbers that are seen twice, for which memory would go by a file's word.
             Damaged: the file has become shorter.
         """
         if self.dtype not in FLOATS:
@@ -124,7 +124,7 @@ def stored(
         raise Damaged("numbers of an unknown type")
     sizes = _counts(shape)
     steps = _c_order(sizes) if strides is None else _counts(strides)
-    if len(sizes) != len(steps) or not 0 <= start or start + _span(sizes, steps) * ITEM_BYTES[dtype] > stop:
+    if len(sizes) != len(steps) or start < 0 or start + _span(sizes, steps) * ITEM_BYTES[dtype] > stop:
         raise Damaged("a tensor's numbers are not in the file")
     return Stored(dtype, sizes, start, steps)
 

@@ -1,6 +1,6 @@
 """What ``torch.save`` writes: a ZIP of a pickle and one stored file for each block of numbers, or all of it in a row.
 
-torch/serialization.py, ``_save`` and ``_legacy_save``. Numbers are looked up in place; nothing is unpacked or unpickled.
+torch/serialization.py, ``_save`` and ``_legacy_save``. Nothing is unpacked or unpickled.
 """
 
 from __future__ import annotations
