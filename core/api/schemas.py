@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.recognition.results import ENGINE_LABELS, TOP_K, EngineName, Prediction
 from core.recognition.stack_results import StackResults
 from core.stacks.stack import ImageStack
+
+
+def _is_text(value: str) -> str:
+    """Refuse half of a surrogate pair: JSON can say it (``"\\ud800"``), but no answer could repeat it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("this is no valid text") from None
+    return value
+
+
+def _is_no_boolean(value: Any) -> Any:
+    """Refuse ``true`` and ``false``, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("this is no number")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_is_text)]
+Number = Annotated[int, BeforeValidator(_is_no_boolean)]
 
 
 class SkippedEntry(BaseModel):
@@ -39,9 +59,9 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"filenames": ["frame_1.png"], "batch_size": 8}]})
 
-    filenames: list[str] = []
-    batch_size: int | None = Field(None, ge=1, description="images per inference call; measured when left out")
-    stack_id: str | None = Field(None, description="left out, the stack of the client's cookie is meant")
+    filenames: list[Text] = []
+    batch_size: Number | None = Field(None, ge=1, description="images per inference call; measured when left out")
+    stack_id: Text | None = Field(None, description="left out, the stack of the client's cookie is meant")
 
 
 class PredictAnswer(BaseModel):
@@ -164,11 +184,11 @@ class RecognitionRequest(BaseModel):
         json_schema_extra={"examples": [{"images": [0, 1, 2], "engine": "openvino-int8", "top_k": 3}]}, extra="forbid"
     )
 
-    images: list[int] | None = Field(None, description="positions in the stack, from 0; left out, all of them")
+    images: list[Number] | None = Field(None, description="positions in the stack, from 0; left out, all of them")
     engine: EngineName = "openvino-int8"
-    model: str | None = Field(None, description="name of an installed model; left out, the default one")
-    top_k: int = Field(1, ge=1, le=TOP_K, description="how many classes to answer for each image")
-    batch_size: int | None = Field(None, ge=1, description="images per inference call; measured when left out")
+    model: Text | None = Field(None, description="name of an installed model; left out, the default one")
+    top_k: Number = Field(1, ge=1, le=TOP_K, description="how many classes to answer for each image")
+    batch_size: Number | None = Field(None, ge=1, description="images per inference call; measured when left out")
 
 
 class Score(BaseModel):
