@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import InvalidRequest
 from core.base.spreadsheet import from_text
-from core.images.preprocessing import STANDARD
+from core.images.preprocessing import Preprocessing
 from core.stacks.stack import ImageStack
 
 DEFAULT_CALIBRATION_IMAGES = 300  # NNCF's own default
@@ -52,13 +52,16 @@ def split(count: int, wanted: int = DEFAULT_CALIBRATION_IMAGES) -> Split:
 
 
 def load_inputs(
-    stack: ImageStack, indices: Sequence[int], on_image: Callable[[], None] = lambda: None
+    stack: ImageStack,
+    preprocessing: Preprocessing,
+    indices: Sequence[int],
+    on_image: Callable[[], None] = lambda: None,
 ) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
-    """The model inputs of images, uint8 ``[N, 224, 224, 3]``, and their positions; unreadable images are left out.
+    """The model inputs of images, uint8 ``[N, *input_shape]``, and their positions; unreadable images are left out.
 
     ``on_image`` is called for each image before it is waited for; what it raises ends the work.
     """
-    made = stack.inputs(STANDARD)
+    made = stack.inputs(preprocessing)
     for _, job in made.prepare_ahead(indices):
         on_image()
         job.result()

@@ -28,8 +28,12 @@ class GateReport:
 
     @property
     def passed(self) -> bool:
-        """Whether the agreement reaches what is asked for."""
+        """Whether the agreement reaches what is ``asked`` for, a share 0..1."""
         return self.agreement.top1 >= self.asked
+
+    def is_worse_than(self, other: GateReport) -> bool:
+        """Whether ``other``, judged on the same images, agrees with FP32 on more of them."""
+        return other.agreement.top1 > self.agreement.top1
 
     @property
     def top1_drop(self) -> float | None:

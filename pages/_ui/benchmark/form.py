@@ -17,7 +17,7 @@ from core.benchmark.plan import (
     SUBJECT_NAMES,
     Plan,
 )
-from core.recognition.results import ENGINE_NAMES
+from core.engines.registry import engine_names
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.benchmark.state import Benchmarks
@@ -71,7 +71,7 @@ def plan_form(session: Session, stack: ImageStack, found: Benchmarks) -> None:
         engines = left.multiselect(
             "Engines",
             SUBJECT_NAMES,
-            [name for name in ENGINE_NAMES if name != "openvino-int8" or session.model.has_int8],
+            [name for name in engine_names() if not session.model.missing(name)],
             format_func=SUBJECT_LABELS.__getitem__,
             help=_BASELINES_HELP,
         )

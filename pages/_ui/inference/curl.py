@@ -8,8 +8,9 @@ from urllib.parse import quote, urljoin
 
 import streamlit as st
 
+from core.engines.engine import EngineName
 from core.recognition.jobs import RecognitionJob
-from core.recognition.results import TOP_K, EngineName
+from core.recognition.results import TOP_K
 from core.runtime import get_runtime
 from pages._ui.shell.messages import escape
 

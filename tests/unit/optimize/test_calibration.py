@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import InvalidRequest
 from core.base.spreadsheet import write_csv
+from core.images.preprocessing import STANDARD
 from core.optimize.calibration import (
     MAX_CALIBRATION_IMAGES,
     MAX_EVALUATION_IMAGES,
@@ -54,7 +55,7 @@ def test_too_few_or_too_many_are_refused(count: int, wanted: int) -> None:
 
 def test_unreadable_images_are_left_out(make_stack: MakeStack) -> None:
     stack = make_stack({"1.png": photo_png(), "2.png": BROKEN_PNGS["data stops early"], "3.png": photo_png(seed=1)})
-    positions, inputs = load_inputs(stack, [0, 1, 2])
+    positions, inputs = load_inputs(stack, STANDARD, [0, 1, 2])
     assert positions == (0, 2)
     assert (inputs.shape, inputs.dtype) == ((2, 224, 224, 3), np.uint8)
     assert not np.array_equal(inputs[0], inputs[1])

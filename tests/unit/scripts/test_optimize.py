@@ -11,8 +11,8 @@ import pytest
 
 from core.base.settings import Settings
 from core.models.registry import ModelRegistry
-from core.optimize.graph import LADDER
-from core.optimize.run import OptimizationJob, Plan
+from core.optimize.quantize import LADDER
+from core.optimize.run import CalibrationPlan, OptimizationJob
 from scripts import optimize
 from tests.builders import photo_png, zip_bytes
 from tests.fake_worker import SetAccident
@@ -72,7 +72,7 @@ def test_imagenet_from_the_web_to_an_installed_int8_model(
     assert len(model.card.classes) == 1000
     assert model.card.classes[FAVOURITE] == "tabby"
     for engine in ("openvino-int8", "openvino-fp32", "pytorch-fp32"):
-        logits = model.engine(engine).infer(np.zeros((2, 224, 224, 3), np.uint8))
+        logits = model.engine(engine).infer(np.zeros((2, 224, 224, 3), np.uint8))["logits"]
         assert logits.argmax(axis=1).tolist() == [FAVOURITE, FAVOURITE]
     printed = capsys.readouterr().out
     for step in ("Load weights", "Export to ONNX", "Convert to OpenVINO", "Calibrate and quantize"):
@@ -113,7 +113,7 @@ def test_a_model_below_the_gate_is_not_installed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("scripts.optimize.Plan", partial(Plan, asked=1.1))
+    monkeypatch.setattr("scripts.optimize.CalibrationPlan", partial(CalibrationPlan, asked=1.1))
     assert run(settings, monkeypatch, "--calibrate", stack, "--count", "10", *options) == code
     printed = capsys.readouterr()
     titles = [recipe.title for recipe in LADDER]
