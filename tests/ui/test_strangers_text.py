@@ -19,8 +19,9 @@ from core.models.model import Model
 from core.runtime import get_runtime
 from pages._ui.benchmark.state import Benchmarks
 from tests.builders import photo_png, zip_bytes
+from tests.helpers import SECONDS
 from tests.strangers_text import ONE_TEXT
-from tests.ui.test_pages import ROUTER, TIMEOUT, session
+from tests.ui.test_pages import ROUTER, run, session
 from tests.unit.benchmark.benchmark_reports import make_report
 
 # Shown as they are, not as Markdown, and what is no text at all.
@@ -44,7 +45,7 @@ def strangers_model(tmp_path: Path) -> Model:
 
 @pytest.fixture
 def app(strangers_model: Model) -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=TIMEOUT).run()
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     own = session(app)
     names = [f"{number} {ONE_TEXT}.png".replace("//", "-") for number in range(20)]
     own.open(BytesIO(zip_bytes({name: photo_png(seed=place) for place, name in enumerate(names)})), f"{ONE_TEXT}.zip")
@@ -74,14 +75,6 @@ def markdown(app: AppTest) -> str:
         for text in strings(MessageToDict(node.proto))
     ]
     return "\n".join(found)
-
-
-def run(app: AppTest, label: str) -> None:
-    next(button for button in app.button if button.label.startswith(label)).click().run()
-    job = session(app).job
-    assert job is not None
-    job.wait(TIMEOUT)
-    app.run()
 
 
 @pytest.mark.torch  # the optimize page asks for the FP32 model's facts

@@ -124,7 +124,7 @@ def stored(
         raise Damaged("numbers of an unknown type")
     sizes = _counts(shape)
     steps = _c_order(sizes) if strides is None else _counts(strides)
-    if len(sizes) != len(steps) or not start >= 0 or start + _span(sizes, steps) * ITEM_BYTES[dtype] > stop:
+    if len(sizes) != len(steps) or not 0 <= start or start + _span(sizes, steps) * ITEM_BYTES[dtype] > stop:
         raise Damaged("a tensor's numbers are not in the file")
     return Stored(dtype, sizes, start, steps)
 
