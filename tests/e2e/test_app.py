@@ -143,7 +143,7 @@ BAD_INPUT = {
     "truncated": (zip_bytes({"a.png": photo(0)})[:-40], "ends too early"),
     "encrypted": (zip_bytes({"a.png": photo(0)}, edit=encrypted), "password"),
     "empty": (zip_bytes({}), "empty"),
-    "text named png": (zip_bytes({"a.png": b"text"}), "no usable PNG"),
+    "text named png": (zip_bytes({"a.png": b"text"}), "no usable image"),
 }
 
 

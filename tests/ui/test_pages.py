@@ -88,7 +88,7 @@ def test_an_upload_becomes_the_sessions_stack(app: AppTest) -> None:
         (stack_of(2)[:-30], "ends too early"),
         (zip_bytes({"a.png": photo_png()}, edit=encrypted), "password"),
         (zip_bytes({}), "empty"),
-        (zip_bytes({"a.png": b"text"}), "no usable PNG"),
+        (zip_bytes({"a.png": b"text"}), "no usable image"),
     ],
     ids=["not a zip", "truncated", "encrypted", "empty", "no png"],
 )
