@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from core.api.body_limit import BodyLimitMiddleware
 from core.api.clients import STACK_COOKIE
+from core.api.http_manners import HttpMannersMiddleware
 from core.api.image_threads import ImageThreads
 from core.api.images import images_router
 from core.api.metrics import Metrics
@@ -62,6 +63,7 @@ def create_api(
     threads = ImageThreads(settings, store.memory)
     add_problem_handlers(api)
     describe_problems(api)
+    api.add_middleware(HttpMannersMiddleware)
     api.add_middleware(BodyLimitMiddleware)
     api.add_middleware(StoppingMiddleware)
     api.add_middleware(TrafficMiddleware, metrics=metrics)

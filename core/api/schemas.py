@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.engines.registry import default_engine, engine_label, engine_names
 from core.recognition.results import TOP_K, Prediction
@@ -16,6 +16,26 @@ if TYPE_CHECKING:
     EngineChoice = str
 else:
     EngineChoice = Literal[engine_names()]
+
+
+def _is_text(value: str) -> str:
+    """Refuse half of a surrogate pair: JSON can say it (``"\\ud800"``), but no answer could repeat it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("this is no valid text") from None
+    return value
+
+
+def _is_no_boolean(value: Any) -> Any:
+    """Refuse ``true`` and ``false``, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("this is no number")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_is_text)]
+Number = Annotated[int, BeforeValidator(_is_no_boolean)]
 
 
 class SkippedEntry(BaseModel):
@@ -46,9 +66,9 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"filenames": ["frame_1.png"], "batch_size": 8}]})
 
-    filenames: list[str] = []
-    batch_size: int | None = Field(None, ge=1, description="images per inference call; measured when left out")
-    stack_id: str | None = Field(None, description="left out, the stack of the client's cookie is meant")
+    filenames: list[Text] = []
+    batch_size: Number | None = Field(None, ge=1, description="images per inference call; measured when left out")
+    stack_id: Text | None = Field(None, description="left out, the stack of the client's cookie is meant")
 
 
 class PredictAnswer(BaseModel):
@@ -172,11 +192,11 @@ class RecognitionRequest(BaseModel):
         extra="forbid",
     )
 
-    images: list[int] | None = Field(None, description="positions in the stack, from 0; left out, all of them")
+    images: list[Number] | None = Field(None, description="positions in the stack, from 0; left out, all of them")
     engine: EngineChoice = default_engine().name
-    model: str | None = Field(None, description="name of an installed model; left out, the default one")
-    top_k: int = Field(1, ge=1, le=TOP_K, description="how many classes to answer for each image")
-    batch_size: int | None = Field(None, ge=1, description="images per inference call; measured when left out")
+    model: Text | None = Field(None, description="name of an installed model; left out, the default one")
+    top_k: Number = Field(1, ge=1, le=TOP_K, description="how many classes to answer for each image")
+    batch_size: Number | None = Field(None, ge=1, description="images per inference call; measured when left out")
 
 
 class Score(BaseModel):

@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     max_running: int = Field(
         4, gt=0, description="Recognitions that share the cores at once; more would only slow each other down."
     )
+    turn_seconds: float = Field(
+        1.0, ge=0, description="A recognition that has run for so long gives way to those who wait; then it goes on."
+    )
     max_waiting: int = Field(
         128, ge=0, description="Recognitions that wait for a turn; beyond it the answer is 503 at once."
     )

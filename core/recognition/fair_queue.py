@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
@@ -14,7 +14,6 @@ from threading import Event
 from core.base.errors import Busy, Cancelled, TooManyRequests
 from core.base.settings import Settings
 
-SLICE_SECONDS = 1.0  # how long a turn may last while others wait; long enough that pausing costs nothing
 STOP_SECONDS = 4.0  # what is running when the server is told to stop may take so long to end by itself
 POLL_SECONDS = 0.2  # how often somebody who waits looks whether they were cancelled
 REMEMBERED = 4096  # clients whose last turn is remembered
@@ -49,13 +48,13 @@ class Turn:
             Busy: the server is stopping, and has given what was running its time to end.
         """
         self._queue._check_time_left()
-        if self._queue.waiting and time.monotonic() - self._since >= SLICE_SECONDS:
+        if self._queue.waiting and self._queue.clock() - self._since >= self._queue.turn_seconds:
             self._end()
             self._begin(returning=True)
 
     def _begin(self, *, returning: bool) -> None:
         self._queue._enter(self._client, self._stack, self._cancelled, returning)
-        self._held, self._since = True, time.monotonic()
+        self._held, self._since = True, self._queue.clock()
 
     def _end(self) -> None:
         if self._held:
@@ -69,7 +68,9 @@ class FairQueue:
     So a client with many requests, or one with a large stack, delays another by about one turn.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.turn_seconds = settings.turn_seconds
         self._max_running = settings.max_running
         self._max_waiting = settings.max_waiting
         self._max_waiting_per_client = settings.max_waiting_per_client

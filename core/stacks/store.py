@@ -11,6 +11,7 @@ import stat
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -31,7 +32,7 @@ SWEEP_SECONDS = 30.0
 
 @dataclass(slots=True)
 class _Kept:
-    """A stack, its part of the quota, and when it was last used (``time.monotonic``)."""
+    """A stack, its part of the quota, and when it was last used (by the store's clock)."""
 
     stack: ImageStack
     share: Share
@@ -43,11 +44,19 @@ class StackStore:
 
     Every process works in a folder of its own below ``settings.work_dir`` and holds a lock on it for as long as it
     lives; folders without a living owner are removed when the next process starts. ``folder`` is that folder.
-    ``memory`` is what everything that reads images draws from.
+    ``memory`` is what everything that reads images draws from. ``clock`` tells seconds; only their differences count.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sweep_seconds: float = SWEEP_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
+        self._sweep_seconds = sweep_seconds
+        self._clock = clock
         self._stacks: dict[str, _Kept] = {}
         self._lock = threading.Lock()
         self.memory = ByteBudget(settings.image_memory_bytes)
@@ -62,6 +71,12 @@ class StackStore:
 
     def __len__(self) -> int:
         return len(self._stacks)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all stacks, oldest first."""
+        with self._lock:
+            return tuple(self._stacks)
 
     @property
     def usage(self) -> Usage:
@@ -111,7 +126,7 @@ class StackStore:
             kept = self._stacks.get(stack_id)
             if kept is None:
                 raise StackNotFound("This stack does not exist or has expired. Upload it again.")
-            kept.used = time.monotonic()
+            kept.used = self._clock()
             return kept.stack
 
     def delete(self, stack_id: str) -> None:
@@ -126,7 +141,7 @@ class StackStore:
         if self._deleted:
             # Failed work and its errors refer to each other in circles, and keep a stack's unlinked files with them.
             gc.collect()
-        oldest = time.monotonic() - self._settings.stack_ttl_seconds
+        oldest = self._clock() - self._settings.stack_ttl_seconds
         with self._lock:
             expired = [kept for kept in self._stacks.values() if kept.used < oldest]
             for kept in expired:
@@ -137,7 +152,7 @@ class StackStore:
     def close(self) -> None:
         """Delete everything; the store cannot be used afterwards."""
         self._stopping.set()
-        for stack_id in list(self._stacks):
+        for stack_id in self.ids:
             self.delete(stack_id)
         self.memory.close()
         self._pool.close()
@@ -148,7 +163,7 @@ class StackStore:
         try:
             return self._quota.open(client)
         except TooManyStacks:
-            now = time.monotonic()
+            now = self._clock()
             with self._lock:
                 places = [
                     Place(stack_id, kept.share.client, kept.share.bytes, now - kept.used)
@@ -180,12 +195,12 @@ class StackStore:
             grow=upload.share.grow,
         )
         with self._lock:
-            self._stacks[stack.id] = _Kept(stack, upload.share, time.monotonic())
+            self._stacks[stack.id] = _Kept(stack, upload.share, self._clock())
         stack.start_ingest()
         return stack
 
     def _sweep_until_stopped(self) -> None:
-        while not self._stopping.wait(SWEEP_SECONDS):
+        while not self._stopping.wait(self._sweep_seconds):
             self.sweep()
 
 

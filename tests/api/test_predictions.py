@@ -20,7 +20,6 @@ from core.api.predictions import PredictionThreads
 from core.base.errors import EngineUnavailable
 from core.base.settings import Settings
 from core.models.model import Model
-from core.recognition import fair_queue
 from core.recognition.recognize import recognize
 from core.recognition.service import Order
 from core.stacks.store import StackStore
@@ -360,12 +359,9 @@ class TestMany:
             gate.open()
             assert [one.result(SECONDS).status for one in inside] == [200, 200, 200]
 
-    def test_everybody_gets_answers_for_their_own_images(
-        self, make_service: MakeService, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_everybody_gets_answers_for_their_own_images(self, make_service: MakeService) -> None:
         """All stacks have the same file names, and turns are passed on after every batch."""
-        monkeypatch.setattr(fair_queue, "SLICE_SECONDS", 0)
-        service = make_service(max_running=2)
+        service = make_service(max_running=2, turn_seconds=0)
         counts = [1, 17, 40, 3, 25, 8, 30, 12]
 
         def work(number: int) -> list[str]:
@@ -388,11 +384,10 @@ class TestMany:
         assert (service.queue.running, service.queue.waiting) == (0, 0)
 
     def test_a_long_recognition_does_not_hold_up_a_short_one(
-        self, make_service: MakeService, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+        self, make_service: MakeService, engine: FakeEngine
     ) -> None:
-        monkeypatch.setattr(fair_queue, "SLICE_SECONDS", 0.05)
         engine.before = lambda batch: time.sleep(0.02)
-        service = make_service(max_running=1)
+        service = make_service(max_running=1, turn_seconds=0.05)
         large, small = create(service, 200), create(service, 1)
         with ThreadPoolExecutor(1) as pool:
             long = pool.submit(service.client.post, large, json={"batch_size": 1})

@@ -72,6 +72,6 @@ def check(operation: schemathesis.APIOperation, service: Service) -> None:
 
 def open_stack(service: Service) -> str:
     """The id of a stack; a new one where the last one has been deleted."""
-    if not service.store._stacks:
+    if not service.store.ids:
         upload(service.client, ARCHIVE)
-    return next(iter(service.store._stacks))
+    return service.store.ids[0]

@@ -76,7 +76,7 @@ class TestUpload:
             (ARCHIVE[: len(ARCHIVE) // 2], 422, "archive_truncated", "ends too early"),
             (zip_bytes({"1.png": photo_png()}, edit=encrypted), 422, "archive_encrypted", "password"),
             (zip_bytes({}), 422, "archive_empty", "empty"),
-            (zip_bytes({"notes.png": b"text named .png"}), 422, "archive_empty", "no usable PNG"),
+            (zip_bytes({"notes.png": b"text named .png"}), 422, "archive_empty", "no usable image"),
         ],
         ids=["text", "no bytes", "truncated", "encrypted", "empty", "text named .png"],
     )

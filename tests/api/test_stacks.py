@@ -9,8 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from core.api import create_api
 from core.base.settings import Settings
 from core.models.model import Model
+from core.models.registry import ModelRegistry
 from core.recognition.recognize import recognize
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
@@ -118,9 +120,18 @@ def test_results_are_there_as_soon_as_they_are_made_and_never_cached(
     assert results["5"] == [], "an unreadable image has no answer"
 
 
-def test_looking_at_a_stack_keeps_it_alive(client: TestClient, base: str, store: StackStore) -> None:
-    stack_id = base.rsplit("/", 1)[1]
-    store._stacks[stack_id].used = float("-inf")
-    client.get(f"{base}/images/0/thumbnail")
-    store.sweep()
-    assert client.get(base).status_code == 200
+def test_looking_at_a_stack_keeps_it_alive(
+    settings: Settings, registry: ModelRegistry, recognition: RecognitionService
+) -> None:
+    now = 0.0
+    store = StackStore(settings, clock=lambda: now)
+    try:
+        with TestClient(create_api(store, registry, settings, recognition)) as client:
+            seen, unseen = (f"/api/v1/stacks/{upload(client).json()['stack_id']}" for _ in range(2))
+            now = settings.stack_ttl_seconds - 1.0
+            client.get(f"{seen}/images/0/thumbnail")
+            now += 2
+            store.sweep()
+            assert (client.get(seen).status_code, client.get(unseen).status_code) == (200, 404)
+    finally:
+        store.close()

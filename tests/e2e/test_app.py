@@ -117,7 +117,9 @@ def test_both_engines_side_by_side_and_in_files(app: App, photos: bytes) -> None
     page.get_by_role("link", name="Inference").click()
     expect(page.get_by_text("Speed-up")).to_be_visible()
     expect(page.get_by_text(f"of {COUNT}")).to_be_visible()
-    expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
+    page.get_by_test_id("stDataFrame").first.hover()
+    expect(page.get_by_role("button", name="Search").first).to_be_visible()
+    expect(page.get_by_role("button", name="Download as CSV"), "it would hold formulas").to_have_count(0)
     with page.expect_download() as as_csv:
         page.get_by_role("button", name="Download CSV").click()
     rows = list(csv.DictReader(as_csv.value.path().read_text(encoding="utf-8").splitlines()))
@@ -141,7 +143,7 @@ BAD_INPUT = {
     "truncated": (zip_bytes({"a.png": photo(0)})[:-40], "ends too early"),
     "encrypted": (zip_bytes({"a.png": photo(0)}, edit=encrypted), "password"),
     "empty": (zip_bytes({}), "empty"),
-    "text named png": (zip_bytes({"a.png": b"text"}), "no usable PNG"),
+    "text named png": (zip_bytes({"a.png": b"text"}), "no usable image"),
 }
 
 

@@ -52,7 +52,7 @@ TESTED = {
     ),
     "python -m scripts.evaluate_model starter --data FOLDER": COMMAND_LINE_TEST,
     "python -m core.base.settings": SETTINGS_TEST,
-    "pip install --no-deps -e .": "packaging/test_install.py::test_it_recognises_images_from_any_folder",
+    "pip install --no-deps -e .": "packaging/test_install.py::test_an_editable_one_runs_the_code_of_the_checkout",
     "python -m core.base.settings > docs/settings.md": SETTINGS_TEST,
     "python -m scripts.screenshots --url http://localhost:8600": PICTURES_TEST,
     ".venv/bin/pre-commit install": f"{HERE}::test_pre_commit_can_be_set_up",

@@ -32,7 +32,6 @@ class Installed:
 
     python: Path
     home: Path
-    editable: bool
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -46,9 +45,8 @@ class Installed:
         return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | folders
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["installed", "editable"])
-def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    folder = tmp_path_factory.mktemp("install")
+def install(folder: Path, *options: str) -> Installed:
+    """``pip install OPTIONS .`` into a fresh environment in ``folder``."""
     source, environment, home = folder / "source", folder / "environment", folder / "home"
     home.mkdir()
     for name in ("core", "pages", "scripts", "models/starter"):
@@ -62,12 +60,17 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
     )
     (Path(library.strip()) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps"]
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps"]
     subprocess.run(
-        [*install, "--no-build-isolation", *(["-e"] if request.param else []), source],
+        [*pip, "--no-build-isolation", *options, source],
         check=True, timeout=LIMIT_SECONDS,
     )  # fmt: skip
-    return Installed(python, home, request.param)
+    return Installed(python, home)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    return install(tmp_path_factory.mktemp("install"))
 
 
 def test_help_lists_every_command_and_loads_none(installed: Installed) -> None:
@@ -94,14 +97,29 @@ def test_an_unknown_command_is_refused_with_the_list(installed: Installed) -> No
     assert "predict" in shown.stderr
 
 
-def test_it_recognises_images_from_any_folder(installed: Installed) -> None:
+def recognises_images(installed: Installed) -> None:
     (installed.home / "stack.zip").write_bytes(zip_bytes({f"{seed}.png": photo_png(seed=seed) for seed in range(3)}))
     shown = installed.run("aisr", "predict", "stack.zip", "--batch-size", "2", "--out", "results.csv")
     assert shown.returncode == 0, shown.stderr
     with (installed.home / "results.csv").open(encoding="utf-8", newline="") as file:
         assert [row["filename"] for row in csv.DictReader(file)] == ["0.png", "1.png", "2.png"]
+
+
+def code_lies_in(installed: Installed) -> str:
+    """The folder beside ``home`` that the code comes from."""
     where = installed.run("python", "-c", "import core; print(core.__file__)").stdout
-    assert where.startswith(str(installed.home.with_name("source" if installed.editable else "environment")))
+    return Path(where).relative_to(installed.home.parent).parts[0]
+
+
+def test_it_recognises_images_from_any_folder(installed: Installed) -> None:
+    recognises_images(installed)
+    assert code_lies_in(installed) == "environment"
+
+
+def test_an_editable_one_runs_the_code_of_the_checkout(tmp_path: Path) -> None:
+    installed = install(tmp_path, "--editable")
+    recognises_images(installed)
+    assert code_lies_in(installed) == "source"
 
 
 def test_the_app_starts_from_any_folder(installed: Installed) -> None:

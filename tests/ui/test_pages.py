@@ -26,7 +26,7 @@ ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     yield AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
-    for stack_id in list(get_runtime().store._stacks):
+    for stack_id in get_runtime().store.ids:
         get_runtime().store.delete(stack_id)
 
 
@@ -88,7 +88,7 @@ def test_an_upload_becomes_the_sessions_stack(app: AppTest) -> None:
         (stack_of(2)[:-30], "ends too early"),
         (zip_bytes({"a.png": photo_png()}, edit=encrypted), "password"),
         (zip_bytes({}), "empty"),
-        (zip_bytes({"a.png": b"text"}), "no usable PNG"),
+        (zip_bytes({"a.png": b"text"}), "no usable image"),
     ],
     ids=["not a zip", "truncated", "encrypted", "empty", "no png"],
 )
@@ -116,7 +116,7 @@ def test_opening_another_stack_closes_the_first(app: AppTest) -> None:
     assert first is not None
     assert second is not None
     assert (len(second), second.name) == (3, "two.zip")
-    assert first.id not in get_runtime().store._stacks
+    assert first.id not in get_runtime().store.ids
 
 
 def test_recognising_all_images_with_int8(app: AppTest) -> None:
@@ -167,10 +167,10 @@ def test_a_stack_goes_with_its_session() -> None:
     session.open(BytesIO(stack_of(1)), "photos.zip")
     assert session.stack is not None
     stack_id = session.stack.id
-    assert stack_id in get_runtime().store._stacks
+    assert stack_id in get_runtime().store.ids
     del session
     gc.collect()
-    assert stack_id not in get_runtime().store._stacks
+    assert stack_id not in get_runtime().store.ids
 
 
 def test_an_expired_stack_is_explained(app: AppTest) -> None:

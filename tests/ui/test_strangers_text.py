@@ -19,8 +19,9 @@ from core.models.model import Model
 from core.runtime import get_runtime
 from pages._ui.benchmark.state import Benchmarks
 from tests.builders import photo_png, zip_bytes
+from tests.helpers import SECONDS
 from tests.strangers_text import ONE_TEXT
-from tests.ui.test_pages import ROUTER, SECONDS, session
+from tests.ui.test_pages import ROUTER, run, session
 from tests.unit.benchmark.benchmark_reports import make_report
 
 # Shown as they are, not as Markdown, and what is no text at all.
@@ -74,14 +75,6 @@ def markdown(app: AppTest) -> str:
         for text in strings(MessageToDict(node.proto))
     ]
     return "\n".join(found)
-
-
-def run(app: AppTest, label: str) -> None:
-    next(button for button in app.button if button.label.startswith(label)).click().run()
-    job = session(app).job
-    assert job is not None
-    job.wait(SECONDS)
-    app.run()
 
 
 @pytest.mark.torch  # the optimize page asks for the FP32 model's facts

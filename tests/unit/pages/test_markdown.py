@@ -23,13 +23,15 @@ DRAWS = {
 KEYWORDS = {"label", "body", "text", "help", "title"}
 MORE = {"metric": (0, 1, 2), "progress": (1,)}  # positions, where it is not the first alone
 
-MAKES_TEXT = {"escape", "images", "megabytes", "len", "round", "min", "max", "sum", "quote"}
+MAKES_TEXT = {"engine_label", "escape", "images", "megabytes", "len", "round", "min", "max", "sum", "quote"}
 # Texts of our own that no rule below can see; a new one needs a reason to stand here.
 OUR_OWN = {
     *("attempts.py: job.recipe.title", "attempts.py: untried[0].title"),  # core.optimize.graph
     "attempts.py: job.status",  # one of four words
     *("gate_report.py: label", "gate_report.py: value", "gate_report.py: beside", "gate_report.py: meaning"),
     *("run_panel.py: label", "saved.py: title"),  # a loop over literals
+    *("attempts.py: FP32.label", "run_panel.py: default_engine().label"),
+    *("run_panel.py: reference.library", "run_panel.py: reference.label"),  # engines name themselves: core.engines
     *("results.py: confidence", "models.py: missing"),  # a table of our own; literals
 }
 

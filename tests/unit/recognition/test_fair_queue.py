@@ -20,8 +20,16 @@ from tests.helpers import SECONDS, wait_until
 Start = Callable[..., Thread]
 
 
-def make(running: int = 1, waiting: int = 100, per_client: int = 100) -> FairQueue:
-    return FairQueue(Settings(max_running=running, max_waiting=waiting, max_waiting_per_client=per_client))
+def make(
+    running: int = 1,
+    waiting: int = 100,
+    per_client: int = 100,
+    turn_seconds: float = 0.0,
+    clock: Callable[[], float] = time.monotonic,
+) -> FairQueue:
+    """A queue in which whoever works gives way at once, unless ``turn_seconds`` says otherwise."""
+    limits = {"max_running": running, "max_waiting": waiting, "max_waiting_per_client": per_client}
+    return FairQueue(Settings(**limits, turn_seconds=turn_seconds), clock)
 
 
 class Visitors:
@@ -186,16 +194,16 @@ def test_waiting_can_be_cancelled_and_the_place_is_free_again(visitors: Callable
     assert people.served == ["a/s", "c/s"]
 
 
-def test_long_work_gives_way_after_its_slice_and_comes_back(
-    visitors: Callable[..., Visitors], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queue = make(running=1, waiting=1)
+def test_long_work_gives_way_after_its_slice_and_comes_back(visitors: Callable[..., Visitors]) -> None:
+    now = 0.0
+    queue = make(running=1, waiting=1, turn_seconds=1.0, clock=lambda: now)
     people = visitors(queue)
     with queue.turn("long", "s") as turn:
         people.enter("short")
+        now = 0.9
         turn.give_way()
         assert people.served == [], "it gave way before its slice was over"
-        monkeypatch.setattr(fair_queue, "SLICE_SECONDS", 0)
+        now = 1.0
         turn.give_way()  # returns although the queue was full: who is inside is never refused
         assert people.served == ["short/s"]
         assert queue.running == 1
@@ -204,7 +212,6 @@ def test_long_work_gives_way_after_its_slice_and_comes_back(
 
 
 def test_nobody_waits_so_nobody_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fair_queue, "SLICE_SECONDS", 0)
     queue = make()
     with queue.turn("a", "s") as turn:
         monkeypatch.setattr(queue, "_leave", lambda: pytest.fail("left its turn for nobody"))
@@ -212,10 +219,7 @@ def test_nobody_waits_so_nobody_gives_way(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.undo()
 
 
-def test_work_cancelled_while_it_gives_way_holds_no_turn(
-    visitors: Callable[..., Visitors], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fair_queue, "SLICE_SECONDS", 0)
+def test_work_cancelled_while_it_gives_way_holds_no_turn(visitors: Callable[..., Visitors]) -> None:
     queue = make(running=1, waiting=1)
     people = visitors(queue)
     cancelled = Event()
@@ -228,8 +232,7 @@ def test_work_cancelled_while_it_gives_way_holds_no_turn(
     assert (queue.running, queue.waiting) == (0, 0)
 
 
-def test_two_long_ones_share_and_a_short_one_comes_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fair_queue, "SLICE_SECONDS", 0)
+def test_two_long_ones_share_and_a_short_one_comes_between() -> None:
     queue = make()
     order: list[str] = []
 
@@ -250,11 +253,7 @@ def test_two_long_ones_share_and_a_short_one_comes_between(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_happens_never_more_than_allowed_run_and_no_turn_is_lost(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fair_queue, "SLICE_SECONDS", 0)
-    monkeypatch.setattr(fair_queue, "POLL_SECONDS", 0.001)
+def test_whatever_happens_never_more_than_allowed_run_and_no_turn_is_lost(seed: int) -> None:
     most, waiting = 1 + seed % 3, 6
     queue = make(running=most, waiting=waiting, per_client=4)
     lock = threading.Lock()

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -32,8 +31,9 @@ MakeStore = Callable[..., StackStore]
 def make_store(tmp_path: Path) -> Iterator[MakeStore]:
     made: list[StackStore] = []
 
-    def make(**limits: int) -> StackStore:
-        made.append(StackStore(Settings(work_dir=tmp_path / "work", workers=1, **limits)))
+    def make(clock: Callable[[], float] = time.monotonic, sweep_seconds: float = 30.0, **limits: int) -> StackStore:
+        settings = Settings(work_dir=tmp_path / "work", workers=1, **limits)
+        made.append(StackStore(settings, clock=clock, sweep_seconds=sweep_seconds))
         return made[-1]
 
     yield make
@@ -59,11 +59,13 @@ class Source(io.BytesIO):
 
 
 class Clock:
-    """``time.monotonic`` as the store sees it."""
+    """Time that passes only when a test says so."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(store_module, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def test_ids_are_distinct_long_and_safe_in_urls(store: StackStore) -> None:
@@ -202,11 +204,9 @@ def test_uploads_side_by_side_do_not_pass_the_limit_together(make_store: MakeSto
     assert len(store) == 3
 
 
-def test_an_unused_stack_expires_and_a_used_one_does_not(
-    make_store: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock(monkeypatch)
-    store = make_store(stack_ttl_seconds=60)
+def test_an_unused_stack_expires_and_a_used_one_does_not(make_store: MakeStore, tmp_path: Path) -> None:
+    clock = Clock()
+    store = make_store(clock, stack_ttl_seconds=60)
     used, unused = (store.create(io.BytesIO(ZIP), "a.zip") for _ in range(2))
     clock.now += 40
     store.sweep()
@@ -223,10 +223,9 @@ def test_an_unused_stack_expires_and_a_used_one_does_not(
     assert files_below(tmp_path) == []
 
 
-def test_expired_stacks_go_without_anybody_asking(make_store: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "SWEEP_SECONDS", 0.02)
-    clock = Clock(monkeypatch)
-    store = make_store(stack_ttl_seconds=60)
+def test_expired_stacks_go_without_anybody_asking(make_store: MakeStore) -> None:
+    clock = Clock()
+    store = make_store(clock, sweep_seconds=0.02, stack_ttl_seconds=60)
     store.create(io.BytesIO(ZIP), "a.zip")
     time.sleep(0.1)
     assert len(store) == 1
