@@ -27,7 +27,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"waited {SECONDS} s in vain: {what}"
-        time.sleep(0.002)
+        time.sleep(0.005)
 
 
 def open_files() -> int:

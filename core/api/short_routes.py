@@ -57,7 +57,7 @@ def short_routes(
         """Open a ZIP of images as a stack; the cookie in the answer lets the next calls find it."""
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise InvalidRequest("No file provided")
-        stack = await receive_stack(request, store, settings, client_of(request, settings), name="")
+        stack = await receive_stack(request, store, settings, client_of(request), name="")
         remember_stack(request, response, stack, settings)
         return UploadAnswer(
             stack_id=stack.id,
@@ -101,7 +101,7 @@ def short_routes(
             stack = find_stack(store, body.stack_id, cookie)
             found = {name: index for name in body.filenames if (index := _position(stack, name)) is not None}
             model = await run_sync(registry.get)
-            client = client_of(request, settings)
+            client = client_of(request)
             order = Order(stack, list(found.values()), model, (engine.name,), client, body.batch_size or 0)
             async with until_client_leaves(request) as left:
                 result = await predictions.run(order, left)

@@ -64,7 +64,7 @@ def stacks_router(
         ] = "stack.zip",
     ) -> StackIndex:
         """Open a ZIP of images; it is written to disk as it arrives. The id in the answer is the key to it."""
-        stack = await receive_stack(request, store, settings, client_of(request, settings), name)
+        stack = await receive_stack(request, store, settings, client_of(request), name)
         response.headers["Location"] = f"{request.url.path}/{stack.id}"
         return StackIndex.of(stack)
 
@@ -140,7 +140,7 @@ def stacks_router(
         for index in indices:
             stack.check(index)
         model = await run_sync(registry.get, body.model)
-        order = Order(stack, indices, model, (body.engine,), client_of(request, settings), body.batch_size or 0)
+        order = Order(stack, indices, model, (body.engine,), client_of(request), body.batch_size or 0)
         async with until_client_leaves(request) as left:
             if NDJSON not in accept:
                 return _answer(await predictions.run(order, left), body.top_k, stack.id)

@@ -7,6 +7,7 @@ does and why the default is what it is. ``aisr settings`` and ``python -m core.b
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import math
 import os
 import sys
@@ -29,6 +30,11 @@ MIB = 1024 * 1024
 MAX_WEIGHTS_BYTES = 512 * MIB
 MAX_PIXELS = 100_000_000
 MIN_TOKEN_LENGTH = 16
+
+
+def split_list(text: str) -> list[str]:
+    """The parts of a setting that is a list, separated by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 class Settings(BaseSettings):
@@ -106,10 +112,55 @@ class Settings(BaseSettings):
         64, ge=0, description="The same for one client (one address); beyond it the answer is 429."
     )
     upload_idle_seconds: int = Field(60, gt=0, description="An upload of which nothing arrives for so long is ended.")
-    client_header: str = Field(
+    min_bytes_per_second: int = Field(
+        8 * 1024,
+        gt=0,
+        description="Slowest sending and receiving: who falls behind it for `upload_idle_seconds` is cut off. Even a "
+        "bad mobile connection has twice as much.",
+    )
+    max_connections: int = Field(
+        1024, gt=0, description="Most connections at once; fewer where the system allows the process fewer open files."
+    )
+    max_connections_per_client: int = Field(
+        256, gt=0, description="The same for one client; a browser opens up to 7, and an office may share an address."
+    )
+    max_requests: int = Field(
+        512, gt=0, description="Requests of the API that run or wait together; beyond it the answer is 503 at once."
+    )
+    uploads_per_minute: int = Field(
+        600, gt=0, description="Most uploads of one client in a minute; beyond it the answer is 429."
+    )
+    recognitions_per_minute: int = Field(
+        1_200, gt=0, description="Most requests for predictions of one client in a minute, each of any size."
+    )
+    requests_per_minute: int = Field(
+        24_000,
+        gt=0,
+        description="Most requests to the API of one client in a minute; a gallery asks for hundreds a second.",
+    )
+    sessions_per_minute: int = Field(
+        300, gt=0, description="Most pages that one client opens in a minute; each is a session that takes memory."
+    )
+    trusted_proxies: str = Field(
         "",
-        description="Header in which a proxy in front names the client's address, such as `X-Forwarded-For` "
-        "(its last address counts). Only where clients cannot reach the server past that proxy.",
+        description="Addresses or networks of the proxies in front, with commas, such as `127.0.0.1,10.0.0.0/8`: "
+        "only they are believed in `X-Forwarded-For` and `X-Forwarded-Proto`. Empty, nobody is.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="Names under which the server may be asked for, separated by commas, such as "
+        "`example.org,*.example.org`; empty, any. Keeps pages of other names out that resolve to this server.",
+    )
+    frame_ancestors: str = Field(
+        "",
+        description="Web sites that may show the app in a frame, with commas, such as `https://huggingface.co`; "
+        "empty, only the app itself.",
+    )
+    sign_in_attempts: int = Field(
+        10, gt=0, description="Wrong passwords of one client after which it must wait for `sign_in_ban_seconds`."
+    )
+    sign_in_ban_seconds: int = Field(
+        900, gt=0, description="How long a client that has tried too many wrong passwords may try no other."
     )
     access_token: str = Field(
         "",
@@ -145,6 +196,13 @@ class Settings(BaseSettings):
         if token and (len(token) < MIN_TOKEN_LENGTH or not token.isascii()):
             raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} ASCII characters: a shorter secret can be guessed")
         return token
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: str) -> str:
+        for proxy in split_list(proxies):
+            ipaddress.ip_network(proxy)
+        return proxies
 
     @property
     def installed_dir(self) -> Path:

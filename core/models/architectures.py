@@ -5,18 +5,15 @@ Importing this is cheap; only ``load_network`` needs torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.base.errors import ModelError, WeightsInvalid
 from core.engines.engine import Stage
 from core.models.torchvision_compat import import_torchvision
-from core.models.weights import check_resnet18, read_state
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from core.models.weights import load_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +21,15 @@ class Architecture:
     """One kind of network.
 
     Attributes:
-        name: as in a card's ``network``, and at the beginning of the names of exported files.
+        name: as in a card's ``network`` and in ``weight_files.networks.CHECKS``; names of exported files begin with it.
         label: for people.
         build: an untrained ``torch.nn.Module`` for a number of classes.
-        check: the number of classes of a state dict; raises WeightsInvalid where it is another network's.
         stages: whose outputs engines give on request, first to last.
     """
 
     name: str
     label: str
     build: Callable[[int], Any]
-    check: Callable[[Mapping[str, Tensor]], int]
     stages: tuple[Stage, ...]
 
     @property
@@ -62,7 +57,6 @@ RESNET18 = Architecture(
     name="resnet18",
     label="torchvision ResNet18",
     build=lambda classes: import_torchvision().models.resnet18(num_classes=classes),
-    check=check_resnet18,
     stages=(Stage("layer1", 64), Stage("layer2", 128), Stage("layer3", 256), Stage("layer4", 512)),
 )
 ARCHITECTURES = {architecture.name: architecture for architecture in (RESNET18,)}
@@ -72,17 +66,16 @@ def load_network(architecture: Architecture, weights: Path) -> tuple[Any, int]:
     """The ``torch.nn.Module`` in eval mode and float32, and its number of classes, which the weights tell.
 
     Args:
-        weights: a file ``core.models.weights.read_state`` reads, with torchvision's parameter names, in any float type.
+        weights: a file ``core.models.weights.import_weights`` wrote, in any float type.
 
     Raises:
         ModelError: the file is missing, damaged, or of another architecture.
         ImportError: torch or torchvision is not installed.
     """
     try:
-        state = read_state(weights, max_bytes=None)
-        classes = architecture.check(state)
-        network = architecture.build(classes)
+        state, classes = load_weights(weights, architecture.name)
     except WeightsInvalid as error:
         raise ModelError(f"{weights.name} does not hold the weights of a {architecture.label}.") from error
+    network = architecture.build(classes)
     network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     return network.eval(), classes

@@ -18,7 +18,7 @@ from core.images.preprocessing import STANDARD, Preprocessing
 from core.models.architectures import RESNET18, Architecture
 from core.models.card import WEIGHTS_NAME, ModelCard, file_checksum, write_card
 from core.models.model import Model
-from core.models.weights import read_state, save_weights
+from core.models.weights import import_weights
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -60,10 +60,9 @@ def write_model(
         ModelError: the weights or the labels do not fit.
         OSError: the folder cannot be written.
     """
-    state = read_state(source, max_bytes=settings.max_weights_bytes)
-    labels = read_labels(architecture.check(state))
     with _replacing(folder) as draft:
-        save_weights(state, draft / WEIGHTS_NAME)
+        classes = import_weights(source, draft / WEIGHTS_NAME, architecture.name, max_bytes=settings.max_weights_bytes)
+        labels = read_labels(classes)
         card = ModelCard(
             name=folder.name,
             title=title,

@@ -23,7 +23,7 @@ from PIL import Image
 from core.base.settings import PROJECT_ROOT, Settings
 from core.models.registry import ModelRegistry
 from scripts.dev._chromium import find_chromium
-from tests.helpers import wait_until
+from tests.helpers import SECONDS, wait_until
 from tests.packaging.test_container import free_port
 
 HERE = "packaging/test_documented_commands.py"
@@ -219,7 +219,7 @@ def run(command: str, clone: Path, environment: dict[str, str], *, ok: tuple[int
         env=environment,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=SECONDS,
         check=False,
     )
     assert done.returncode in ok, f"{command}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
@@ -253,7 +253,7 @@ def app(clone: Path, environment: dict[str, str]) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(SECONDS)
 
 
 @pytest.mark.torch

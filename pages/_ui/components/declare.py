@@ -10,8 +10,8 @@ from streamlit.components.v2.types import ComponentRenderer
 from pages._ui.components.assets import ADDRESS, FOLDER, MODULES, needed
 
 # Streamlit makes a module of this text, without an address from which it could import; the modules come from our own
-# route. What the component needs is asked for at once, so that imports never wait for each other. The other components'
-# modules follow once it is there: a page with only the upload field has the viewer ready when a ZIP has been sent.
+# route. What the component needs is asked for at once, so that imports never wait for each other. The modules of other
+# components follow when it is there: beside the upload field, the viewer is ready before a ZIP has been sent.
 _LOADER = """
 const base = new URL(%(address)s, document.baseURI).href;
 const preload = (names) => {
@@ -31,12 +31,8 @@ def declare(name: str) -> ComponentRenderer:
     """Register the component of the folder ``name``, whose HTML, CSS and first module have the same name."""
     entry = f"{name}/{name}.js"
     first = needed(entry)
-    values = {
-        "address": ADDRESS,
-        "entry": entry,
-        "needed": first,
-        "others": [one for one in MODULES if one not in first],
-    }
+    others = [module for module in MODULES if module not in first]
+    values = {"address": ADDRESS, "entry": entry, "needed": first, "others": others}
     return st.components.v2.component(
         name,
         html=(FOLDER / name / f"{name}.html").read_text(encoding="utf-8"),

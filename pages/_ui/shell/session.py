@@ -53,7 +53,7 @@ class Session:
     @property
     def client(self) -> str:
         """The name this session's stacks and requests are counted under, the same as over HTTP."""
-        return client_name(st.context.headers, st.context.ip_address, get_runtime().settings)
+        return client_name(st.context.ip_address)
 
     def open(self, source: BinaryIO, name: str) -> None:
         """Open a ZIP as this session's stack; the one that was open is closed only when that has succeeded.
