@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.base.errors import AppError
-from pages._ui.optimize.attempts import earlier_attempts, model_facts, newest_attempt, progress
+from pages._ui.optimize.attempts import earlier_attempts, model_facts, newest_attempt, running_attempt
 from pages._ui.optimize.form import calibration_form
 from pages._ui.shell.messages import escape
 from pages._ui.shell.models import add_model
@@ -25,7 +25,7 @@ try:
         )
         st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
     elif session.optimizing:
-        progress(session)
+        running_attempt(session)
     else:
         if session.optimizations:
             newest_attempt(session)  # where its progress was

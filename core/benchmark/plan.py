@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from core.base.errors import InvalidRequest
 from core.base.settings import Settings
@@ -12,7 +12,15 @@ from core.engines.engine import EngineName
 from core.engines.registry import engine_names, engines
 
 BaselineName = Literal["baseline-pytorch", "baseline-openvino"]
-SubjectName = EngineName  # or a BaselineName
+
+
+def _known(name: str) -> str:
+    if name not in SUBJECT_LABELS:
+        raise ValueError(f"{name!r} is no engine here")
+    return name
+
+
+SubjectName = Annotated[EngineName, AfterValidator(_known)]  # or a BaselineName
 BASELINE_NAMES: tuple[BaselineName, ...] = get_args(BaselineName)
 _BASELINE_LABELS: dict[BaselineName, str] = {
     "baseline-pytorch": "Baseline PyTorch",

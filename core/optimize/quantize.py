@@ -35,7 +35,7 @@ LADDER = (
 )
 RECIPES = {recipe.name: recipe for recipe in LADDER}
 
-Progress = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def quantize(
     preprocessing: Preprocessing,
     *,
     validation: Validation | None = None,
-    on_progress: Progress = lambda activity, done, total: None,
+    on_progress: OnProgress = lambda activity, done, total: None,
 ) -> Any:
     """Quantize a converted model to INT8 with NNCF post-training quantization; returns a new ``ov.Model``.
 
@@ -103,7 +103,7 @@ def quantize(
 
 
 @contextmanager
-def _nncf_progress(on_progress: Progress) -> Iterator[None]:
+def _nncf_progress(on_progress: OnProgress) -> Iterator[None]:
     """Tell what NNCF's progress bars show. It offers no hook for them, but all of them go through one class."""
     from nncf.common.logging.track_progress import track
 

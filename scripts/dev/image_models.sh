@@ -10,7 +10,9 @@ export AISR_DATA_DIR=$PWD AISR_CACHE_DIR=$scratch/cache AISR_WORK_DIR=$scratch/w
 
 python -m scripts.make_sample_stack "$scratch/sample.zip"
 # What a missing system library or a damaged model would break, breaks the build.
-for engine in openvino-int8 pytorch-fp32; do
+roles='from core.engines.registry import *; print(default_engine().name, reference_engine().name)'
+engines=$(python -c "$roles")
+for engine in $engines; do
   python -m scripts.predict "$scratch/sample.zip" --engine "$engine" --batch-size 8 --out "$scratch/results.csv"
 done
 python -m scripts.optimize --model imagenet --optional

@@ -17,7 +17,7 @@ from core.optimize.progress import StepState
 from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
 from pages._ui.optimize.form import start
-from pages._ui.optimize.gate_report import comparison, figures, verdict
+from pages._ui.optimize.gate_report import all_figures, figures, verdict
 from pages._ui.shell.messages import escape
 from pages._ui.shell.models import keep_model
 from pages._ui.shell.session import Session
@@ -31,6 +31,7 @@ def model_facts(model: Model) -> None:
     card = model.card
     with st.container(border=True):
         st.markdown(f"**{escape(card.title)}** is in use: {len(card.classes):,} classes, {escape(card.architecture)}.")
+        st.caption(f"Model input · {escape(card.preprocessing.words)}")
         if not model.has_int8:
             st.info(
                 "It has no INT8 copy yet, so only the FP32 engines can run it: calibrate it on a stack to make one.",
@@ -46,7 +47,7 @@ def model_facts(model: Model) -> None:
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
-def progress(session: Session) -> None:
+def running_attempt(session: Session) -> None:
     """The running optimisation's steps with their times, and a button to stop it."""
     job = session.optimizations[-1]
     if job.status != "running":
@@ -104,7 +105,7 @@ def _attempt(session: Session, job: OptimizationJob) -> None:
         if job.report is not None and job.model is not None:
             _choice(session, job, job.model, key)
             with st.popover("All figures", icon=":material/table_chart:"):
-                comparison(job.report, job.before)
+                all_figures(job.report, job.before)
         with st.popover("Steps", icon=":material/timer:"):
             _steps_table(job.steps)
 

@@ -74,7 +74,7 @@ def _metric(label: str, value: str, beside: str | None, meaning: str) -> None:
     )
 
 
-def comparison(after: GateReport, before: GateReport | None) -> None:
+def all_figures(after: GateReport, before: GateReport | None) -> None:
     """Before and after as a table; accuracy only where classes are known."""
     reports = {"Before": before, "After": after} if before else {"After": after}
     shown = [report for report in reports.values() if report]

@@ -24,6 +24,7 @@ from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
 from core.benchmark.subjects import EngineAlone, Workshop
 from core.benchmark.sweep import measure_sweep, stream_counts, turns
+from core.images.formats.format import FileReader
 from core.images.preprocessing import STANDARD
 from core.models.model import Model
 from core.stacks.stack import ImageStack
@@ -110,8 +111,14 @@ def test_a_smaller_stack_is_repeated_and_decoded_anew_each_time(
     stack: ImageStack, model: Model, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[int] = []
-    original = ImageStack.original
-    monkeypatch.setattr(ImageStack, "original", lambda self, index: (reads.append(index), original(self, index))[1])
+    file = ImageStack.file
+
+    def read(self: ImageStack, index: int) -> FileReader:
+        if self is stack:
+            reads.append(index)
+        return file(self, index)
+
+    monkeypatch.setattr(ImageStack, "file", read)
     count = 2 * IMAGES + 1
     plan = Plan(engines=("openvino-int8",), modes=("end-to-end",), counts=(count,), repeats=3)
     report, _ = measure(plan, stack, model, settings, tmp_path)

@@ -92,7 +92,7 @@ from pages._ui.benchmark.charts import ENGINE_COLORS
 from pages._ui.shell.session import Session
 
 runtime = get_runtime()
-client = TestClient(create_api(runtime.store, runtime.models, runtime.settings, runtime.queue))
+client = TestClient(create_api(runtime.store, runtime.models, runtime.settings, runtime.recognition))
 stack_id = client.post("/upload", files={"file": ("a.zip", Path(sys.argv[2]).read_bytes())}).json()["stack_id"]
 stack = runtime.store.get(stack_id)
 

@@ -189,7 +189,7 @@ plan = CalibrationPlan(stack, split(len(stack), 10))
 job = OptimizationJob(model, plan, RECIPES["default"], store.folder / "models" / "made", settings)
 while not any(step.title == sys.argv[2] and step.status == "running" for step in job.steps):
     time.sleep(0.01)
-print(job._child._process.pid, flush=True)
+print(job._worker._process.pid, flush=True)
 time.sleep(600)
 """
 
