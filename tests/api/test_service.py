@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.models.registry import Model
-from core.recognition.results import ENGINE_NAMES
+from core.engines.registry import engine_names
+from core.models.model import Model
 from tests.api.conftest import ARCHIVE, NAMES, MakeService, assert_problem, greys_zip, upload
 from tests.api.server import Connection, running
 
@@ -37,7 +37,7 @@ class TestModels:
         assert set(model) == {"name", "title", "description", "architecture", "classes", "default", "engines"}
         assert (model["name"], model["default"]) == ("starter", True)
         assert model["classes"] == list(starter.card.classes)
-        assert [engine["name"] for engine in model["engines"]] == list(ENGINE_NAMES)
+        assert [engine["name"] for engine in model["engines"]] == list(engine_names())
         assert all(set(engine) == {"name", "title", "available", "loaded"} for engine in model["engines"])
         assert model["engines"][0]["loaded"] is True
 

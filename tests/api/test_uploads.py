@@ -279,13 +279,13 @@ class TestLimits:
         assert_clean(service)
 
     def test_a_slow_one_is_not_cut_off(self, make_service: MakeService) -> None:
-        service = make_service(upload_idle_seconds=1)
+        service = make_service(upload_idle_seconds=3)  # less than it takes, and much more than between two pieces
         with running(service.api) as address, Connection(address) as connection:
             connection.head("POST", STACKS, Content_Type="application/zip", Content_Length=len(SMALL))
-            step = len(SMALL) // 6 + 1
+            step = len(SMALL) // 16 + 1
             for start in range(0, len(SMALL), step):
                 connection.send(SMALL[start : start + step])
-                time.sleep(0.25)
+                time.sleep(0.2)
             assert connection.answer().status == 201
 
     def test_too_large_by_its_own_word_is_refused_before_anything_is_kept(self, make_service: MakeService) -> None:

@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -14,13 +15,13 @@ from streamlit.testing.v1 import AppTest
 
 from core.base.errors import ModelError
 from core.models.install import pack_model
-from core.optimize.graph import LADDER
-from core.optimize.run import OptimizationJob
+from core.optimize.quantize import LADDER
+from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.runtime import get_runtime
 from pages._ui.shell.session import Session
 from tests.builders import photo_png, zip_bytes
 from tests.fake_worker import SetAccident
-from tests.helpers import wait_until
+from tests.helpers import SECONDS, wait_until
 
 pytestmark = pytest.mark.torch  # the FP32 model is made from the weights
 
@@ -30,7 +31,7 @@ COUNT = 20
 
 @pytest.fixture
 def app() -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=60).run()
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     yield app
     session(app).close()
 
@@ -61,7 +62,7 @@ def press(app: AppTest, label: str) -> AppTest:
     """Press a button and let the optimisation that this starts, if any, end."""
     next(button for button in app.button if button.label.startswith(label)).click().run()
     for job in session(app).optimizations:
-        job.wait(240)
+        job.wait(SECONDS)
     app.run()
     assert not app.exception
     return app
@@ -75,13 +76,13 @@ def calibrate(app: AppTest) -> OptimizationJob:
 @pytest.fixture
 def low_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """INT8 always passes."""
-    monkeypatch.setattr("core.optimize.gate.GATE_AGREEMENT", 0.0)
+    monkeypatch.setattr("pages._ui.optimize.form.CalibrationPlan", partial(CalibrationPlan, asked=0.0))
 
 
 @pytest.fixture
 def high_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """INT8 never passes."""
-    monkeypatch.setattr("core.optimize.gate.GATE_AGREEMENT", 1.1)
+    monkeypatch.setattr("pages._ui.optimize.form.CalibrationPlan", partial(CalibrationPlan, asked=1.1))
 
 
 def test_without_a_stack_it_shows_the_model_and_the_way(app: AppTest) -> None:
@@ -152,7 +153,7 @@ def test_below_the_gate_the_ladder_is_offered_in_order_each_with_its_result(
     open_page(app)
     calibrate(app)
     for done, recipe in enumerate(LADDER, 1):
-        assert "is asked for" in app.warning[0].value
+        assert "110% is asked for" in app.warning[0].value, "the threshold that was in force"
         assert not app.success
         (table,) = [one.value for one in app.table if "Mean KL divergence" in one.value.columns]
         assert list(table.index[:4]) == [one.title for one in LADDER]
@@ -225,7 +226,7 @@ def test_closing_the_stack_ends_the_run(app: AppTest, fake_worker: SetAccident) 
     next(button for button in app.button if button.label == "Calibrate on this stack").click().run()
     (job,) = session(app).optimizations
     session(app).close()
-    job.wait(20)
+    job.wait(SECONDS)
     assert job.status == "cancelled"
 
 

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core.engines.openvino import FP32
+from core.engines.registry import engine_label
 from core.models.install import pack_model
-from core.models.registry import Model
-from core.optimize.graph import LADDER
+from core.models.model import Model
+from core.optimize.progress import StepState
+from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
-from core.optimize.steps import StepState
-from core.recognition.results import ENGINE_LABELS
 from pages._ui.optimize.form import start
 from pages._ui.optimize.gate_report import comparison, figures, verdict
 from pages._ui.shell.messages import escape
@@ -35,9 +36,9 @@ def model_facts(model: Model) -> None:
                 icon=":material/info:",
             )
             return
-        facts = [f"{name}: {escape(value)}" for name, value in card.quantization.items()]
+        facts = [f"{escape(name)}: {escape(value)}" for name, value in card.quantization.items()]
         facts += [
-            f"{ENGINE_LABELS[engine]}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos"
+            f"{engine_label(engine)}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos"
             for engine, score in card.scores.items()
         ]
         st.caption("INT8 copy · " + " · ".join(facts))
@@ -60,8 +61,9 @@ def progress(session: Session) -> None:
                 job.cancel()
                 st.rerun()
         share = (done + (current.share or 0.0 if current else 0.0)) / len(steps)
-        doing = f"{current.title}: {current.detail}" if current and current.detail else current and current.title
-        st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing or 'Starting'}")
+        name, detail = (current.title, current.detail) if current else ("Starting", "")
+        doing = escape(f"{name}: {detail}" if detail else name)
+        st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing}")
         _steps_table(steps)
 
 
@@ -93,7 +95,7 @@ def _attempt(session: Session, job: OptimizationJob) -> None:
     if job.status == "failed":
         st.error(escape(job.message), icon=":material/error:")
     elif job.status == "cancelled":
-        st.info(job.message, icon=":material/cancel:")
+        st.info(escape(job.message), icon=":material/cancel:")
     if job.report is not None and job.model is not None:
         verdict(job.report)
         figures(job.report, job.before)
@@ -178,7 +180,7 @@ def _ladder(session: Session, newest: OptimizationJob) -> None:
         if untried:
             if st.button(f"Try next: {untried[0].title}", icon=":material/arrow_forward:", type="primary"):
                 start(session, newest.plan, untried[0])
-        elif st.button("Keep FP32: recognise with OpenVINO FP32", icon=":material/shield:", type="primary"):
-            session.engine = "openvino-fp32"
-            st.toast("OpenVINO FP32 is now the engine of this session.")
+        elif st.button(f"Keep FP32: recognise with {FP32.label}", icon=":material/shield:", type="primary"):
+            session.engine = FP32.name
+            st.toast(f"{FP32.label} is now the engine of this session.")
             st.rerun()

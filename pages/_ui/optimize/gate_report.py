@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.optimize.gate import GATE_AGREEMENT, GateReport
+from core.optimize.gate import GateReport
 
 _METRIC_WIDTH = 154  # px: two beside each other on a phone, four on a wide page
 
@@ -20,8 +20,8 @@ def verdict(report: GateReport) -> None:
     if report.passed:
         st.success(text, icon=":material/verified:")
     else:
-        chance = " With so few images this may be chance; more images decide." if same.high >= GATE_AGREEMENT else ""
-        st.warning(f"{text} {GATE_AGREEMENT:.0%} is asked for.{chance}", icon=":material/warning:")
+        chance = " With so few images this may be chance; more images decide." if same.high >= report.asked else ""
+        st.warning(f"{text} {report.asked:.0%} is asked for.{chance}", icon=":material/warning:")
 
 
 def figures(after: GateReport, before: GateReport | None) -> None:

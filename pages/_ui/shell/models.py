@@ -6,18 +6,18 @@ import re
 import shutil
 import tempfile
 import weakref
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import streamlit as st
 
 from core.base.errors import AppError
 from core.base.settings import MIB
+from core.engines.registry import engine_label
 from core.models import imagenet
 from core.models.install import write_model
 from core.models.labels import read_labels
-from core.models.registry import Model
-from core.recognition.results import ENGINE_LABELS
+from core.models.model import Model
 from core.runtime import get_runtime
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
@@ -45,9 +45,14 @@ def model_choice(session: Session) -> None:
         st.rerun()
     card = chosen.card
     with st.expander(f"{len(card.classes):,} classes", icon=":material/list:"):
-        st.markdown(", ".join(card.classes))
+        st.markdown(_class_list(card.classes))
         for engine, score in card.scores.items():
-            st.caption(f"{ENGINE_LABELS[engine]}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos")
+            st.caption(f"{engine_label(engine)}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos")
+
+
+@lru_cache(maxsize=4)  # a thousand classes take a millisecond
+def _class_list(classes: tuple[str, ...]) -> str:
+    return escape(", ".join(classes))
 
 
 def add_model(session: Session) -> None:
@@ -77,7 +82,7 @@ def _imagenet(session: Session) -> None:
         _imagenet_progress(session)
     else:
         if job is not None and job.status == "cancelled":
-            st.info(job.message, icon=":material/cancel:")
+            st.info(escape(job.message), icon=":material/cancel:")
         elif job is not None and job.message:
             st.error(escape(job.message), icon=":material/error:")
         if st.button("Get ImageNet", icon=":material/download:"):
@@ -138,7 +143,7 @@ def _own_weights(session: Session) -> None:
                 settings=runtime.settings,
             )
         except AppError as error:
-            st.error(escape(str(error)), icon=":material/error:")
+            st.error(escape(error), icon=":material/error:")
             return
     keep_model(session, model)
     st.rerun()

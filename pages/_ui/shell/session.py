@@ -10,11 +10,12 @@ import streamlit as st
 
 from core.api.client_names import client_name
 from core.base.errors import StackNotFound
+from core.engines.engine import EngineName
+from core.engines.registry import default_engine
 from core.models.imagenet import InstallJob
-from core.models.registry import Model
+from core.models.model import Model
 from core.optimize.run import OptimizationJob
 from core.recognition.jobs import RecognitionJob
-from core.recognition.results import EngineName
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.viewer.view import ViewState
@@ -31,7 +32,7 @@ class Session:
     view_version: int = 0
     job: RecognitionJob | None = None
     upload_error: str = ""
-    engine: EngineName = "openvino-int8"
+    engine: EngineName = field(default_factory=lambda: default_engine().name)
     batch_size: int | None = None
     compare: bool = False
     chosen_model: Model | None = None
@@ -51,7 +52,7 @@ class Session:
     @property
     def client(self) -> str:
         """The name this session's stacks and requests are counted under, the same as over HTTP."""
-        return client_name(st.context.headers, st.context.ip_address, get_runtime().settings)
+        return client_name(st.context.ip_address)
 
     def open(self, source: BinaryIO, name: str) -> None:
         """Open a ZIP as this session's stack; the one that was open is closed only when that has succeeded.

@@ -11,7 +11,8 @@ import pytest
 
 from core.base.errors import InvalidRequest, LabelsInvalid, WeightsInvalid
 from core.models.install import copy_model, installed_folder, pack_model, write_model
-from core.models.registry import Model, ModelRegistry
+from core.models.model import Model
+from core.models.registry import ModelRegistry
 from core.base.settings import Settings
 
 
