@@ -153,6 +153,8 @@ def _climb(
         if job.report.fp32 and job.report.int8:
             fp32, int8 = job.report.fp32, job.report.int8
             print(f"Top-1 accuracy on {fp32.images} labelled images: FP32 {fp32.top1:.2%}, INT8 {int8.top1:.2%}")
+        if job.before and job.report.is_worse_than(job.before):
+            print(f"The INT8 model before does better: {job.before.agreement.top1:.2%} of the same images.")
         if job.report.passed:
             return job.model
     raise _NotGoodEnough(f"INT8 stays below {plan.asked:.0%} agreement with FP32; it was not installed.")

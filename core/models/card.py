@@ -89,9 +89,7 @@ def read_card(folder: Path) -> ModelCard:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         reason = f"{place}: {first['msg']}" if place else first["msg"]
-        raise ModelError(
-            f"The model in {folder.name} has no valid {CARD_NAME}; reinstall it. ({reason})"
-        ) from error
+        raise ModelError(f"The model in {folder.name} has no valid {CARD_NAME}; reinstall it. ({reason})") from error
 
 
 def write_card(card: ModelCard, folder: Path) -> None:

@@ -46,7 +46,10 @@ class TestModels:
         damaged = settings.data_dir / "models" / "damaged"
         damaged.mkdir(parents=True)
         (damaged / "card.json").write_text("{")
-        assert [model["name"] for model in service.client.get("/api/v1/models").json()["models"]] == ["greys"]
+        answer = service.client.get("/api/v1/models").json()
+        assert [model["name"] for model in answer["models"]] == ["greys"]
+        assert [one["name"] for one in answer["damaged"]] == ["damaged"]
+        assert "has no valid card.json; reinstall it" in answer["damaged"][0]["reason"]
 
 
 class TestMetrics:

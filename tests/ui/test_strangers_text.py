@@ -14,7 +14,8 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from streamlit.testing.v1 import AppTest
 
-from core.models.registry import CARD_NAME, Model
+from core.models.card import CARD_NAME
+from core.models.model import Model
 from core.runtime import get_runtime
 from pages._ui.benchmark.state import Benchmarks
 from tests.builders import photo_png, zip_bytes

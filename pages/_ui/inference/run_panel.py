@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.base.errors import AppError
 from core.engines.engine import EngineName
 from core.engines.registry import default_engine, engine_label, engine_names, reference_engine
 from core.recognition.jobs import JobState, RecognitionJob
@@ -26,7 +27,12 @@ def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
         if session.working:
             _progress(session)
             return
-        if missing := session.model.missing(session.engine):
+        try:
+            missing = session.model.missing(session.engine)
+        except AppError as error:  # the default model is missing or damaged
+            st.error(escape(str(error)), icon=":material/error:")
+            return
+        if missing:
             st.info(escape(missing), icon=":material/tune:")
         selected = session.view.selected
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -97,7 +98,7 @@ def _attempt(session: Session, job: OptimizationJob) -> None:
     elif job.status == "cancelled":
         st.info(escape(job.message), icon=":material/cancel:")
     if job.report is not None and job.model is not None:
-        verdict(job.report)
+        verdict(job.report, job.before)
         figures(job.report, job.before)
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.report is not None and job.model is not None:
@@ -128,12 +129,18 @@ def _choice(session: Session, job: OptimizationJob, model: Model, key: str) -> N
     if session.chosen_model is model:
         st.markdown(":material/check_circle: **In use**", width="content")
         if st.button("Go back to the model before", icon=":material/undo:", key=f"back-{key}"):
-            session.chosen_model = job.source
+            session.chosen_model = job.in_use
             st.rerun()
     else:
-        good = job.report is not None and job.report.passed
+        worse = _is_worse(job)
+        if job in session.declined:
+            st.markdown(":material/check_circle: **The model before was kept**", width="content")
+        elif worse and st.button("Keep the model in use", icon=":material/undo:", key=f"keep-{key}", type="primary"):
+            session.declined.append(job)
+            st.rerun()
+        good = job.report is not None and job.report.passed and not worse
         if st.button(
-            "Use this model",
+            "Use this model all the same" if worse else "Use this model",
             icon=":material/check:",
             key=f"use-{key}",
             type="primary" if good else "secondary",
@@ -151,6 +158,11 @@ def _choice(session: Session, job: OptimizationJob, model: Model, key: str) -> N
         help="The model's folder as a ZIP. Unpacked into the models folder of a server's data folder, it is "
         "installed there for everybody.",
     )
+
+
+def _is_worse(job: OptimizationJob) -> bool:
+    """Whether the model in use, judged on the same images, agreed more with FP32."""
+    return job.report is not None and job.before is not None and job.report.is_worse_than(job.before)
 
 
 def _ladder(session: Session, newest: OptimizationJob) -> None:
@@ -178,7 +190,8 @@ def _ladder(session: Session, newest: OptimizationJob) -> None:
         st.table((table if known else table.drop(columns="Top-1 accuracy")).set_index("Recipe"))
         untried = [recipe for recipe in LADDER[LADDER.index(newest.recipe) + 1 :] if recipe not in results]
         if untried:
-            if st.button(f"Try next: {untried[0].title}", icon=":material/arrow_forward:", type="primary"):
+            kind: Literal["primary", "secondary"] = "secondary" if _is_worse(newest) else "primary"
+            if st.button(f"Try next: {untried[0].title}", icon=":material/arrow_forward:", type=kind):
                 start(session, newest.plan, untried[0])
         elif st.button(f"Keep FP32: recognise with {FP32.label}", icon=":material/shield:", type="primary"):
             session.engine = FP32.name

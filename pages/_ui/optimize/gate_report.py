@@ -10,8 +10,8 @@ from core.optimize.gate import GateReport
 _METRIC_WIDTH = 154  # px: two beside each other on a phone, four on a wide page
 
 
-def verdict(report: GateReport) -> None:
-    """Whether INT8 stays close enough to FP32, in one sentence."""
+def verdict(report: GateReport, before: GateReport | None) -> None:
+    """Whether INT8 stays close enough to FP32, and whether it was closer before, in a sentence each."""
     same = report.agreement
     text = (
         f"INT8 names the same class as FP32 on {same.top1:.1%} of {same.images:,} images that were not used for "
@@ -22,6 +22,12 @@ def verdict(report: GateReport) -> None:
     else:
         chance = " With so few images this may be chance; more images decide." if same.high >= report.asked else ""
         st.warning(f"{text} {report.asked:.0%} is asked for.{chance}", icon=":material/warning:")
+    if before is not None and report.is_worse_than(before):
+        st.warning(
+            f"The model in use does better: it names FP32's class on {before.agreement.top1:.1%} of the same images. "
+            "Keeping it is advised.",
+            icon=":material/trending_down:",
+        )
 
 
 def figures(after: GateReport, before: GateReport | None) -> None:

@@ -6,12 +6,13 @@ import re
 import shutil
 import tempfile
 import weakref
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 
 import streamlit as st
 
-from core.base.errors import AppError
+from core.base.errors import AppError, ModelError
 from core.base.settings import MIB
 from core.engines.registry import engine_label
 from core.models import imagenet
@@ -27,20 +28,30 @@ _MAX_LABELS_MIB = 4
 
 
 def model_choice(session: Session) -> None:
-    """The model of this session, for the sidebar: installed ones, and the session's own."""
-    registry = get_runtime().models
-    models = [registry.get(name) for name in registry.names] + session.own_models
-    if session.model not in models:
-        models.append(session.model)
+    """The model of this session, for the sidebar: installed ones, the session's own, and a word about damaged ones."""
+    usable, damaged = get_runtime().models.installed()
+    models = [*usable, *session.own_models]
+    current: Model | None = None
+    with suppress(ModelError):  # the default one is missing or damaged, and there may be others
+        current = session.model
+        if current not in models:
+            models.append(current)
     place = st.selectbox(
         "Model",
         range(len(models)),
-        index=models.index(session.model),
+        index=models.index(current) if current else None,
         format_func=lambda place: models[place].card.title,
+        placeholder="Choose a model",
         disabled=session.working,
     )
+    if damaged:
+        with st.expander(f"Damaged models: {len(damaged)}", icon=":material/broken_image:"):
+            for one in damaged:
+                st.markdown(f"**{escape(one.name)}**: {escape(one.reason)}")
+    if place is None:
+        return
     chosen = models[place]
-    if chosen is not session.model:
+    if chosen is not current:
         session.chosen_model = chosen
         st.rerun()
     card = chosen.card
@@ -71,12 +82,13 @@ def add_model(session: Session) -> None:
 
 def _imagenet(session: Session) -> None:
     job = session.imagenet_job
-    registry = get_runtime().models
-    if imagenet.NAME in registry.names:
-        if session.model is registry.get(imagenet.NAME):
+    usable, _ = get_runtime().models.installed()
+    installed = next((model for model in usable if model.folder.name == imagenet.NAME), None)
+    if installed is not None:
+        if session.model is installed:
             st.markdown(":material/check_circle: **In use**")
         elif st.button("Use ImageNet", icon=":material/check:"):
-            session.chosen_model = registry.get(imagenet.NAME)
+            session.chosen_model = installed
             st.rerun()
     elif job is not None and job.status == "running":
         _imagenet_progress(session)

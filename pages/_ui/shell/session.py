@@ -39,6 +39,7 @@ class Session:
     own_models: list[Model] = field(default_factory=list)
     imagenet_job: InstallJob | None = None
     optimizations: list[OptimizationJob] = field(default_factory=list)
+    declined: list[OptimizationJob] = field(default_factory=list)  # those instead of which the model in use was kept
 
     @property
     def model(self) -> Model:
@@ -77,7 +78,7 @@ class Session:
             get_runtime().store.delete(self.stack.id)
         for optimization in self.optimizations:
             optimization.cancel()
-        self.stack, self.job, self.optimizations = None, None, []
+        self.stack, self.job, self.optimizations, self.declined = None, None, [], []
         self.view, self.view_version = ViewState(), self.view_version + 1
         self.upload_error = ""
 

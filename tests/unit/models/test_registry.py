@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from core.base.errors import ModelError, ModelNotFound
-from core.models.card import CARD_NAME, file_checksum
+from core.base.settings import Settings
+from core.models.card import CARD_NAME, WEIGHTS_NAME, file_checksum
 from core.models.model import Model
 from core.models.registry import ModelRegistry
-from core.base.settings import Settings
 from tests.helpers import FakeEngine, FakeModel
 
 
@@ -81,6 +81,54 @@ def test_an_engine_that_does_not_fit_its_card_is_refused_and_not_kept(tmp_path: 
     with pytest.raises(ModelError, match="1000 outputs for 256 classes"):
         model.engine("openvino-int8")
     assert not model.is_loaded("openvino-int8")
+
+
+def test_one_damaged_card_hides_no_other_model(tmp_path: Path) -> None:
+    registry = installed(tmp_path, "alpha", "middle", "zebra")
+    card = tmp_path / "alpha" / CARD_NAME
+    whole = card.read_bytes()
+    card.write_bytes(b"{}")
+    for _ in range(2):
+        models, damaged = registry.installed()
+        assert [model.card.name for model in models] == ["middle", "zebra"]
+        ((name, reason),) = [(one.name, one.reason) for one in damaged]
+        assert name == "alpha"
+        assert "alpha has no valid card.json; reinstall it. (name: Field required)" in reason
+    card.write_bytes(whole)
+    assert [model.card.name for model in registry.installed()[0]] == ["middle", "alpha", "zebra"], (
+        "put right, it is there"
+    )
+    assert registry.installed()[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"network": "resnet50"}, "network: Value error, 'resnet50' is not one of resnet18"),
+        ({"preprocessing": "as you like"}, "preprocessing: "),
+        ({"preprocessing": {"std": [0, 1, 1]}}, "preprocessing: "),
+        ({"checksums": {}}, "weights.safetensors is missing"),
+    ],
+)
+def test_a_card_that_nothing_can_be_made_of_is_damaged(tmp_path: Path, change: dict[str, object], says: str) -> None:
+    registry = installed(tmp_path, "middle")
+    path = tmp_path / "middle" / CARD_NAME
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ModelError) as caught:
+        registry.get()
+    assert says in str(caught.value)
+
+
+def test_a_card_of_an_earlier_version_is_read(tmp_path: Path, starter: Model) -> None:
+    FakeModel(tmp_path / "old")
+    path = tmp_path / "old" / CARD_NAME
+    card = json.loads(path.read_text())
+    del card["network"]
+    card["preprocessing"] = "shorter side to 256 px (antialiased bilinear), centre crop 224, ImageNet mean and std"
+    path.write_text(json.dumps(card))
+    model = Model(tmp_path / "old", tmp_path)
+    assert model.preprocessing == starter.preprocessing
+    assert model.architecture is starter.architecture
 
 
 def copied(starter: Model, folder: Path) -> Path:
