@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.images.formats import format_names
 from core.runtime import get_runtime
 from pages._ui.inference.results import top_classes
 from pages._ui.inference.run_panel import run_panel
@@ -18,7 +19,8 @@ stack = session.stack
 if stack is None:
     st.title("AI Image Stack Recognizer")
     st.markdown(
-        "Drop a ZIP of PNG images, look through it like in a desktop viewer, and have ResNet18 name what it shows: "
+        f"Drop a ZIP of {format_names()} images, look through it like in a desktop viewer, and have ResNet18 name what "
+        "it shows: "
         "OpenVINO INT8 for speed, PyTorch FP32 beside it to see what the speed costs."
     )
     if "stack" in st.query_params:

@@ -65,6 +65,11 @@ class ByteBudget:
         """Bytes granted now."""
         return self._small.used + self._large.used
 
+    @property
+    def waiting(self) -> int:
+        """Requests that are not granted yet."""
+        return self._small.waiting + self._large.waiting
+
     def request(
         self, count: int, *, client: str = "", urgency: int = 0, most_waiting: int | None = None
     ) -> Reservation:
@@ -161,6 +166,11 @@ class _Lane:
         self._paid: dict[str, int] = {}
         self._closed = False
         self.used = 0
+
+    @property
+    def waiting(self) -> int:
+        with self._lock:
+            return sum(self._counts.values())
 
     def request(self, client: str, count: int, urgency: int, most_waiting: int | None) -> Reservation:
         reservation = Reservation(self, client, min(max(count, 0), self._capacity), urgency)

@@ -1,4 +1,4 @@
-"""The CRC-32 of ZIP and PNG."""
+"""The CRC-32 that archives and images are checked with."""
 
 from __future__ import annotations
 

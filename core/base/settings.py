@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     max_compression_ratio: int = Field(
         200,
         gt=1,
-        description="Largest decompressed/compressed ratio of an entry over 1 MiB; PNGs hardly compress.",
+        description="Largest decompressed/compressed ratio of an entry over 1 MiB; images hardly compress.",
     )
     max_pixels: int = Field(
         MAX_PIXELS,

@@ -31,7 +31,7 @@ Classify = Callable[[list[Any]], NDArray[np.float32]]
 
 
 class Baseline:
-    """A sequential pipeline over PNG bytes; see ``core.benchmark.subjects.Subject``.
+    """A sequential pipeline over files' bytes; see ``core.benchmark.subjects.Subject``.
 
     Attributes:
         transform: what makes a model input of an RGB image.
@@ -77,8 +77,8 @@ class Baseline:
             for index in indices[start : start + batch_size]:
                 with _cpu_time(spent, "read"):
                     data = self._read(index)
-                with _cpu_time(spent, "decode"), Image.open(io.BytesIO(data)) as png:
-                    image = png.convert("RGB")
+                with _cpu_time(spent, "decode"), Image.open(io.BytesIO(data)) as opened:
+                    image = opened.convert("RGB")
                 with _cpu_time(spent, "preprocess"):
                     batch.append(self.transform(image))
             with _cpu_time(spent, "infer"):
@@ -101,7 +101,7 @@ def make_baseline(name: SubjectName, model: Model, read: Callable[[int], bytes])
     """The baseline of this name.
 
     Args:
-        read: gives the PNG bytes of an image.
+        read: gives the bytes of an image's file.
 
     Raises:
         EngineUnavailable: PyTorch is not installed, or the model has no INT8 copy.

@@ -47,7 +47,7 @@ class Plan(BaseModel):
 
     Attributes:
         engines: the product's engines, and the baselines, which know the end-to-end mode only.
-        modes: ``inference-only`` (inputs ready in memory), ``end-to-end`` (PNG bytes to class), ``ingested``
+        modes: ``inference-only`` (inputs ready in memory), ``end-to-end`` (a file's bytes to class), ``ingested``
             (the product's recognition of images that were decoded before).
         counts: numbers of images; a smaller stack is repeated.
         batch_size: images per inference call; 0 takes each engine's own measured one. Baselines always use theirs.

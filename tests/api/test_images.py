@@ -11,6 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from core.base.settings import MIB
+from core.base.workers import Priority
 from core.images.pixels import to_rgb
 from tests.api.conftest import FILES, NAMES, MakeService, assert_problem, greys_zip, upload
 from tests.api.server import Connection, running
@@ -181,12 +183,14 @@ class TestLargeOnes:
         large = png_bytes(np.zeros((side, side, 1), np.uint8))
         service = make_service(workers=2)
         stack = service.store.create(io.BytesIO(zip_bytes({"1.png": large, "2.png": photo_png()})), "x.zip")
+        for index in range(2):
+            stack.prepare(index, Priority.VISIBLE).result(SECONDS)
         base = f"/api/v1/stacks/{stack.id}/images"
         lock, go_on = threading.Lock(), threading.Event()
         inside = most = 0
-        read = stack.original
+        read = stack.values
 
-        def watched(index: int) -> bytes:
+        def watched(index: int) -> np.ndarray:
             nonlocal inside, most
             if index == 0:
                 with lock:
@@ -197,7 +201,7 @@ class TestLargeOnes:
                     inside -= 1
             return read(index)
 
-        monkeypatch.setattr(stack, "original", watched)
+        monkeypatch.setattr(stack, "values", watched)
         with running(service.api) as address, ThreadPoolExecutor(8) as pool:
 
             def get(path: str) -> int:
@@ -205,13 +209,46 @@ class TestLargeOnes:
                     connection.head("GET", f"{base}/{path}")
                     return connection.answer().status
 
-            waiting = [pool.submit(get, path) for path in ["0", "0/values", "0/display", "0/display?low=1&high=2"] * 2]
-            wait_until(lambda: inside == 2, "two at work")
-            assert [get("1"), get("1/values"), get("1/display"), get("1/thumbnail")] == [200] * 4
-            assert not any(one.done() for one in waiting)
-            go_on.set()
+            decoding = ["0/values", "0/display?low=1&high=2", "0/display?invert=true", "0/display?low=3&high=9"]
+            waiting = [pool.submit(get, path) for path in decoding * 2]
+            try:
+                wait_until(lambda: inside == 2, "two at work")
+                at_once = ["1", "1/values", "1/display?low=1&high=2", "1/thumbnail", "0", "0/display"]
+                assert [get(path) for path in at_once] == [200] * 6
+                assert not any(one.done() for one in waiting)
+            finally:
+                go_on.set()
             assert [one.result(SECONDS) for one in waiting] == [200] * 8
         assert most == 2
+
+    def test_who_hangs_up_while_waiting_is_not_served_and_not_in_the_way(
+        self, make_service: MakeService, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        service = make_service(workers=2, image_memory_bytes=64 * MIB)
+        large = png_bytes(np.zeros((2100, 2100, 1), np.uint8))
+        stack = service.store.create(io.BytesIO(zip_bytes({"1.png": large})), "x.zip")
+        stack.prepare(0, Priority.VISIBLE).result(SECONDS)
+        go_on = threading.Event()
+        decoded: list[bytes] = []
+        watch_decoding(monkeypatch, lambda data: decoded.append(data) or go_on.wait(SECONDS))
+        with running(service.api) as address:
+            path = f"/api/v1/stacks/{stack.id}/images/0/display?low=1&high="
+            first, last = Connection(address), Connection(address)
+            try:
+                first.head("GET", f"{path}2")
+                wait_until(lambda: len(decoded) == 1, "the first is at work")
+                for number in range(3, 9):
+                    with Connection(address) as gone:
+                        gone.head("GET", f"{path}{number}")
+                last.head("GET", f"{path}9")
+                wait_until(lambda: service.store.memory.waiting == 1, "those who left wait no more")
+            finally:
+                go_on.set()
+            assert [first.answer().status, last.answer().status] == [200, 200]
+            first.close()
+            last.close()
+        assert len(decoded) == 2
+        assert service.store.memory.used == 0
 
     def test_thumbnails_that_wait_for_their_turn_hold_up_nothing_else(
         self, make_service: MakeService, monkeypatch: pytest.MonkeyPatch

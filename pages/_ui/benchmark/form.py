@@ -28,7 +28,7 @@ _REFRESH_SECONDS = 0.5
 _FIRST_COUNTS = ("50", "100")  # a first run that takes half a minute
 
 _MODES_HELP = (
-    "Inference only: inputs ready in memory. End to end: from the PNG's bytes to the class, nothing decoded before. "
+    "Inference only: inputs ready in memory. End to end: from the file's bytes to the class, nothing decoded before. "
     "Already ingested: the app's recognition of images it has decoded before."
 )
 _BASELINES_HELP = (

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.base.errors import AppError
 from core.base.settings import MIB
+from core.images.formats import format_names
 from core.runtime import get_runtime
 from core.stacks.upload import ONLY_ZIP, too_large
 from pages._ui.components.contract import Refusals, UploaderData
@@ -31,7 +32,7 @@ def uploader(session: Session, *, key: str, compact: bool = False) -> None:
         data=UploaderData(
             compact=compact,
             button="Open another ZIP" if compact else "Browse files",
-            hint=f"Up to {size:,} MB and {entries:,} files. Folders are fine.",
+            hint=f"{format_names()}. Up to {size:,} MB and {entries:,} files. Folders are fine.",
             limit=settings.max_upload_bytes,
             refusals=Refusals(
                 several="Send one ZIP at a time.", not_zip=ONLY_ZIP, too_large=too_large(settings.max_upload_bytes)

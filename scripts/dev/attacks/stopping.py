@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import requests
 
-from core.images import pixels
+from core.images.display import to_picture
 from scripts.dev.attacks.registry import TIMEOUT_SECONDS, Outcome, Target, attack
 from scripts.dev.attacks.uploads import ZIP
 
@@ -22,7 +22,7 @@ from scripts.dev.attacks.uploads import ZIP
 @attack("stopped while decoding", "SIGTERM while images of 64 megapixels are decoded")
 def stopped_while_decoding(target: Target) -> Outcome:
     """The process should be gone, with its files, in the ten seconds that docker gives it."""
-    image = pixels.encode_png(np.zeros((8000, 8000, 3), np.uint8))
+    image = to_picture(np.zeros((8000, 8000, 3), np.uint8)).content
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for number in range(20):
