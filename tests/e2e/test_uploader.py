@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.builders import photo_png, zip_bytes
 from tests.e2e.server import ROOT, folders, streamlit_server
@@ -76,6 +76,19 @@ def slow_down(page: Page) -> None:
         "uploadThroughput": SLOW_BYTES_PER_SECOND,
     }
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", conditions)
+
+
+def test_a_file_chosen_while_the_field_is_still_on_its_way_is_not_lost(page: Page, server: str) -> None:
+    held: list[Route] = []
+    page.route("**/components/*/uploader/*.js", lambda route: held.append(route))
+    page.goto(server)
+    choose(page, "early.zip", SMALL)
+    expect(page.locator("[data-component]")).to_be_hidden()  # nobody sees what cannot answer yet
+    expect(page.get_by_role("button", name="Browse files")).to_have_count(0)
+    assert held
+    for route in held:
+        route.continue_()
+    expect(page.locator("[data-ref=position]")).to_have_text("1 / 3")
 
 
 def shown_position(page: Page) -> Locator:
