@@ -1,31 +1,51 @@
 """Launcher: one process with the pages and the HTTP API. Start it with ``streamlit run app.py``."""
 
 import asyncio
+import logging
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
-from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from core.api import ROUTES, create_api
-from core.api.access import AccessMiddleware
+from core.api.edge.middleware import edge_middleware
+from core.api.edge.server import harden
+from core.base.exit_deadline import ExitDeadline
 from core.base.logs import configure_logs
+from core.base.settings import MIB
 from core.runtime import get_runtime
-from pages._ui.compat import drop_ended_sessions, on_stop
+from pages._ui.compat import drop_ended_sessions, limit_uploaded_files, on_stop, uvicorn_config
 from pages._ui.components.assets import modules_route
 
 HOUSEKEEPING_SECONDS = 20.0
-END_REQUESTS_SECONDS = 6  # after being told to stop; docker kills after 10 s, and deleting takes time on a busy machine
+# After being told to stop; docker kills after 10 s, and deleting takes time on a busy machine.
+END_REQUESTS_SECONDS = 6
+END_PROCESS_SECONDS = 9.5
+# Of Streamlit's upload fields, which hold files in memory: labels and saved benchmarks, of at most 4 MB each
+# (maxUploadSize in .streamlit/config.toml). Weights and stacks come by routes of our own, to disk.
+UPLOADED_BYTES_PER_SESSION = 16 * MIB
+UPLOADED_BYTES = 256 * MIB
+
+_log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Load the default model before the first request needs it; delete every stack at the end."""
     runtime = get_runtime()
+    config = uvicorn_config()
+    if config is not None:
+        harden(config, runtime.settings, _base_path)
+    else:
+        _log.error("the server's limits for connections could not be set: it is not uvicorn, or another version")
+    limit_uploaded_files(UPLOADED_BYTES_PER_SESSION, UPLOADED_BYTES)
     runtime.warm_up()
-    on_stop(runtime.recognition.queue.stop, end_requests_after=END_REQUESTS_SECONDS)
+    deadline = ExitDeadline(END_PROCESS_SECONDS, partial(shutil.rmtree, runtime.store.folder, ignore_errors=True))
+    on_stop([runtime.recognition.queue.stop, deadline.begin], end_requests_after=END_REQUESTS_SECONDS)
     housekeeping = asyncio.create_task(_drop_ended_sessions())
     yield
     housekeeping.cancel()
@@ -47,5 +67,5 @@ app = st.App(
     Path(__file__).parent / "pages" / "_router.py",
     routes=[modules_route(_base_path), *(Route(_base_path + path, _api) for path in ROUTES)],
     lifespan=lifespan,
-    middleware=[Middleware(AccessMiddleware, settings=_runtime.settings)],
+    middleware=edge_middleware(_runtime.settings, _base_path),
 )

@@ -11,7 +11,8 @@ import hypothesis
 import pytest
 
 from core.base.settings import Settings, get_settings
-from core.models.registry import Model, ModelRegistry
+from core.models.model import Model
+from core.models.registry import ModelRegistry
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from tests.builders import zip_bytes

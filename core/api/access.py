@@ -6,12 +6,18 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
+import logging
+import math
+import time
+from collections import OrderedDict
 from http.cookies import CookieError, SimpleCookie
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.api.client_names import client_name
+from core.api.edge.refusals import refuse
 from core.base.settings import Settings
 
 ACCESS_COOKIE = "aisr_access"
@@ -20,14 +26,41 @@ OPEN_PATHS = (
     "/api/health/ready",
     "/_stcore/health",
 )  # they tell nothing, and probes have no secret
-_REFUSAL = {
-    "type": "about:blank",
-    "title": "Unauthorized",
-    "status": 401,
-    "detail": "This server asks for a password. Give it as HTTP Basic or Bearer authorization.",
-    "code": "unauthorized",
-}
-_POLICY_VIOLATION = 1008  # WebSocket close code (RFC 6455, 7.4.1)
+CHALLENGE = 'Basic realm="AI Image Stack Recognizer", charset="UTF-8"'
+# A wrong password is answered the later, the more there were: 0.2 s, 0.4 s, ... so that trying many takes long.
+FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.2, 5.0
+MAX_CLIENTS = 10_000  # remembered for their wrong passwords; the one not seen for longest is forgotten
+_NEEDED = "This server asks for a password. Give it as HTTP Basic or Bearer authorization."
+_BANNED = "Too many wrong passwords from your address. Try again in {seconds} seconds."
+
+_log = logging.getLogger(__name__)
+
+
+class WrongPasswords:
+    """Counts them by client; after ``most`` a client is kept out until ``seconds`` have gone since its last one."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._clients: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def wait(self, client: str, now: float) -> float:
+        """Seconds for which ``client`` may not try again; 0 where it may."""
+        count, last = self._clients.get(client, (0, now))
+        return max(last + self._seconds - now, 0.0) if count >= self._most else 0.0
+
+    def add(self, client: str, now: float) -> int:
+        """Count one more; returns how many there were lately."""
+        count, last = self._clients.pop(client, (0, now))
+        count = 1 if now - last > self._seconds else count + 1
+        self._clients[client] = (count, now)
+        if len(self._clients) > MAX_CLIENTS:
+            self._clients.popitem(last=False)
+        return count
+
+    def forget(self, client: str) -> None:
+        """It has found the right one."""
+        self._clients.pop(client, None)
 
 
 class AccessMiddleware:
@@ -35,10 +68,13 @@ class AccessMiddleware:
 
     A browser asks its person (HTTP Basic, any user name; RFC 7617) and gets a cookie, which it sends with WebSockets
     too, where some browsers leave the password out. A program sends ``Authorization: Bearer SECRET`` (RFC 6750).
+    Who has tried too many wrong ones must wait; a cookie goes on working, since a whole office may share an address.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, open_paths: frozenset[str] = frozenset(OPEN_PATHS)) -> None:
         self._app = app
+        self._open_paths = open_paths
+        self._wrong = WrongPasswords(settings.sign_in_attempts, settings.sign_in_ban_seconds)
         self._token = settings.access_token
         self._header = settings.access_header
         # What the cookie holds is made from the secret, and does not reveal it.
@@ -46,18 +82,33 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] not in ("http", "websocket") or scope["path"].endswith(OPEN_PATHS):
+        if scope["type"] not in ("http", "websocket") or scope["path"] in self._open_paths:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         if self._header and not headers.get(self._header):
-            await _refuse(scope, send, challenge=False)
+            await refuse(scope, send, 401, "unauthorized", _NEEDED)
         elif not self._token or self._knows(headers.get("cookie", "")):
             await self._app(scope, receive, send)
-        elif self._may(headers.get("authorization", "")):
+        elif authorization := headers.get("authorization"):
+            await self._try(authorization, scope, receive, send)
+        else:
+            await _challenge(scope, send)
+
+    async def _try(self, authorization: str, scope: Scope, receive: Receive, send: Send) -> None:
+        client = client_name(scope["client"][0] if scope.get("client") else None)
+        wait = math.ceil(self._wrong.wait(client, time.monotonic()))
+        if wait:
+            detail = _BANNED.format(seconds=wait)
+            await refuse(scope, send, 429, "too_many_attempts", detail, {"Retry-After": str(wait)})
+        elif self._may(authorization):
+            self._wrong.forget(client)
             await self._app(scope, receive, self._with_cookie(scope, send))
         else:
-            await _refuse(scope, send, challenge=True)
+            count = self._wrong.add(client, time.monotonic())
+            _log.warning("sign-in refused client=%s attempts=%d", client, count)
+            await anyio.sleep(min(FIRST_DELAY_SECONDS * 2 ** (count - 1), LONGEST_DELAY_SECONDS))
+            await _challenge(scope, send)
 
     def _knows(self, cookies: str) -> bool:
         try:
@@ -94,12 +145,5 @@ def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
-async def _refuse(scope: Scope, send: Send, *, challenge: bool) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
-        return
-    headers = [(b"content-type", b"application/problem+json")]
-    if challenge:
-        headers.append((b"www-authenticate", b'Basic realm="AI Image Stack Recognizer", charset="UTF-8"'))
-    await send({"type": "http.response.start", "status": 401, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(_REFUSAL).encode()})
+async def _challenge(scope: Scope, send: Send) -> None:
+    await refuse(scope, send, 401, "unauthorized", _NEEDED, {"WWW-Authenticate": CHALLENGE})

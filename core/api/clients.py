@@ -13,9 +13,9 @@ from core.stacks.store import StackStore
 STACK_COOKIE = "aisr_stack"
 
 
-def client_of(request: Request, settings: Settings) -> str:
+def client_of(request: Request) -> str:
     """The name a request's client is counted under."""
-    return client_name(request.headers, request.client.host if request.client else None, settings)
+    return client_name(request.client.host if request.client else None)
 
 
 def remember_stack(request: Request, response: Response, stack: ImageStack, settings: Settings) -> None:

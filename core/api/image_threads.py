@@ -31,7 +31,7 @@ class ImageThreads:
         held = self._memory.held(
             memory,
             _until_client_leaves(request),
-            client=client_of(request, self._settings),
+            client=client_of(request),
             most_waiting=self._settings.max_waiting_per_client,
         )
         async with held:

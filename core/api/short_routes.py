@@ -1,4 +1,4 @@
-"""The four short routes: upload a ZIP, fetch an image of it, have images recognised by PyTorch or by OpenVINO."""
+"""The four short routes: upload a ZIP, fetch an image of it, recognise with the reference or the default engine."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from core.api.receive import receive_stack
 from core.api.schemas import PredictAnswer, PredictRequest, UploadAnswer, skipped_entries
 from core.base.errors import ImageNotFound, InvalidRequest
 from core.base.settings import Settings
+from core.engines.engine import EngineDescription
+from core.engines.registry import default_engine, reference_engine
 from core.images.formats import format_names
 from core.images.memory import file_bytes
 from core.models.registry import ModelRegistry
-from core.recognition.results import ENGINE_LABELS, EngineName, Prediction
+from core.recognition.results import Prediction
 from core.recognition.service import Order
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
@@ -55,7 +57,7 @@ def short_routes(
         """Open a ZIP of images as a stack; the cookie in the answer lets the next calls find it."""
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise InvalidRequest("No file provided")
-        stack = await receive_stack(request, store, settings, client_of(request, settings), name="")
+        stack = await receive_stack(request, store, settings, client_of(request), name="")
         remember_stack(request, response, stack, settings)
         return UploadAnswer(
             stack_id=stack.id,
@@ -89,7 +91,7 @@ def short_routes(
         response.headers.update(NO_SNIFF | {"Cache-Control": "private, no-cache"})
         return response
 
-    def predict_with(engine: EngineName) -> Callable[..., Awaitable[list[PredictAnswer]]]:
+    def predict_with(engine: EngineDescription) -> Callable[..., Awaitable[list[PredictAnswer]]]:
         async def predict(
             request: Request, body: PredictRequest, cookie: Annotated[str | None, Cookie(alias=STACK_COOKIE)] = None
         ) -> list[PredictAnswer]:
@@ -99,8 +101,8 @@ def short_routes(
             stack = find_stack(store, body.stack_id, cookie)
             found = {name: index for name in body.filenames if (index := _position(stack, name)) is not None}
             model = await run_sync(registry.get)
-            client = client_of(request, settings)
-            order = Order(stack, list(found.values()), model, (engine,), client, body.batch_size or 0)
+            client = client_of(request)
+            order = Order(stack, list(found.values()), model, (engine.name,), client, body.batch_size or 0)
             async with until_client_leaves(request) as left:
                 result = await predictions.run(order, left)
             answers = dict(zip(found, result.predictions, strict=True))
@@ -109,9 +111,8 @@ def short_routes(
         return predict
 
     statuses = responses(400, 404, 413, 429, 503, 507)
-    routes: tuple[tuple[str, EngineName], ...] = (("/predict", "pytorch-fp32"), ("/predict_optimized", "openvino-int8"))
-    for path, engine in routes:
-        summary = f"Recognise images with {ENGINE_LABELS[engine]}"
+    for path, engine in (("/predict", reference_engine()), ("/predict_optimized", default_engine())):
+        summary = f"Recognise images with {engine.label}"
         router.post(path, summary=summary, responses=statuses)(predict_with(engine))
     return router
 

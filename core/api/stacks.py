@@ -27,8 +27,9 @@ from core.api.schemas import (
 from core.api.short_routes import FORM_BODY
 from core.base.errors import AppError, InvalidRequest
 from core.base.settings import Settings
+from core.engines.registry import engine_label
 from core.models.registry import ModelRegistry
-from core.recognition.results import ENGINE_LABELS, Prediction, Recognition
+from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Order, RecognitionService
 from core.stacks.store import StackStore
 
@@ -63,7 +64,7 @@ def stacks_router(
         ] = "stack.zip",
     ) -> StackIndex:
         """Open a ZIP of images; it is written to disk as it arrives. The id in the answer is the key to it."""
-        stack = await receive_stack(request, store, settings, client_of(request, settings), name)
+        stack = await receive_stack(request, store, settings, client_of(request), name)
         response.headers["Location"] = f"{request.url.path}/{stack.id}"
         return StackIndex.of(stack)
 
@@ -99,7 +100,7 @@ def stacks_router(
         return StackAnswers(
             results={
                 index: [
-                    (one.label, one.confidence, ENGINE_LABELS[one.engine], one.model)
+                    (one.label, one.confidence, engine_label(one.engine), one.model)
                     for one in answers
                     if one.error is None
                 ]
@@ -139,7 +140,7 @@ def stacks_router(
         for index in indices:
             stack.check(index)
         model = await run_sync(registry.get, body.model)
-        order = Order(stack, indices, model, (body.engine,), client_of(request, settings), body.batch_size or 0)
+        order = Order(stack, indices, model, (body.engine,), client_of(request), body.batch_size or 0)
         async with until_client_leaves(request) as left:
             if NDJSON not in accept:
                 return _answer(await predictions.run(order, left), body.top_k, stack.id)

@@ -1,14 +1,18 @@
 """Every limit and option of the product: name, default, reason, environment variable.
 
 Each field is read from the environment as ``AISR_<NAME IN UPPER CASE>``; the description says what it
-does and why the default is what it is. ``python -m core.base.settings`` prints the table.
+does and why the default is what it is. ``aisr settings`` and ``python -m core.base.settings`` print the table.
 """
 
 from __future__ import annotations
 
+import argparse
+import ipaddress
 import math
 import os
+import sys
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -20,15 +24,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.base.cpu import usable_cores
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+# A copy that pip has installed lies among other packages, where nothing may be written.
+IS_CHECKOUT = PROJECT_ROOT.name not in {"site-packages", "dist-packages"}
 MIB = 1024 * 1024
 MAX_WEIGHTS_BYTES = 512 * MIB
 MAX_PIXELS = 100_000_000
 MIN_TOKEN_LENGTH = 16
 
-# The side of the square the network sees and of the resized photo it is cut from, in pixels:
-# torchvision's ResNet18_Weights.IMAGENET1K_V1.transforms().
-MODEL_INPUT_SIDE = 224
-RESIZE_SIDE = 256
+
+def split_list(text: str) -> list[str]:
+    """The parts of a setting that is a list, separated by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 class Settings(BaseSettings):
@@ -40,7 +46,7 @@ class Settings(BaseSettings):
         PROJECT_ROOT / "models", description="Folder of the models that ship with the app, one folder each."
     )
     cache_dir: Path = Field(
-        PROJECT_ROOT / "models" / "cache",
+        PROJECT_ROOT / "models" / "cache" if IS_CHECKOUT else platformdirs.user_cache_path("aisr"),
         description="Folder for what can be made again: compiled models, converted models, measured batch sizes.",
     )
     data_dir: Path = Field(
@@ -106,10 +112,55 @@ class Settings(BaseSettings):
         64, ge=0, description="The same for one client (one address); beyond it the answer is 429."
     )
     upload_idle_seconds: int = Field(60, gt=0, description="An upload of which nothing arrives for so long is ended.")
-    client_header: str = Field(
+    min_bytes_per_second: int = Field(
+        8 * 1024,
+        gt=0,
+        description="Slowest sending and receiving: who falls behind it for `upload_idle_seconds` is cut off. Even a "
+        "bad mobile connection has twice as much.",
+    )
+    max_connections: int = Field(
+        1024, gt=0, description="Most connections at once; fewer where the system allows the process fewer open files."
+    )
+    max_connections_per_client: int = Field(
+        256, gt=0, description="The same for one client; a browser opens up to 7, and an office may share an address."
+    )
+    max_requests: int = Field(
+        512, gt=0, description="Requests of the API that run or wait together; beyond it the answer is 503 at once."
+    )
+    uploads_per_minute: int = Field(
+        600, gt=0, description="Most uploads of one client in a minute; beyond it the answer is 429."
+    )
+    recognitions_per_minute: int = Field(
+        1_200, gt=0, description="Most requests for predictions of one client in a minute, each of any size."
+    )
+    requests_per_minute: int = Field(
+        24_000,
+        gt=0,
+        description="Most requests to the API of one client in a minute; a gallery asks for hundreds a second.",
+    )
+    sessions_per_minute: int = Field(
+        300, gt=0, description="Most pages that one client opens in a minute; each is a session that takes memory."
+    )
+    trusted_proxies: str = Field(
         "",
-        description="Header in which a proxy in front names the client's address, such as `X-Forwarded-For` "
-        "(its last address counts). Only where clients cannot reach the server past that proxy.",
+        description="Addresses or networks of the proxies in front, with commas, such as `127.0.0.1,10.0.0.0/8`: "
+        "only they are believed in `X-Forwarded-For` and `X-Forwarded-Proto`. Empty, nobody is.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="Names under which the server may be asked for, separated by commas, such as "
+        "`example.org,*.example.org`; empty, any. Keeps pages of other names out that resolve to this server.",
+    )
+    frame_ancestors: str = Field(
+        "",
+        description="Web sites that may show the app in a frame, with commas, such as `https://huggingface.co`; "
+        "empty, only the app itself.",
+    )
+    sign_in_attempts: int = Field(
+        10, gt=0, description="Wrong passwords of one client after which it must wait for `sign_in_ban_seconds`."
+    )
+    sign_in_ban_seconds: int = Field(
+        900, gt=0, description="How long a client that has tried too many wrong passwords may try no other."
     )
     access_token: str = Field(
         "",
@@ -146,6 +197,13 @@ class Settings(BaseSettings):
             raise ValueError(f"expected at least {MIN_TOKEN_LENGTH} ASCII characters: a shorter secret can be guessed")
         return token
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: str) -> str:
+        for proxy in split_list(proxies):
+            ipaddress.ip_network(proxy)
+        return proxies
+
     @property
     def installed_dir(self) -> Path:
         """Folder of the models that people have installed, one folder each."""
@@ -168,7 +226,7 @@ def settings_page() -> str:
     return (
         "# Settings\n\n"
         "Every limit and option is an environment variable; a value that makes no sense stops the start and says why.\n"
-        "This page is what `python -m core.base.settings` prints.\n\n"
+        "This page is what `aisr settings` prints, and `python -m core.base.settings`.\n\n"
         f"{settings_table()}\n\n"
         "Streamlit's own options, such as `--server.port`, are arguments of `scripts/run.sh`, or environment\n"
         "variables such as `STREAMLIT_SERVER_PORT`. What the app chooses is in `.streamlit/config.toml`, with reasons."
@@ -192,5 +250,12 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command ``aisr settings``."""
+    argparse.ArgumentParser(description="Prints every limit and option.").parse_args(arguments)
     print(settings_page())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,12 +9,16 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from enum import IntEnum
 
 from core.base.budget import SMALL_BYTES, ByteBudget, Reservation
+
+CLOSE_SECONDS = 1.0
 
 
 class Priority(IntEnum):
@@ -48,6 +52,8 @@ class Job(Future[None]):
         try:
             work()
         except BaseException as error:  # handed to whoever waits on the future
+            del work
+            _forget_locals(error)
             self.set_exception(error)
         else:
             self.set_result(None)
@@ -64,6 +70,13 @@ class Job(Future[None]):
         work = self._work
         del self._work  # what the work refers to must not live as long as its future
         return work
+
+
+def _forget_locals(error: BaseException | None) -> None:
+    """Free what the failed functions worked with, pixels and files: a future keeps its error, and so their frames."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 class WorkerPool:
@@ -123,11 +136,15 @@ class WorkerPool:
         self._queue.put((job.priority, next(self._order), job))
 
     def close(self) -> None:
-        """Stop the threads once their current jobs end; waiting jobs are cancelled, so that nobody waits on them."""
+        """Stop the threads once their current jobs end; waiting jobs are cancelled, so that nobody waits on them.
+
+        Jobs that go on for more than ``CLOSE_SECONDS`` are left behind.
+        """
         for _ in self._threads:
             self._queue.put((-1, next(self._order), None))
+        end = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
-            thread.join(timeout=10)
+            thread.join(timeout=max(end - time.monotonic(), 0))
         with suppress(queue.Empty):
             while True:
                 _, _, job = self._queue.get_nowait()

@@ -17,10 +17,10 @@ from core.base.errors import Cancelled
 from core.base.settings import Settings
 from core.base.workers import WorkerPool
 from core.benchmark.plan import Mode, SubjectName
-from core.engines.engine import Engine
+from core.engines.engine import LOGITS, Engine
 from core.images.formats.format import FileReader
-from core.images.preprocessing import STANDARD
-from core.models.registry import Model
+from core.images.preprocessing import Preprocessing
+from core.models.model import Model
 from core.recognition.recognize import recognize
 from core.stacks.sources.source import Source
 from core.stacks.stack import ImageStack
@@ -63,7 +63,7 @@ class EngineAlone:
     mode: Mode = "inference-only"
 
     def __init__(self, engine: Engine, batch_size: int, classes: tuple[str, ...], inputs: NDArray[np.uint8]) -> None:
-        """``inputs``: uint8 ``[N, 224, 224, 3]``; position i takes input i modulo N."""
+        """``inputs``: uint8 ``[N, *input_shape]``; position i takes input i modulo N."""
         self.name: SubjectName = engine.name
         self.batch_size = batch_size
         self.precision = engine.precision
@@ -84,7 +84,7 @@ class EngineAlone:
                 def infer(start: int) -> list[str]:
                     check_cancelled(cancelled)
                     batch = self._inputs.take(indices[start : start + batch_size], axis=0, mode="wrap")
-                    return first_classes(self._engine.infer(batch), self._classes)
+                    return first_classes(self._engine.infer(batch)[LOGITS], self._classes)
 
                 return [name for names in pool.map(infer, range(0, len(indices), batch_size)) for name in names]
 
@@ -145,7 +145,7 @@ class Ingested(Pipeline):
     mode: Mode = "ingested"
 
     def _prepare(self, stack: ImageStack) -> None:
-        for _, job in stack.prepare_ahead(range(len(stack))):
+        for _, job in stack.inputs(self._model.preprocessing).prepare_ahead(range(len(stack))):
             job.result()
 
 
@@ -182,13 +182,13 @@ class _Repeated(Source):
         """Nothing of its own is open."""
 
 
-def ready_inputs(stack: ImageStack, count: int) -> NDArray[np.uint8]:
-    """Model inputs uint8 ``[N, 224, 224, 3]`` of the first images of a decoded stack, N at most ``MAX_READY_INPUTS``.
+def ready_inputs(stack: ImageStack, preprocessing: Preprocessing, count: int) -> NDArray[np.uint8]:
+    """Model inputs uint8 ``[N, *input_shape]`` of the first images of a decoded stack, N at most ``MAX_READY_INPUTS``.
 
     Images that cannot be read become black.
     """
     indices = range(min(count, len(stack), MAX_READY_INPUTS))
-    made = stack.inputs(STANDARD)
+    made = stack.inputs(preprocessing)
     inputs = np.zeros((len(indices), *made.shape), np.uint8)
     for index in indices:
         if stack.error(index) is None:
@@ -196,9 +196,9 @@ def ready_inputs(stack: ImageStack, count: int) -> NDArray[np.uint8]:
     return inputs
 
 
-def wait_until_decoded(stack: ImageStack, cancelled: Event) -> None:
+def wait_until_decoded(stack: ImageStack, preprocessing: Preprocessing, cancelled: Event) -> None:
     """Wait for a stack's background decoding, which would otherwise go on beside the first passes."""
-    for _, job in stack.prepare_ahead(range(len(stack))):
+    for _, job in stack.inputs(preprocessing).prepare_ahead(range(len(stack))):
         check_cancelled(cancelled)
         job.result()
 

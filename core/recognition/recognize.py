@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from core.base.errors import Cancelled
 from core.base.settings import Settings
-from core.images.preprocessing import STANDARD
-from core.models.registry import Model
+from core.engines.engine import EngineName
+from core.models.model import Model
 from core.recognition.classifier import Classifier
-from core.recognition.results import EngineName, Prediction, Recognition, Timing
+from core.recognition.results import Prediction, Recognition, Timing
 from core.stacks.stack import ImageStack
 
 OnBatch = Callable[[Sequence[Prediction]], None]
@@ -99,7 +99,7 @@ def _predict(
 ) -> Iterator[list[Prediction]]:
     """Yield predictions batch by batch; decoding runs ahead in the shared pool, inference in threads of its own."""
     parallelism = classifier.engine.parallelism
-    inputs = stack.inputs(STANDARD)
+    inputs = stack.inputs(classifier.model.preprocessing)
 
     def infer(batch: _Batch) -> tuple[list[Prediction], float]:
         started = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,42 @@ class Usage:
 
     stacks: int
     bytes: int
+
+
+# A stack of so few bytes (two images, or broken ones) is quickly uploaded again, and the first to make room.
+TINY_BYTES = 2 * MIB
+# A stack that nobody has looked at for so long makes room for anybody.
+IDLE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One open stack, as far as making room for another is concerned."""
+
+    stack_id: str
+    client: str
+    bytes: int
+    idle_seconds: float
+
+
+def place_to_free(places: Sequence[Place], newcomer: str) -> str | None:
+    """The id of the stack that has to go when all places are taken and ``newcomer`` wants one; None where none has to.
+
+    It is one of the client that has the most, as long as the newcomer does not come to have more than that client
+    keeps: however many places one client takes, another gets its own. Else it is one that is idle.
+    """
+    counts = Counter(place.client for place in places)
+    counts.pop("", None)  # the server's own
+    if not counts:
+        return None
+    greedy, most = counts.most_common(1)[0]
+    if most > counts[newcomer] + 1:
+        candidates = [place for place in places if place.client == greedy]
+    else:
+        candidates = [place for place in places if place.client and place.idle_seconds >= IDLE_SECONDS]
+    if not candidates:
+        return None
+    return min(candidates, key=lambda place: (place.bytes > TINY_BYTES, -place.idle_seconds)).stack_id
 
 
 class Quota:
@@ -43,16 +80,16 @@ class Quota:
         """Room for one more stack of ``client``.
 
         Raises:
-            TooManyStacks: the server holds as many stacks as it may.
-            QuotaExceeded: this client does.
+            QuotaExceeded: this client holds as many stacks as it may.
+            TooManyStacks: the server does.
         """
         with self._lock:
-            if self._stacks.total() >= self._settings.max_stacks:
-                raise TooManyStacks("The server holds as many stacks as it can. Try again in a few minutes.")
             if client and self._stacks[client] >= self._settings.max_stacks_per_client:
                 raise QuotaExceeded(
                     f"You have {self._stacks[client]} stacks open, as many as one client may. Close one of them first."
                 )
+            if self._stacks.total() >= self._settings.max_stacks:
+                raise TooManyStacks("The server holds as many stacks as it can. Try again in a few minutes.")
             self._stacks[client] += 1
         return Share(self, client)
 
@@ -78,12 +115,12 @@ class Quota:
 
 
 class Share:
-    """What one stack takes of the quota."""
+    """What one stack of ``client`` takes of the quota, in ``bytes``."""
 
     def __init__(self, quota: Quota, client: str) -> None:
         self._quota = quota
         self.client = client
-        self._bytes = 0
+        self.bytes = 0
         self._released = False
 
     def grow(self, count: int) -> None:
@@ -95,10 +132,10 @@ class Share:
             DiskFull: the disk is.
         """
         self._quota._grow(self.client, count)
-        self._bytes += count
+        self.bytes += count
 
     def release(self) -> None:
         """Give everything back; once is enough, more is harmless."""
         if not self._released:
             self._released = True
-            self._quota._release(self.client, self._bytes)
+            self._quota._release(self.client, self.bytes)

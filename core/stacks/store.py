@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import secrets
 import shutil
 import stat
 import threading
 import time
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from core.base.budget import ByteBudget
-from core.base.errors import StackNotFound
+from core.base.errors import StackNotFound, TooManyStacks
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
-from core.stacks.quota import Quota, Share, Usage
+from core.stacks.quota import Place, Quota, Share, Usage, place_to_free
 from core.stacks.sources import open_source
 from core.stacks.stack import ImageStack, prepared_bytes
 from core.stacks.upload import Upload
@@ -54,6 +56,7 @@ class StackStore:
         _remove_abandoned_runs(settings.work_dir)
         self.folder, self._run_lock = _create_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
+        self._deleted: weakref.WeakSet[ImageStack] = weakref.WeakSet()
         self._stopping = threading.Event()
         threading.Thread(target=self._sweep_until_stopped, name="stack-sweeper", daemon=True).start()
 
@@ -89,7 +92,7 @@ class StackStore:
             QuotaExceeded: this client has as many stacks as it may.
             DiskFull: there is no room for a file.
         """
-        share = self._quota.open(client)
+        share = self._place_for(client)
         folder = self.folder / secrets.token_urlsafe(ID_BYTES)
         try:
             return Upload(folder, share, self._settings, self._add)
@@ -119,7 +122,10 @@ class StackStore:
             self._discard(kept)
 
     def sweep(self) -> None:
-        """Delete the stacks nobody has used for ``stack_ttl_seconds``."""
+        """Delete the stacks nobody has used for ``stack_ttl_seconds``, and free the disk of deleted ones."""
+        if self._deleted:
+            # Failed work and its errors refer to each other in circles, and keep a stack's unlinked files with them.
+            gc.collect()
         oldest = time.monotonic() - self._settings.stack_ttl_seconds
         with self._lock:
             expired = [kept for kept in self._stacks.values() if kept.used < oldest]
@@ -138,7 +144,24 @@ class StackStore:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._run_lock.close()
 
+    def _place_for(self, client: str) -> Share:
+        try:
+            return self._quota.open(client)
+        except TooManyStacks:
+            now = time.monotonic()
+            with self._lock:
+                places = [
+                    Place(stack_id, kept.share.client, kept.share.bytes, now - kept.used)
+                    for stack_id, kept in self._stacks.items()
+                ]
+            stack_id = place_to_free(places, client)
+            if stack_id is None:
+                raise
+            self.delete(stack_id)
+            return self._quota.open(client)
+
     def _discard(self, kept: _Kept) -> None:
+        self._deleted.add(kept.stack)
         kept.stack.mark_deleted()
         shutil.rmtree(self.folder / kept.stack.id, ignore_errors=True)
         kept.share.release()

@@ -105,7 +105,7 @@ def stack_id(container: Container) -> str:
     ).json()
     for door in ("predict_optimized", "predict"):
         answers = client.post(
-            f"{container.address}/{door}", json={"filenames": [SECRET_NAME, "b.png"], "batch_size": 2}, timeout=120
+            f"{container.address}/{door}", json={"filenames": [SECRET_NAME, "b.png"], "batch_size": 2}, timeout=SECONDS
         ).json()
         assert [answer["filename"] for answer in answers] == [SECRET_NAME, "b.png"]
         assert all(answer["class"] != "error" and 0 < answer["confidence"] <= 1 for answer in answers)

@@ -14,7 +14,7 @@ from core.base.errors import DownloadInterrupted
 from core.base.settings import Settings
 from core.models import imagenet
 from core.models.install import copy_model, installed_folder
-from core.models.registry import Model
+from core.models.model import Model
 from core.runtime import get_runtime
 from tests.helpers import SECONDS, wait_until
 from tests.ui.test_optimize import ROUTER, buttons, press, session, texts
@@ -160,3 +160,18 @@ def test_once_installed_it_is_there_for_all_and_used_by_who_chooses_it(
     other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     assert list(other.selectbox[0].options) == ["Starter: 12 everyday classes", "ImageNet"]
     assert session(other).model.card.name == "starter"
+
+
+def test_a_damaged_model_is_named_and_the_others_stay_to_choose_from(app: AppTest, data_dir: Settings) -> None:
+    damaged = data_dir.installed_dir / "*broken*"
+    damaged.mkdir(parents=True)
+    (damaged / "card.json").write_text("{}")
+    app.run()
+    assert not app.exception
+    assert app.selectbox[0].options == ["Starter: 12 everyday classes"]
+    assert any(expander.label == "Damaged models: 1" for expander in app.expander)
+    assert "**\\*broken\\***" in "".join(element.value for element in app.markdown), "its name is text"
+    assert "*broken* has no valid card.json; reinstall it" in texts(app)
+    (damaged / "card.json").unlink()
+    app.run()
+    assert "Damaged models" not in "".join(expander.label for expander in app.expander)

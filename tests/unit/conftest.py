@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.base.settings import Settings
-from core.models.registry import Model
+from core.models.model import Model
 from core.stacks.sources import open_source
 from core.stacks.sources.source import Source
 from tests.fake_worker import SetAccident, use_fake_worker

@@ -13,7 +13,7 @@ import pytest
 from core.base.settings import PROJECT_ROOT, Settings
 from core.images import pixels
 from core.images.formats import decode
-from core.models.registry import Model
+from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.recognize import recognize
 from tests.builders import BROKEN_PNGS, photo_png

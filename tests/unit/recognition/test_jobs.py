@@ -11,9 +11,9 @@ import pytest
 
 from core.base.errors import ModelError
 from core.base.settings import Settings
+from core.engines.engine import EngineName
 from core.recognition.fair_queue import FairQueue
 from core.recognition.jobs import JobState, RecognitionJob
-from core.recognition.results import EngineName
 from core.recognition.service import Order, RecognitionService
 from core.stacks.stack import ImageStack
 from tests.builders import BROKEN_PNGS

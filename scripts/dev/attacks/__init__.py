@@ -1,0 +1,14 @@
+"""Attacks on a server of our own, a function each; ``python -m scripts.attack`` runs them.
+
+A module here holds the attacks on one part of the server. To add one, write a function and register it::
+
+    @attack("endless headers", "one request whose headers never end")
+    def endless_headers(target: Target) -> Outcome: ...
+
+It attacks ``target``, a fresh server on this machine, for some seconds, and says what held.
+"""
+
+from scripts.dev.attacks import connections, other_sites, sockets, stopping, uploads
+from scripts.dev.attacks.registry import ATTACKS
+
+__all__ = ["ATTACKS", "connections", "other_sites", "sockets", "stopping", "uploads"]
