@@ -1,8 +1,8 @@
 """The JavaScript of our components over HTTP: ES modules, linked into one that a browser fetches once.
 
 Thirty files would cost a browser thirty requests, or as many looks into its cache, before the first image. So each
-module becomes a block of one script, after those that it imports. The address holds a digest: a browser may keep what it
-got for ever, and never mixes two versions.
+module becomes a block of one script, after those that it imports. The address holds a digest: a browser may keep what
+it got for ever, and never mixes two versions.
 """
 
 from __future__ import annotations
