@@ -19,7 +19,7 @@ from core.base.logs import configure_logs
 from core.base.settings import MIB
 from core.runtime import get_runtime
 from pages._ui.compat import drop_ended_sessions, limit_uploaded_files, on_stop, uvicorn_config
-from pages._ui.components.assets import modules_route
+from pages._ui.components.assets import script_route
 
 HOUSEKEEPING_SECONDS = 20.0
 # After being told to stop; docker kills after 10 s, and deleting takes time on a busy machine.
@@ -65,7 +65,7 @@ _api = create_api(_runtime.store, _runtime.models, _runtime.settings, _runtime.r
 
 app = st.App(
     Path(__file__).parent / "pages" / "_router.py",
-    routes=[modules_route(_base_path), *(Route(_base_path + path, _api) for path in ROUTES)],
+    routes=[script_route(_base_path), *(Route(_base_path + path, _api) for path in ROUTES)],
     lifespan=lifespan,
     middleware=edge_middleware(_runtime.settings, _base_path),
 )

@@ -130,8 +130,8 @@ class ImageColumns(BaseModel):
     def of(cls, stack: ImageStack) -> Self:
         """The images of ``stack``. The sources of stacks sort by name, so there are no ranks."""
         headers = [entry.header for entry in stack.entries]
-        found = {(header.bit_depth, header.color): header for header in headers}
-        place = {key: number for number, key in enumerate(found)}
+        found = {header.description: header for header in headers}
+        place = {description: number for number, description in enumerate(found)}
         return cls(
             names=[entry.name for entry in stack.entries],
             widths=[header.width for header in headers],
@@ -146,7 +146,7 @@ class ImageColumns(BaseModel):
                 )
                 for header in found.values()
             ],
-            kind=[place[header.bit_depth, header.color] for header in headers],
+            kind=[place[header.description] for header in headers],
         )
 
 
@@ -176,8 +176,10 @@ class AnswerColumns(BaseModel):
             for index, prediction in results.of(engine).items():
                 if prediction.error is not None:
                     continue
-                empty = AnswerRun(engine=title, model=prediction.model, images=[], classes=[], confidences=[])
-                run = runs.setdefault((title, prediction.model), empty)
+                key = (title, prediction.model)
+                run = runs.get(key)
+                if run is None:
+                    run = runs[key] = AnswerRun(engine=title, model=key[1], images=[], classes=[], confidences=[])
                 run.images.append(index)
                 run.classes.append(labels.setdefault(prediction.label, len(labels)))
                 run.confidences.append(prediction.confidence)

@@ -27,7 +27,7 @@ from core.images.display import to_picture
 from core.images.pixels import to_rgb
 from core.images.samples import pack
 from core.stacks.sources.rules import natural_key
-from pages._ui.components.assets import modules_route
+from pages._ui.components.assets import script_route
 
 WIDTH, HEIGHT = 500, 375
 BROKEN, SLOW, DEEP = 7, 9, 25
@@ -123,7 +123,7 @@ BASE = f"{ROOT}/test-api/stacks/{{stack_id}}"
 app = st.App(
     SCRIPT.resolve(),
     routes=[
-        modules_route(ROOT),
+        script_route(ROOT),
         Route(f"{BASE}/index", index_route),
         Route(f"{BASE}/results", results_route),
         Route(f"{BASE}/images/{{index:int}}/{{kind}}", image_route),

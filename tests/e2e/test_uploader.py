@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.builders import photo_png, zip_bytes
 from tests.e2e.server import ROOT, folders, streamlit_server
@@ -52,7 +52,7 @@ def drop(page: Page, *files: tuple[str, bytes]) -> None:
         """async (files) => {
             const transfer = new DataTransfer();
             for (const [name, data] of files) {
-                const bytes = await (await fetch("data:application/zip;base64," + data)).blob();
+                const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
                 transfer.items.add(new File([bytes], name, { type: "application/zip" }));
             }
             const tell = (type) => document.querySelector("h1, [data-testid=stMain]").dispatchEvent(
@@ -76,6 +76,23 @@ def slow_down(page: Page) -> None:
         "uploadThroughput": SLOW_BYTES_PER_SECOND,
     }
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", conditions)
+
+
+def test_a_file_chosen_while_the_field_is_still_on_its_way_is_not_lost(page: Page, server: str) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/components/*.js", hold)
+    page.goto(server)
+    choose(page, "early.zip", SMALL)
+    expect(page.locator("[data-component]")).to_be_hidden()  # nobody sees what cannot answer yet
+    expect(page.get_by_role("button", name="Browse files")).to_have_count(0)
+    assert held
+    for route in held:
+        route.continue_()
+    expect(page.locator("[data-ref=position]")).to_have_text("1 / 3")
 
 
 def shown_position(page: Page) -> Locator:
