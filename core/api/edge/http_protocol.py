@@ -14,6 +14,8 @@ uvicorn's fast parser has no limits of its own. A connection is in one of four s
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,6 +37,7 @@ HEAD_SECONDS = 10.0  # from the connection, or the first byte of a later request
 ASIDE_SECONDS = 2.0  # the same for a connection beyond the limits
 TICK_SECONDS = 1.0
 
+_NO_LINGER = struct.pack("ii", 1, 0)
 _TOO_LARGE = "The request's headers are larger than this server accepts."
 _TOO_SLOW = "The request did not arrive in time. Check the connection and send it again."
 
@@ -205,6 +208,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self._reading.moved(max(self._unsent - unsent, 0))
             if not self._reading.waited(TICK_SECONDS):
+                # Reset, or the system would go on offering what it holds.
+                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 self.transport.abort()
         self._unsent = unsent
 

@@ -28,9 +28,7 @@ def foreign_page(target: Target) -> Outcome:
     return Outcome(statuses == [403] * 3, f"answers {', '.join(map(str, statuses))}")
 
 
-@attack(
-    "guessed passwords", "30 wrong passwords", AISR_ACCESS_TOKEN=PASSWORD, AISR_SIGN_IN_ATTEMPTS="4"
-)
+@attack("guessed passwords", "30 wrong passwords", AISR_ACCESS_TOKEN=PASSWORD, AISR_SIGN_IN_ATTEMPTS="4")
 def guessed_passwords(target: Target) -> Outcome:
     """One after the other."""
     statuses: Counter[int] = Counter()

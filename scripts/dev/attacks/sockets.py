@@ -8,6 +8,8 @@ import uuid
 from collections import Counter
 
 import requests
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
@@ -20,11 +22,14 @@ def visit(target: Target) -> ClientConnection:
     return connect(address, origin=target.address, subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item, arg-type]
 
 
-@attack("files in memory", "a page's session that sends 60 files of 4 MB, and one of 200 MB, to Streamlit's upload route")
+@attack(
+    "files in memory", "a page's session that sends 60 files of 4 MB, and one of 200 MB, to Streamlit's upload route"
+)
 def files_in_memory(target: Target) -> Outcome:
     """Which keeps them in memory until the session ends."""
     statuses: Counter[int] = Counter()
     with visit(target) as page:
+        page.send(BackMsg(rerun_script=ClientState()).SerializeToString())
         message = ForwardMsg()
         while message.WhichOneof("type") != "new_session":
             message.ParseFromString(page.recv(TIMEOUT_SECONDS))  # type: ignore[arg-type]

@@ -28,7 +28,9 @@ def small_zip() -> bytes:
 @attack("dripping upload", "20 uploads of a byte a second", AISR_UPLOAD_IDLE_SECONDS="5")
 def dripping_upload(target: Target) -> Outcome:
     """Each of which is never idle."""
-    head = b"POST /api/v1/stacks HTTP/1.1\r\nHost: x\r\nContent-Type: application/zip\r\nContent-Length: 100000\r\n\r\nPK"
+    head = (
+        b"POST /api/v1/stacks HTTP/1.1\r\nHost: x\r\nContent-Type: application/zip\r\nContent-Length: 100000\r\n\r\nPK"
+    )
     with contextlib.ExitStack() as stack:
         open_ones = [stack.enter_context(target.connect()) for _ in range(20)]
         for one in open_ones:
@@ -64,12 +66,12 @@ def all_places(target: Target) -> Outcome:
     return Outcome(other == 201, f"{statuses[201]} of 320 taken; another client gets {other}")
 
 
-@attack("flood", "3,000 requests for predictions as fast as they go")
+@attack("flood", "400 requests for predictions where 300 a minute are allowed", AISR_RECOGNITIONS_PER_MINUTE="300")
 def flood(target: Target) -> Outcome:
     """From one client."""
     statuses: Counter[int] = Counter()
     with requests.Session() as session:
-        for _ in range(3000):
+        for _ in range(400):
             answer = session.post(f"{target.address}/predict", json={"filenames": ["a"]}, timeout=TIMEOUT_SECONDS)
             statuses[answer.status_code] += 1
     return Outcome(statuses[429] > 0, ", ".join(f"{count:,} × {status}" for status, count in sorted(statuses.items())))

@@ -30,7 +30,7 @@ def test_every_setting_is_documented_and_stands_in_the_table(name: str) -> None:
 def test_every_setting_is_read_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     default = getattr(Settings(), name)
     other: object = default + 1 if isinstance(default, int) else type(default)(f"{default}-another-good-value")
-    other = {"log_level": "debug"}.get(name, other)
+    other = {"log_level": "debug", "trusted_proxies": "10.0.0.0/8"}.get(name, other)
     monkeypatch.setenv(name.upper(), str(other))
     assert getattr(Settings(), name) == default, "only names with the product's prefix count"
     monkeypatch.setenv(f"AISR_{name.upper()}", str(other))
@@ -49,6 +49,7 @@ def test_every_setting_is_read_from_the_environment(name: str, monkeypatch: pyte
         ("max_compression_ratio", "1"),
         ("access_token", "short"),
         ("log_level", "chatty"),
+        ("trusted_proxies", "nginx"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
