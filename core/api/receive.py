@@ -6,14 +6,13 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import PureWindowsPath
 from typing import Protocol
 
-import anyio
 from anyio.to_thread import run_sync
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from core.api.body_limit import lift_body_limit
-from core.base.errors import Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
+from core.base.errors import Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType
 from core.base.settings import MIB, Settings
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
@@ -43,7 +42,6 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
         UnsupportedType: the body is neither a ZIP nor a form.
         InvalidRequest: the form is malformed or has no file.
         NotAZip: the file's name does not end in ``.zip``.
-        UploadTimedOut: nothing arrived for a while.
         ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``StackStore.receive``.
     """
     lift_body_limit(request.scope)
@@ -63,7 +61,7 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
                 sink = _Plain(upload, zip_name(name))
             else:
                 raise UnsupportedType("Send the ZIP as application/zip, or in a form as the field “file”.")
-            await _pump(request.stream(), sink.write, settings.upload_idle_seconds)
+            await _pump(request.stream(), sink.write)
             return await run_sync(sink.finish)
     except ClientDisconnect as error:
         raise Cancelled("The upload was cancelled.") from error
@@ -170,15 +168,11 @@ class _Form:
         self._ended = True
 
 
-async def _pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None], idle_seconds: float) -> None:
+async def _pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None]) -> None:
     """Give ``body`` to ``write``, in pieces, in another thread."""
     waiting = bytearray()
     while True:
-        try:
-            with anyio.fail_after(idle_seconds):
-                chunk = await anext(body, None)
-        except TimeoutError as error:
-            raise UploadTimedOut("Nothing more arrived. Check the connection and upload again.") from error
+        chunk = await anext(body, None)
         waiting += chunk or b""
         if len(waiting) >= PIECE_BYTES or (chunk is None and waiting):
             await run_sync(write, bytes(waiting))

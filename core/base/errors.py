@@ -122,13 +122,6 @@ class TooManyRequests(AppError):
     retry_after = 5
 
 
-class UploadTimedOut(AppError):
-    """An upload of which nothing more arrived."""
-
-    code = "upload_timed_out"
-    status = 408
-
-
 class UnsupportedType(AppError):
     """A request body of a type this route does not take."""
 
