@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
+from core.engines.registry import default_engine
 from core.models.registry import ModelRegistry
 from core.recognition.classifier import Classifier
 from core.recognition.service import RecognitionService
@@ -30,7 +31,7 @@ class AppRuntime:
     recognition: RecognitionService
 
     def warm_up(self) -> None:
-        """Load the default model's INT8 engine, and measure its batch size, before somebody waits for it."""
+        """Load the default model's default engine, and measure its batch size, before somebody waits for it."""
         threading.Thread(target=self._load_default, name="warm-up", daemon=True).start()
 
     def new_model_folder(self, name: str) -> Path:
@@ -43,7 +44,7 @@ class AppRuntime:
 
     def _load_default(self) -> None:
         try:
-            Classifier(self.models.get(), "openvino-int8").batch_size(0, self.settings)
+            Classifier(self.models.get(), default_engine().name).batch_size(0, self.settings)
         except AppError as error:
             _log.error("The default model is not ready: %s", error)
 

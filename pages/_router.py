@@ -7,6 +7,7 @@ import streamlit as st
 from core.base.errors import AppError
 from core.base.version import VERSION
 from pages._ui.inference.run_panel import engine_options
+from pages._ui.shell.messages import escape
 from pages._ui.shell.models import model_choice
 from pages._ui.shell.session import current_session
 
@@ -16,7 +17,11 @@ ICON = Path(__file__).parent / "_ui" / "shell" / "icon.svg"
 st.set_page_config(page_title="AI Image Stack Recognizer", page_icon=str(ICON), layout="wide")
 
 # Streamlit leaves a gap meant for pages without a navigation bar; the first image belongs on the first screen.
-st.html("<style>[data-testid='stMainBlockContainer'] { padding-top: 4.5rem; padding-bottom: 2rem; }</style>")
+# Its tables' own CSV would hold formulas of strangers: our buttons save them as text (core.base.spreadsheet).
+st.html(
+    "<style>[data-testid='stMainBlockContainer'] { padding-top: 4.5rem; padding-bottom: 2rem; }"
+    "[data-testid='stElementToolbarButton']:has(button[aria-label^='Download as CSV']) { display: none; }</style>"
+)
 
 page = st.navigation(
     [
@@ -33,7 +38,7 @@ with st.sidebar:
     try:
         model_choice(session)
     except AppError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape(error), icon=":material/error:")
     engine_options(session)
     st.caption(f"Version {VERSION}")
 page.run()

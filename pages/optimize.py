@@ -5,6 +5,7 @@ import streamlit as st
 from core.base.errors import AppError
 from pages._ui.optimize.attempts import earlier_attempts, model_facts, newest_attempt, progress
 from pages._ui.optimize.form import calibration_form
+from pages._ui.shell.messages import escape
 from pages._ui.shell.models import add_model
 from pages._ui.shell.session import current_session
 
@@ -32,5 +33,5 @@ try:
         calibration_form(session, session.stack)
     earlier_attempts(session)
 except AppError as error:
-    st.error(str(error), icon=":material/error:")
+    st.error(escape(error), icon=":material/error:")
 add_model(session)

@@ -23,6 +23,7 @@ from core.benchmark.formats import to_csv, to_json, to_markdown
 from core.benchmark.plan import DEFAULT_COUNTS, DEFAULT_MODES, MODES, SUBJECT_NAMES, Plan
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
+from core.engines.openvino import INT8
 from core.recognition.classifier import Classifier
 from core.runtime import AppRuntime, get_runtime
 from scripts._arguments import batch_size_argument
@@ -117,7 +118,7 @@ def _measure(options: argparse.Namespace, runtime: AppRuntime) -> Report:
 
         report = run_benchmark(plan, stack, model, settings, runtime.store.folder, on_step=on_step)
     if options.compare_benchmark_app:
-        size = Classifier(model, "openvino-int8").batch_size(options.batch_size, settings)
+        size = Classifier(model, INT8.name).batch_size(options.batch_size, settings)
         compared = compare_with_benchmark_app(model, size, options.repeats, Event())
         report = report.model_copy(update={"benchmark_app": compared})
     return report

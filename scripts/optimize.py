@@ -28,11 +28,11 @@ from core.base.settings import Settings, get_settings
 from core.models import imagenet
 from core.models.install import copy_model, installed_folder, write_model
 from core.models.labels import read_labels
-from core.models.registry import Model, ModelRegistry
+from core.models.model import Model
+from core.models.registry import ModelRegistry
 from core.optimize.calibration import DEFAULT_CALIBRATION_IMAGES, labels_from_csv, labels_from_folders, split
-from core.optimize.gate import GATE_AGREEMENT
-from core.optimize.graph import LADDER, RECIPES, Recipe
-from core.optimize.run import OptimizationJob, Plan
+from core.optimize.quantize import LADDER, RECIPES, Recipe
+from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.stacks.sample import make_sample_stack
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
@@ -65,7 +65,7 @@ def _optimize(options: argparse.Namespace, settings: Settings) -> None:
     try:
         model = _model(options, settings)
         stack = _stack(options.calibrate, store)
-        plan = Plan(stack, split(len(stack), options.count), _labels(options.classes, stack, model))
+        plan = CalibrationPlan(stack, split(len(stack), options.count), _labels(options.classes, stack, model))
         recipes = LADDER if options.recipe == "auto" else (RECIPES[options.recipe],)
         made = _climb(model, plan, recipes, store, settings)
         name = options.name or (model.card.name if model.folder.parent == settings.installed_dir else "")
@@ -131,7 +131,9 @@ def _labels(path: Path | None, stack: ImageStack, model: Model) -> NDArray[np.in
     return labels_from_folders(names, model.card.classes)
 
 
-def _climb(model: Model, plan: Plan, recipes: Sequence[Recipe], store: StackStore, settings: Settings) -> Model:
+def _climb(
+    model: Model, plan: CalibrationPlan, recipes: Sequence[Recipe], store: StackStore, settings: Settings
+) -> Model:
     """Try recipes until one passes the gate; print each run's steps."""
     for recipe in recipes:
         job = OptimizationJob(model, plan, recipe, store.folder / "models" / recipe.name, settings)
@@ -151,9 +153,11 @@ def _climb(model: Model, plan: Plan, recipes: Sequence[Recipe], store: StackStor
         if job.report.fp32 and job.report.int8:
             fp32, int8 = job.report.fp32, job.report.int8
             print(f"Top-1 accuracy on {fp32.images} labelled images: FP32 {fp32.top1:.2%}, INT8 {int8.top1:.2%}")
+        if job.before and job.report.is_worse_than(job.before):
+            print(f"The INT8 model before does better: {job.before.agreement.top1:.2%} of the same images.")
         if job.report.passed:
             return job.model
-    raise _NotGoodEnough(f"INT8 stays below {GATE_AGREEMENT:.0%} agreement with FP32; it was not installed.")
+    raise _NotGoodEnough(f"INT8 stays below {plan.asked:.0%} agreement with FP32; it was not installed.")
 
 
 def _follow(job: OptimizationJob) -> None:

@@ -17,10 +17,11 @@ from tqdm import tqdm
 
 from core.base.errors import AppError
 from core.base.settings import get_settings
+from core.engines.registry import default_engine, engine_label, engine_names
 from core.models.registry import ModelRegistry
 from core.recognition.recognize import recognize
 from core.recognition.report import to_csv, to_json
-from core.recognition.results import ENGINE_LABELS, ENGINE_NAMES, Prediction, Recognition
+from core.recognition.results import Prediction, Recognition
 from core.stacks.store import StackStore
 from scripts._arguments import batch_size_argument
 from scripts.dev._stacks import open_stack_file
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write(result, options.out)
     timing = result.timing
     print(
-        f"{ENGINE_LABELS[result.engine]} ({result.precision}), model {result.model}: {timing.images} images in "
+        f"{engine_label(result.engine)} ({result.precision}), model {result.model}: {timing.images} images in "
         f"{timing.total_seconds:.2f} s, {timing.images_per_second:.0f} images/s, batches of {timing.batch_size}",
         file=sys.stderr,
     )
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of PNG images")
-    parser.add_argument("--engine", choices=ENGINE_NAMES, default=ENGINE_NAMES[0], help="default: %(default)s")
+    parser.add_argument("--engine", choices=engine_names(), default=default_engine().name, help="default: %(default)s")
     parser.add_argument("--model", help="name of an installed model (default: the app's)")
     parser.add_argument("--batch-size", type=batch_size_argument, default=0, metavar="auto|N", help="default: auto")
     parser.add_argument("--out", type=_output, metavar="results.csv|.json", help="file to write")

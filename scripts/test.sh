@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Run every check, the fast ones first: ./scripts/test.sh [--no-browser] [pytest arguments]
+# Run every check, the fast ones first: ./scripts/test.sh [--no-browser] [--shuffle] [pytest arguments]
 #
 #   ./scripts/test.sh                               everything
 #   ./scripts/test.sh --no-browser                  all but the tests that drive a real browser
+#   ./scripts/test.sh --shuffle                     in random order; --shuffle --randomly-seed N is that order again
 #   ./scripts/test.sh tests/unit/test_x.py -k name  the static checks and these tests
 #
 # Makes .venv or brings it up to date by itself. The browser is Chromium or Chrome from PATH, or $CHROMIUM.
@@ -38,17 +39,18 @@ step() {
 }
 
 browser=wanted
-suites=(tests/unit tests/api tests/ui tests/packaging)
-browser_suites=(tests/e2e)
+suites=(tests)
 pytest_arguments=(--timeout 600) # seconds a test: a hanging one fails with its stack
 for argument in "$@"; do
-  if [[ $argument == --no-browser ]]; then
-    browser=unwanted
-    continue
-  fi
-  # Tests named by path or node id replace the suites.
-  [[ ! -e ${argument%%::*} ]] || suites=() browser_suites=()
-  pytest_arguments+=("$argument")
+  case $argument in
+    --no-browser) browser=unwanted ;;
+    --shuffle) pytest_arguments+=(-p randomly) ;;
+    *)
+      # Tests named by path or node id replace the suites.
+      [[ ! -e ${argument%%::*} ]] || suites=()
+      pytest_arguments+=("$argument")
+      ;;
+  esac
 done
 
 ensure_installed requirements.txt requirements-dev.txt
@@ -61,16 +63,16 @@ fi
 PATH=$PATH:/usr/sbin
 command -v nginx >/dev/null || install_system nginx-light || true
 command -v bwrap >/dev/null || install_system bubblewrap || true
-[[ $browser == wanted ]] || pytest_arguments+=(-m "not browser")
+[[ $browser == wanted ]] || pytest_arguments+=(-m "not browser" --ignore tests/e2e)
 
 ./scripts/check.sh
 if [[ ${#suites[@]} -eq 0 ]]; then
   step pytest "${pytest_arguments[@]}"
 else
-  # Two processes, a file each at a time. Browser tests need the cores for their servers and browsers.
+  # Two processes, a file each at a time: the servers and browsers of two browser tests are what two cores can take.
   step pytest --numprocesses 2 --dist loadfile "${suites[@]}" "${pytest_arguments[@]}"
-  [[ $browser != wanted ]] || step pytest "${browser_suites[@]}" "${pytest_arguments[@]}"
 fi
 
+[[ $browser != unwanted ]] || say "The tests that drive a browser were not run: --no-browser."
 [[ $browser != missing ]] ||
   fail "chromium is missing: the browser tests were NOT run. Install it (Debian: apt install chromium) or pass --no-browser."

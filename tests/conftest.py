@@ -10,8 +10,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from core.base.settings import Settings
-from core.models.registry import Model, ModelRegistry
+from core.base.settings import Settings, get_settings
+from core.models.model import Model
+from core.models.registry import ModelRegistry
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from tests.builders import zip_bytes
@@ -24,18 +25,26 @@ hypothesis.settings.register_profile("long", max_examples=20_000)
 MakeStack = Callable[[Mapping[str, bytes]], ImageStack]
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _no_settings_from_outside() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AISR_")]:
-            patch.delenv(name)
-        yield
-
-
 @pytest.fixture(scope="session")
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compiled and converted models, made once for all tests and never in the project's own folder."""
     return tmp_path_factory.mktemp("model-cache")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_from_outside(model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Neither settings nor models that this machine happens to have; the process's own settings lead to new folders."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AISR_")]:
+            patch.delenv(name)
+        folder = tmp_path_factory.mktemp("process")
+        with pytest.MonkeyPatch.context() as ours:
+            ours.setenv("AISR_CACHE_DIR", str(model_cache))
+            ours.setenv("AISR_DATA_DIR", str(folder / "data"))
+            ours.setenv("AISR_WORK_DIR", str(folder / "work"))
+            get_settings.cache_clear()
+            get_settings()
+        yield
 
 
 @pytest.fixture

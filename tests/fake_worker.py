@@ -1,8 +1,8 @@
 """A stand-in for ``core.optimize.worker``: the same events in no time, and the accidents a test asks for.
 
-Tests call ``use_fake_worker``; the rest runs in the worker's process. Environment: ``FAKE_BASE`` and ``FAKE_INT8`` name
-folders with the files that it pretends to make; ``FAKE_ACCIDENT`` is ``PLACE:KIND``, where PLACE is a step's title and
-KIND is killed, full, broken, unforeseen or endless.
+Tests call ``use_fake_worker``; the rest runs in the worker's process. Environment: ``FAKE_FORMS`` and ``FAKE_INT8``
+name folders with the files that it pretends to make; ``FAKE_ACCIDENT`` is ``PLACE:KIND``, where PLACE is a step's title
+and KIND is killed, full, broken, unforeseen or endless.
 """
 
 from __future__ import annotations
@@ -10,29 +10,28 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from core.base import worker_process as child
 from core.base.errors import ModelError
-from core.models.exported import BASE_STEPS, FP32_NAME, INT8_STEPS, ONNX_NAME, make_base
-from core.models.registry import Model
-from core.optimize import worker
-from core.optimize.worker import Events
+from core.base.worker_main import Events, serve
+from core.models.architectures import RESNET18
+from core.models.exported import EXPORT_STEPS
+from core.models.model import Model
+from core.optimize.worker import INT8_STEPS
 
 SetAccident = Callable[[str], None]
 
 
 def use_fake_worker(starter: Model, monkeypatch: pytest.MonkeyPatch) -> SetAccident:
     """From now on optimisations of ``starter`` take no time; call the result with ``PLACE:KIND`` for an accident."""
-    make_base(starter.weights, starter.base_folder)  # for real, once for all tests
-    monkeypatch.setenv("FAKE_BASE", str(starter.base_folder))
+    forms = starter.fp32_ir().parent  # for real, once for all tests
+    monkeypatch.setenv("FAKE_FORMS", str(forms))
     monkeypatch.setenv("FAKE_INT8", str(starter.folder))
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-m", "tests.fake_worker"))
+    monkeypatch.setattr("core.optimize.run.WORKER", "tests.fake_worker")
     return lambda accident: monkeypatch.setenv("FAKE_ACCIDENT", accident)
 
 
@@ -55,16 +54,16 @@ def accident(title: str) -> None:
             time.sleep(600)
 
 
-def base(events: Events, weights: str, draft: str) -> None:
-    for title in BASE_STEPS:
+def export(events: Events, draft: str, **_: object) -> None:
+    for title in EXPORT_STEPS:
         with events.step(title):
             (Path(draft) / "half-written").touch()
             accident(title)
-    for name in (ONNX_NAME, FP32_NAME, FP32_NAME.replace(".xml", ".bin")):
-        shutil.copyfile(Path(os.environ["FAKE_BASE"]) / name, Path(draft) / name)
+    for name in (RESNET18.onnx_name, RESNET18.fp32_name, RESNET18.fp32_name.replace(".xml", ".bin")):
+        shutil.copyfile(Path(os.environ["FAKE_FORMS"]) / name, Path(draft) / name)
 
 
-def quantize(events: Events, ir: str, **_: object) -> None:
+def make_int8(events: Events, ir: str, **_: object) -> None:
     for title in INT8_STEPS:
         with events.step(title):
             events.send("progress", doing="Statistics collection", done=1, total=2)
@@ -77,6 +76,4 @@ def quantize(events: Events, ir: str, **_: object) -> None:
 
 
 if __name__ == "__main__":
-    worker.REQUESTS = {"base": base, "quantize": quantize}
-    worker.graph.load_nncf = lambda: None
-    worker.main()
+    serve({"export": export, "make_int8": make_int8})

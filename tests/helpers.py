@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
-from core.engines.engine import Engine, check_batch
-from core.models.registry import CARD_NAME, Model, ModelCard
-from core.recognition.results import EngineName
+from core.engines.engine import LOGITS, Engine, EngineName, check_batch, check_outputs
+from core.images.formats.format import FileReader, Pixels
+from core.images.formats.png import Png
+from core.images.preprocessing import STANDARD
+from core.models.card import CARD_NAME, ModelCard
+from core.models.model import Model
 from tests.builders import png_bytes
 
-SECONDS = 120.0  # longer than anything here takes on a busy machine; reaching it is a failure
+SECONDS = 240.0  # longer than anything here takes on a busy machine; reaching it is a failure
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -22,7 +27,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"waited {SECONDS} s in vain: {what}"
-        time.sleep(0.002)
+        time.sleep(0.005)
 
 
 def open_files() -> int:
@@ -35,6 +40,17 @@ def grey_png(value: int, side: int = 8) -> bytes:
     return png_bytes(np.full((side, side, 1), value))
 
 
+def watch_decoding(monkeypatch: pytest.MonkeyPatch, before: Callable[[bytes], object]) -> None:
+    """Have ``before`` called with the bytes of each PNG that is about to be decoded, in the thread that does it."""
+    decode = Png.decode
+
+    def watched(png: Png, file: FileReader, frame: int = 0, **options: Any) -> Pixels:
+        before(file.read())
+        return decode(png, file, frame, **options)
+
+    monkeypatch.setattr(Png, "decode", watched)
+
+
 class FakeEngine:
     """An engine that reads the class off the image: the value of its first sample, with confidence near 1.
 
@@ -43,6 +59,9 @@ class FakeEngine:
 
     classes = 256
     precision = "FAKE"
+    library = "Fake 1"
+    input_shape = STANDARD.input_shape
+    outputs = (LOGITS,)
 
     def __init__(
         self,
@@ -58,16 +77,17 @@ class FakeEngine:
         self._at_once = 0
         self._lock = threading.Lock()
 
-    def infer(self, batch: np.ndarray) -> np.ndarray:
+    def infer(self, batch: np.ndarray, outputs: Sequence[str] = (LOGITS,)) -> Mapping[str, np.ndarray]:
         """See ``Engine.infer``."""
-        check_batch(batch)
+        check_batch(batch, self.input_shape)
+        check_outputs(outputs, self)
         with self._lock:
             self.batch_sizes.append(len(batch))
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             self.before(batch)
-            return np.eye(self.classes, dtype=np.float32)[batch[:, 0, 0, 0]] * np.float32(20)
+            return {LOGITS: np.eye(self.classes, dtype=np.float32)[batch[:, 0, 0, 0]] * np.float32(20)}
         finally:
             with self._lock:
                 self._at_once -= 1
@@ -86,7 +106,7 @@ class FakeModel(Model):
             classes=tuple(map(str, range(256))),
             data="",
             recipe={},
-            preprocessing="",
+            preprocessing=STANDARD,
             quantization={},
             versions={},
             checksums={"weights.safetensors": "0" * 64},

@@ -24,13 +24,15 @@ from core.api.stopping import StoppingMiddleware
 from core.api.traffic import TrafficMiddleware
 from core.base.settings import Settings
 from core.base.version import VERSION
+from core.images.formats import format_names
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 
 __all__ = ["ROUTES", "STACK_COOKIE", "create_api"]
 
-DESCRIPTION = """Upload a ZIP of PNG images as a *stack*, look at its images, and have ResNet18 name what they show.
+DESCRIPTION = f"""Upload a ZIP of {format_names()} images as a *stack*, look at its images, and have ResNet18 name what
+they show.
 
 The short routes keep the stack in a cookie. The resources below `/api/v1` name it in the address: its id is the key to
 it, so keep it to yourself. Every failure is `application/problem+json` (RFC 9457) with a stable `code`.
@@ -57,7 +59,7 @@ def create_api(
     )
     metrics = Metrics(store, service.queue)
     predictions = PredictionThreads(service, settings, metrics)
-    threads = ImageThreads(settings)
+    threads = ImageThreads(settings, store.memory)
     add_problem_handlers(api)
     describe_problems(api)
     api.add_middleware(BodyLimitMiddleware)

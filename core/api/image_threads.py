@@ -1,4 +1,4 @@
-"""Threads in which images are read from a stack: large ones only a few at a time, for the memory they take."""
+"""Threads in which images are read from a stack, once there is memory for it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,38 @@ from collections.abc import Callable
 
 import anyio
 from anyio.to_thread import run_sync
-from fastapi import Response
+from fastapi import Request, Response
 
-from core.base.settings import MIB, Settings
-from core.stacks.sources.zip import Entry
-
-# What an image may take while it is read and still count as small: 40 of them, as many as there are threads, at once.
-SMALL_BYTES = 32 * MIB
-BYTES_PER_PIXEL = 8  # 16-bit RGBA, the largest kind there is
+from core.api.clients import client_of
+from core.base.budget import SMALL_BYTES, ByteBudget
+from core.base.settings import Settings
 
 
 class ImageThreads:
-    """More large images at once than there are cores would not come sooner, and together could take all memory."""
+    """Large images wait for memory, which all clients share; and more of them at once than cores come no sooner."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, memory: ByteBudget) -> None:
+        self._settings = settings
+        self._memory = memory
         self._large = anyio.CapacityLimiter(settings.decode_workers)
 
-    async def run(self, entry: Entry, work: Callable[[], Response]) -> Response:
-        """Do ``work``, which reads the image ``entry``; waiting for it blocks no thread."""
-        memory = entry.file_size + entry.header.width * entry.header.height * BYTES_PER_PIXEL
-        return await run_sync(work, limiter=self._large if memory > SMALL_BYTES else None)
+    async def run(self, request: Request, memory: int, work: Callable[[], Response]) -> Response:
+        """Do ``work``, which takes ``memory`` bytes for a moment; waiting for them blocks no thread.
+
+        Raises:
+            TooManyRequests: the client has as many requests waiting as it may.
+            Cancelled: it hung up meanwhile.
+        """
+        held = self._memory.held(
+            memory,
+            _until_client_leaves(request),
+            client=client_of(request),
+            most_waiting=self._settings.max_waiting_per_client,
+        )
+        async with held:
+            return await run_sync(work, limiter=self._large if memory > SMALL_BYTES else None)
+
+
+async def _until_client_leaves(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

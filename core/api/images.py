@@ -12,14 +12,23 @@ from core.api.image_threads import ImageThreads
 from core.api.problems import responses
 from core.base.errors import InvalidRequest
 from core.base.workers import Priority
-from core.images.pixels import encode_png, to_rgb
+from core.images.display import MEDIA_TYPE, to_picture
+from core.images.formats import formats
+from core.images.memory import decoding_bytes, file_bytes
+from core.images.pixels import THUMBNAIL_MEDIA_TYPE, to_rgb
 from core.images.samples import pack
 from core.images.windowing import apply_window
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 
-_PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "The image"}}
-_PART: dict[int | str, dict[str, Any]] = {206: {"content": {"image/png": {}}, "description": "The part asked for"}}
+_Responses = dict[int | str, dict[str, Any]]
+
+_MEDIA_TYPES: dict[str, Any] = {one.media_type: {} for one in formats()}
+ORIGINAL: _Responses = {
+    200: {"content": _MEDIA_TYPES, "description": "The file"},
+    206: {"content": _MEDIA_TYPES, "description": "The part asked for"},
+}
+_PICTURE: _Responses = {200: {"content": _MEDIA_TYPES | {MEDIA_TYPE: {}}, "description": "What any browser shows"}}
 
 
 def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
@@ -31,18 +40,19 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
         stack.check(index)
         return stack
 
-    @router.get("", response_class=Response, responses=_PNG | _PART | NOT_MODIFIED | responses(400, 404, 416, 422))
+    @router.get("", response_class=Response, responses=ORIGINAL | NOT_MODIFIED | responses(400, 404, 416, 422))
     async def original(request: Request, stack_id: str, index: int) -> Response:
         """An image as it was uploaded; parts of it with ``Range``."""
         stack = find(stack_id, index)
+        entry = stack.entries[index]
         tag = '"original"'
 
         def read() -> Response:
-            return ranged(request, stack.original(index), "image/png", tag)
+            return ranged(request, stack.original(index), entry.format.media_type, tag)
 
-        return await threads.run(stack.entries[index], lambda: immutable(request, tag, read))
+        return await threads.run(request, file_bytes(entry.file_size), lambda: immutable(request, tag, read))
 
-    @router.get("/display", response_class=Response, responses=_PNG | NOT_MODIFIED | responses(400, 404, 422))
+    @router.get("/display", response_class=Response, responses=_PICTURE | NOT_MODIFIED | responses(400, 404, 422))
     async def display(
         request: Request,
         stack_id: str,
@@ -58,15 +68,18 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
 
         def render() -> Response:
             if low is not None and high is not None:
-                content = encode_png(apply_window(stack.values(index), low, high, invert=invert))
+                picture = to_picture(apply_window(stack.values(index), low, high, invert=invert))
             elif invert:
-                content = encode_png(255 - to_rgb(stack.values(index)))
+                picture = to_picture(255 - to_rgb(stack.values(index)))
             else:
-                content = stack.rendered(index)
-            return Response(content, media_type="image/png")
+                picture = stack.picture(index)
+            return Response(picture.content, media_type=picture.media_type)
 
         tag = f'"display-{low}-{high}-{invert}"'
-        return await threads.run(stack.entries[index], lambda: immutable(request, tag, render))
+        entry = stack.entries[index]
+        as_it_is = low is None and not invert and entry.format.browsers_show(entry.header)
+        memory = file_bytes(entry.file_size) if as_it_is else decoding_bytes(entry.header, entry.file_size)
+        return await threads.run(request, memory, lambda: immutable(request, tag, render))
 
     @router.get(
         "/values",
@@ -85,20 +98,24 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
             body, headers = pack(stack.values(index), gzip="gzip" in accept_encoding)
             return Response(body, media_type="application/octet-stream", headers=headers)
 
-        return await threads.run(stack.entries[index], lambda: immutable(request, '"values"', read))
+        entry = stack.entries[index]
+        memory = decoding_bytes(entry.header, entry.file_size)
+        return await threads.run(request, memory, lambda: immutable(request, '"values"', read))
 
     @router.get(
         "/thumbnail",
         response_class=Response,
         responses=NOT_MODIFIED
         | responses(400, 404, 422, 507)
-        | {200: {"content": {"image/jpeg": {}}, "description": "The thumbnail"}},
+        | {200: {"content": {THUMBNAIL_MEDIA_TYPE: {}}, "description": "The thumbnail"}},
     )
     async def thumbnail(request: Request, stack_id: str, index: int) -> Response:
-        """A small JPEG of an image."""
+        """A small picture of an image."""
         stack = find(stack_id, index)
         # Somebody else's large stack may be first, and a thread that waits is a thread that others miss.
         await asyncio.shield(asyncio.wrap_future(stack.prepare(index, Priority.VISIBLE)))
-        return immutable(request, '"thumbnail"', lambda: Response(stack.thumbnail(index), media_type="image/jpeg"))
+        return immutable(
+            request, '"thumbnail"', lambda: Response(stack.thumbnail(index), media_type=THUMBNAIL_MEDIA_TYPE)
+        )
 
     return router

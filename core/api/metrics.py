@@ -7,8 +7,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from core.engines.engine import EngineName
 from core.recognition.fair_queue import FairQueue
-from core.recognition.results import EngineName
 from core.stacks.store import StackStore
 
 

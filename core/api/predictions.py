@@ -16,8 +16,9 @@ from starlette.requests import Request
 from core.api.metrics import Metrics
 from core.base.errors import Cancelled, InvalidRequest
 from core.base.settings import Settings
+from core.engines.engine import EngineName
 from core.recognition.recognize import OnBatch
-from core.recognition.results import EngineName, Prediction, Recognition
+from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Order, RecognitionService, Watcher
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.recognition.results import ENGINE_LABELS, TOP_K, EngineName, Prediction
+from core.engines.registry import default_engine, engine_label, engine_names
+from core.recognition.results import TOP_K, Prediction
 from core.recognition.stack_results import StackResults
 from core.stacks.stack import ImageStack
+
+# The engines' names as a type: requests are checked against it, and the API's document lists them.
+if TYPE_CHECKING:
+    EngineChoice = str
+else:
+    EngineChoice = Literal[engine_names()]
 
 
 class SkippedEntry(BaseModel):
@@ -103,7 +110,7 @@ class ImageColumns(BaseModel):
     def of(cls, stack: ImageStack) -> Self:
         """The images of ``stack``. The sources of stacks sort by name, so there are no ranks."""
         headers = [entry.header for entry in stack.entries]
-        found = {(header.bit_depth, header.colour): header for header in headers}
+        found = {(header.bit_depth, header.color): header for header in headers}
         place = {key: number for number, key in enumerate(found)}
         return cls(
             names=[entry.name for entry in stack.entries],
@@ -113,13 +120,13 @@ class ImageColumns(BaseModel):
             kinds=[
                 PixelKind(
                     bit_depth=header.bit_depth,
-                    colour=header.colour,
+                    colour=header.color,
                     highest=header.highest_sample,
                     description=header.description,
                 )
                 for header in found.values()
             ],
-            kind=[place[header.bit_depth, header.colour] for header in headers],
+            kind=[place[header.bit_depth, header.color] for header in headers],
         )
 
 
@@ -145,7 +152,7 @@ class AnswerColumns(BaseModel):
         labels: dict[str, int] = {}
         runs: dict[tuple[str, str], AnswerRun] = {}
         for engine in results.engines:
-            title = ENGINE_LABELS[engine]
+            title = engine_label(engine)
             for index, prediction in results.of(engine).items():
                 if prediction.error is not None:
                     continue
@@ -158,14 +165,15 @@ class AnswerColumns(BaseModel):
 
 
 class RecognitionRequest(BaseModel):
-    """What to recognise, and how. Everything may be left out: then all images, with INT8 and the default model."""
+    """What to recognise, and how. Everything may be left out: then all images, with the default engine and model."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"images": [0, 1, 2], "engine": "openvino-int8", "top_k": 3}]}, extra="forbid"
+        json_schema_extra={"examples": [{"images": [0, 1, 2], "engine": default_engine().name, "top_k": 3}]},
+        extra="forbid",
     )
 
     images: list[int] | None = Field(None, description="positions in the stack, from 0; left out, all of them")
-    engine: EngineName = "openvino-int8"
+    engine: EngineChoice = default_engine().name
     model: str | None = Field(None, description="name of an installed model; left out, the default one")
     top_k: int = Field(1, ge=1, le=TOP_K, description="how many classes to answer for each image")
     batch_size: int | None = Field(None, ge=1, description="images per inference call; measured when left out")
@@ -207,7 +215,7 @@ class RecognitionAnswer(BaseModel):
 
     stack_id: str
     model: str
-    engine: EngineName
+    engine: EngineChoice
     precision: str = Field(description="the precision the engine really computes in")
     batch_size: int
     seconds: float
@@ -217,7 +225,7 @@ class RecognitionAnswer(BaseModel):
 class EngineInfo(BaseModel):
     """One way to run a model."""
 
-    name: EngineName
+    name: EngineChoice
     title: str
     available: bool = Field(description="whether what it needs is installed")
     loaded: bool = Field(description="whether its first prediction would be answered at once")
@@ -235,10 +243,18 @@ class ModelInfo(BaseModel):
     engines: list[EngineInfo]
 
 
+class DamagedModelInfo(BaseModel):
+    """An installed model that cannot be used, and why."""
+
+    name: str
+    reason: str
+
+
 class ModelList(BaseModel):
     """The installed models, the default one first."""
 
     models: list[ModelInfo]
+    damaged: list[DamagedModelInfo]
 
 
 class Health(BaseModel):

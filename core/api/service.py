@@ -8,10 +8,11 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.api.metrics import Metrics
-from core.api.schemas import EngineInfo, Health, ModelInfo, ModelList
+from core.api.schemas import DamagedModelInfo, EngineInfo, Health, ModelInfo, ModelList
 from core.base.errors import ModelError
-from core.models.registry import Model, ModelRegistry
-from core.recognition.results import ENGINE_LABELS, ENGINE_NAMES
+from core.engines.registry import default_engine, engines
+from core.models.model import Model
+from core.models.registry import ModelRegistry
 
 
 def service_router(registry: ModelRegistry, metrics: Metrics) -> APIRouter:
@@ -27,7 +28,7 @@ def service_router(registry: ModelRegistry, metrics: Metrics) -> APIRouter:
     def ready(response: Response) -> Health:
         """The default model is loaded: predictions are answered at once."""
         with suppress(ModelError):
-            if registry.get().is_loaded("openvino-int8"):
+            if registry.get().is_loaded(default_engine().name):
                 return Health(status="ready")
         response.status_code = 503
         return Health(status="starting")
@@ -35,11 +36,11 @@ def service_router(registry: ModelRegistry, metrics: Metrics) -> APIRouter:
     @router.get("/v1/models", tags=["models"])
     def models() -> ModelList:
         """The installed models and their engines."""
-        found = []
-        for name in registry.names:
-            with suppress(ModelError):  # a damaged one cannot be used; the others can
-                found.append(_info(name, registry.get(name), default=name == registry.names[0]))
-        return ModelList(models=found)
+        usable, damaged = registry.installed()
+        return ModelList(
+            models=[_info(model, default=model.folder.name == registry.default_name) for model in usable],
+            damaged=[DamagedModelInfo(name=one.name, reason=one.reason) for one in damaged],
+        )
 
     @router.get("/metrics", tags=["health"], response_class=Response)
     def scrape() -> Response:
@@ -49,23 +50,23 @@ def service_router(registry: ModelRegistry, metrics: Metrics) -> APIRouter:
     return router
 
 
-def _info(name: str, model: Model, *, default: bool) -> ModelInfo:
-    engines = [
+def _info(model: Model, *, default: bool) -> ModelInfo:
+    offered = [
         EngineInfo(
-            name=engine,
-            title=ENGINE_LABELS[engine],
-            available=model.has_int8 if engine == "openvino-int8" else True,
-            loaded=model.is_loaded(engine),
+            name=engine.name,
+            title=engine.label,
+            available=not engine.missing(model),
+            loaded=model.is_loaded(engine.name),
         )
-        for engine in ENGINE_NAMES
+        for engine in engines()
     ]
     card = model.card
     return ModelInfo(
-        name=name,
+        name=model.folder.name,
         title=card.title,
         description=card.description,
         architecture=card.architecture,
         classes=list(card.classes),
         default=default,
-        engines=engines,
+        engines=offered,
     )

@@ -1,4 +1,4 @@
-"""The four short routes: upload a ZIP, fetch an image of it, have images recognised by PyTorch or by OpenVINO."""
+"""The four short routes: upload a ZIP, fetch an image of it, recognise with the reference or the default engine."""
 
 from __future__ import annotations
 
@@ -12,24 +12,30 @@ from fastapi import APIRouter, Cookie, Query, Request, Response
 from core.api.caching import NO_SNIFF, ranged
 from core.api.clients import STACK_COOKIE, client_of, find_stack, remember_stack
 from core.api.image_threads import ImageThreads
+from core.api.images import ORIGINAL
 from core.api.predictions import PredictionThreads, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
 from core.api.schemas import PredictAnswer, PredictRequest, UploadAnswer, skipped_entries
 from core.base.errors import ImageNotFound, InvalidRequest
 from core.base.settings import Settings
+from core.engines.engine import EngineDescription
+from core.engines.registry import default_engine, reference_engine
+from core.images.formats import format_names
+from core.images.memory import file_bytes
 from core.models.registry import ModelRegistry
-from core.recognition.results import ENGINE_LABELS, EngineName, Prediction
+from core.recognition.results import Prediction
 from core.recognition.service import Order
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 
-_FILE = {200: "The file", 206: "The part of it that is asked for"}
 FORM_BODY: dict[str, Any] = {
     "multipart/form-data": {
         "schema": {
             "type": "object",
-            "properties": {"file": {"type": "string", "format": "binary", "description": "ZIP of PNG images"}},
+            "properties": {
+                "file": {"type": "string", "format": "binary", "description": f"ZIP of {format_names()} images"}
+            },
             "required": ["file"],
         }
     }
@@ -48,7 +54,7 @@ def short_routes(
 
     @router.post("/upload", responses=responses(400, 408, 413, 415, 422, 429, 503, 507), openapi_extra=_body(FORM_BODY))
     async def upload(request: Request, response: Response) -> UploadAnswer:
-        """Open a ZIP of PNG images as a stack; the cookie in the answer lets the next calls find it."""
+        """Open a ZIP of images as a stack; the cookie in the answer lets the next calls find it."""
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise InvalidRequest("No file provided")
         stack = await receive_stack(request, store, settings, client_of(request), name="")
@@ -64,8 +70,7 @@ def short_routes(
     @router.get(
         "/uploaded_images/{filename:path}",
         response_class=Response,
-        responses=responses(404, 416, 422)
-        | {status: {"content": {"image/png": {}}, "description": text} for status, text in _FILE.items()},
+        responses=ORIGINAL | responses(404, 416, 422),
     )
     async def uploaded_image(
         request: Request,
@@ -76,12 +81,17 @@ def short_routes(
         """An image of the client's stack, exactly as it was uploaded."""
         stack = find_stack(store, stack_id, cookie)
         index = stack.find(filename)
-        response = await threads.run(stack.entries[index], lambda: ranged(request, stack.original(index), "image/png"))
+        entry = stack.entries[index]
+        response = await threads.run(
+            request,
+            file_bytes(entry.file_size),
+            lambda: ranged(request, stack.original(index), entry.format.media_type),
+        )
         # The same path means another image once the client opens another stack, so it is not cached.
         response.headers.update(NO_SNIFF | {"Cache-Control": "private, no-cache"})
         return response
 
-    def predict_with(engine: EngineName) -> Callable[..., Awaitable[list[PredictAnswer]]]:
+    def predict_with(engine: EngineDescription) -> Callable[..., Awaitable[list[PredictAnswer]]]:
         async def predict(
             request: Request, body: PredictRequest, cookie: Annotated[str | None, Cookie(alias=STACK_COOKIE)] = None
         ) -> list[PredictAnswer]:
@@ -92,7 +102,7 @@ def short_routes(
             found = {name: index for name in body.filenames if (index := _position(stack, name)) is not None}
             model = await run_sync(registry.get)
             client = client_of(request)
-            order = Order(stack, list(found.values()), model, (engine,), client, body.batch_size or 0)
+            order = Order(stack, list(found.values()), model, (engine.name,), client, body.batch_size or 0)
             async with until_client_leaves(request) as left:
                 result = await predictions.run(order, left)
             answers = dict(zip(found, result.predictions, strict=True))
@@ -101,9 +111,8 @@ def short_routes(
         return predict
 
     statuses = responses(400, 404, 413, 429, 503, 507)
-    routes: tuple[tuple[str, EngineName], ...] = (("/predict", "pytorch-fp32"), ("/predict_optimized", "openvino-int8"))
-    for path, engine in routes:
-        summary = f"Recognise images with {ENGINE_LABELS[engine]}"
+    for path, engine in (("/predict", reference_engine()), ("/predict_optimized", default_engine())):
+        summary = f"Recognise images with {engine.label}"
         router.post(path, summary=summary, responses=statuses)(predict_with(engine))
     return router
 

@@ -27,8 +27,9 @@ from core.api.schemas import (
 from core.api.short_routes import FORM_BODY
 from core.base.errors import AppError, InvalidRequest
 from core.base.settings import Settings
+from core.engines.registry import engine_label
 from core.models.registry import ModelRegistry
-from core.recognition.results import ENGINE_LABELS, Prediction, Recognition
+from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Order, RecognitionService
 from core.stacks.store import StackStore
 
@@ -62,7 +63,7 @@ def stacks_router(
             str, Query(max_length=255, description="what to call it, where the body is the ZIP itself")
         ] = "stack.zip",
     ) -> StackIndex:
-        """Open a ZIP of PNG images; it is written to disk as it arrives. The id in the answer is the key to it."""
+        """Open a ZIP of images; it is written to disk as it arrives. The id in the answer is the key to it."""
         stack = await receive_stack(request, store, settings, client_of(request), name)
         response.headers["Location"] = f"{request.url.path}/{stack.id}"
         return StackIndex.of(stack)
@@ -99,7 +100,7 @@ def stacks_router(
         return StackAnswers(
             results={
                 index: [
-                    (one.label, one.confidence, ENGINE_LABELS[one.engine], one.model)
+                    (one.label, one.confidence, engine_label(one.engine), one.model)
                     for one in answers
                     if one.error is None
                 ]

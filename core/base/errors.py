@@ -31,7 +31,7 @@ class ArchiveError(AppError):
 
 
 class NotAZip(ArchiveError):
-    """The bytes are not a ZIP archive."""
+    """The bytes are nothing that a stack can be made of; the code is from when that was a ZIP alone, and stays."""
 
     code = "not_a_zip"
     status = 400
@@ -50,7 +50,7 @@ class ArchiveEncrypted(ArchiveError):
 
 
 class ArchiveEmpty(ArchiveError):
-    """The archive holds no usable PNG image."""
+    """The archive holds no usable image."""
 
     code = "archive_empty"
 

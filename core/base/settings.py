@@ -1,15 +1,18 @@
 """Every limit and option of the product: name, default, reason, environment variable.
 
 Each field is read from the environment as ``AISR_<NAME IN UPPER CASE>``; the description says what it
-does and why the default is what it is. ``python -m core.base.settings`` prints the table.
+does and why the default is what it is. ``aisr settings`` and ``python -m core.base.settings`` print the table.
 """
 
 from __future__ import annotations
 
+import argparse
 import ipaddress
 import math
 import os
+import sys
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -21,15 +24,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.base.cpu import usable_cores
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+# A copy that pip has installed lies among other packages, where nothing may be written.
+IS_CHECKOUT = PROJECT_ROOT.name not in {"site-packages", "dist-packages"}
 MIB = 1024 * 1024
 MAX_WEIGHTS_BYTES = 512 * MIB
 MAX_PIXELS = 100_000_000
 MIN_TOKEN_LENGTH = 16
-
-# The side of the square the network sees and of the resized photo it is cut from, in pixels:
-# torchvision's ResNet18_Weights.IMAGENET1K_V1.transforms().
-MODEL_INPUT_SIDE = 224
-RESIZE_SIDE = 256
 
 
 def split_list(text: str) -> list[str]:
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         PROJECT_ROOT / "models", description="Folder of the models that ship with the app, one folder each."
     )
     cache_dir: Path = Field(
-        PROJECT_ROOT / "models" / "cache",
+        PROJECT_ROOT / "models" / "cache" if IS_CHECKOUT else platformdirs.user_cache_path("aisr"),
         description="Folder for what can be made again: compiled models, converted models, measured batch sizes.",
     )
     data_dir: Path = Field(
@@ -85,6 +85,11 @@ class Settings(BaseSettings):
         gt=0,
         le=250_000_000,
         description="Most pixels in one image, checked in its header before anything is decoded; at most 250 million.",
+    )
+    image_memory_bytes: int = Field(
+        1024 * MIB,
+        ge=64 * MIB,
+        description="Memory that images being read may take together; an image that needs more is read alone.",
     )
     max_stacks: int = Field(256, gt=0, description="Most stacks kept at once, over all sessions and clients.")
     max_stacks_per_client: int = Field(
@@ -221,7 +226,7 @@ def settings_page() -> str:
     return (
         "# Settings\n\n"
         "Every limit and option is an environment variable; a value that makes no sense stops the start and says why.\n"
-        "This page is what `python -m core.base.settings` prints.\n\n"
+        "This page is what `aisr settings` prints, and `python -m core.base.settings`.\n\n"
         f"{settings_table()}\n\n"
         "Streamlit's own options, such as `--server.port`, are arguments of `scripts/run.sh`, or environment\n"
         "variables such as `STREAMLIT_SERVER_PORT`. What the app chooses is in `.streamlit/config.toml`, with reasons."
@@ -245,5 +250,12 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command ``aisr settings``."""
+    argparse.ArgumentParser(description="Prints every limit and option.").parse_args(arguments)
     print(settings_page())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

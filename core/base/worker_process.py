@@ -1,4 +1,8 @@
-"""The process in which the heavy steps of an optimisation run; see ``core.optimize.worker`` for why and how."""
+"""Heavy steps in a process of their own; ``core.base.worker_main`` is its other end.
+
+Why a process: libraries that give no chance to stop are ended with it at once, a crash in one of them or a lack of
+memory ends nothing else, and their memory (PyTorch and NNCF: about 1 GB) goes back to the system when it is done.
+"""
 
 from __future__ import annotations
 
@@ -13,30 +17,29 @@ from typing import Any, Self
 from core.base.errors import AppError, DiskFull, ModelError
 from core.base.settings import PROJECT_ROOT
 
-# -W ignore: what libraries think of each other's future is nothing for the server's log.
-COMMAND = (sys.executable, "-W", "ignore", "-m", "core.optimize.worker")
-
 Event = dict[str, Any]
 
 _KILLED = (
-    "The optimisation was ended by the system, most likely for lack of memory. The model in use is unchanged: close "
-    "other programs and try again."
+    "The work was ended by the system, most likely for lack of memory. The model in use is unchanged: close other "
+    "programs and try again."
 )
-_CRASHED = "The optimisation went wrong; the server's log says how. The model in use is unchanged: try another recipe."
+_CRASHED = "The work went wrong; the server's log says how. The model in use is unchanged: try it another way."
 
 
-class ChildEnded(AppError):
+class WorkerEnded(AppError):
     """The process is gone without an answer."""
 
-    code = "optimization_ended"
+    code = "worker_ended"
 
 
-class Child:
+class WorkerProcess:
     """A running worker. It ends with the context, with ``kill``, or with the process that started it."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
+        """``module`` is run as ``python -m`` does, and calls ``core.base.worker_main.serve``."""
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            COMMAND,
+            # -W ignore: what libraries think of each other's future is nothing for the server's log.
+            (sys.executable, "-W", "ignore", "-m", module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -56,7 +59,7 @@ class Child:
         self._process.wait()
 
     def kill(self) -> None:
-        """End it at once, from any thread; whoever waits in ``call`` gets ``ChildEnded``."""
+        """End it at once, from any thread; whoever waits in ``call`` gets ``WorkerEnded``."""
         self._process.kill()
 
     def call(self, request: str, on_event: Callable[[Event], None] = lambda event: None, **arguments: object) -> None:
@@ -64,7 +67,7 @@ class Child:
 
         Raises:
             ModelError, DiskFull, OSError: as the step raised it.
-            ChildEnded: the process ended before the step did.
+            WorkerEnded: the process ended before the step did.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None  # noqa: S101 - both were asked for
@@ -82,7 +85,7 @@ class Child:
                 case _:
                     on_event(event)
         killed = self._process.wait() < 0
-        raise ChildEnded(_KILLED if killed else _CRASHED)
+        raise WorkerEnded(_KILLED if killed else _CRASHED)
 
 
 def _error(event: Event) -> Exception:

@@ -16,6 +16,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from enum import IntEnum
 
+from core.base.budget import SMALL_BYTES, ByteBudget, Reservation
+
 CLOSE_SECONDS = 1.0
 
 
@@ -28,20 +30,25 @@ class Priority(IntEnum):
 
 
 class Job(Future[None]):
-    """Work that runs exactly once, however often it is submitted."""
+    """Work that runs exactly once, however often it is submitted.
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    ``memory`` is how many bytes it takes for a moment, which come out of the share of ``client``.
+    """
+
+    def __init__(self, work: Callable[[], None], *, memory: int = 0, client: str = "") -> None:
         super().__init__()
         self._work = work
         self._claim = threading.Lock()
+        self.memory = memory
+        self.client = client
         self.priority: Priority | None = None
+        self.reservation: Reservation | None = None
 
     def run_once(self) -> None:
         """Run the work if no thread has begun it yet; never raises (the future holds the exception)."""
-        if not self._claim.acquire(blocking=False) or not self.set_running_or_notify_cancel():
+        work = self._begin()
+        if work is None:
             return
-        work = self._work
-        del self._work  # what the work refers to must not live as long as its future
         try:
             work()
         except BaseException as error:  # handed to whoever waits on the future
@@ -50,6 +57,19 @@ class Job(Future[None]):
             self.set_exception(error)
         else:
             self.set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        """End with ``error`` unless a thread has begun the work."""
+        if self._begin() is not None:
+            self.set_exception(error)
+
+    def _begin(self) -> Callable[[], None] | None:
+        """The work, for the first who asks."""
+        if not self._claim.acquire(blocking=False) or not self.set_running_or_notify_cancel():
+            return None
+        work = self._work
+        del self._work  # what the work refers to must not live as long as its future
+        return work
 
 
 def _forget_locals(error: BaseException | None) -> None:
@@ -60,9 +80,14 @@ def _forget_locals(error: BaseException | None) -> None:
 
 
 class WorkerPool:
-    """``threads`` daemon threads that run the most urgent job first, first come first served within a priority."""
+    """``threads`` daemon threads that run the most urgent job first, first come first served within a priority.
 
-    def __init__(self, threads: int) -> None:
+    Jobs that take much memory wait for it in ``budget``, and not in a thread that others could use.
+    """
+
+    def __init__(self, threads: int, budget: ByteBudget) -> None:
+        self._budget = budget
+        self._lock = threading.Lock()
         self._queue: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
         self._order = itertools.count()
         self._threads = [
@@ -72,11 +97,43 @@ class WorkerPool:
             thread.start()
 
     def submit(self, job: Job, priority: Priority) -> Job:
-        """Queue ``job``, or move it forward when it already waits at a lower priority."""
-        if job.priority is None or priority < job.priority:
+        """Queue ``job``, or move it forward when it already waits at a lower priority.
+
+        Raises:
+            Busy: the budget is closed.
+        """
+        if job.priority is not None and priority >= job.priority:
+            return job
+        if job.memory > SMALL_BYTES:
+            self._submit_large(job, priority)
+        else:
             job.priority = priority
-            self._queue.put((priority, next(self._order), job))
+            self._put(job)
         return job
+
+    def _submit_large(self, job: Job, priority: Priority) -> None:
+        with self._lock:
+            job.priority = priority
+            if job.reservation is not None:
+                job.reservation.hasten(priority)
+                if job.reservation.state == "granted":
+                    self._put(job)
+                return
+            reservation = self._budget.request(job.memory, client=job.client, urgency=priority)
+            job.reservation = reservation
+            job.add_done_callback(lambda _: reservation.release())
+
+        def granted(future: Future[None]) -> None:
+            if error := future.exception():
+                job.fail(error)
+            else:
+                self._put(job)
+
+        reservation.granted.add_done_callback(granted)
+
+    def _put(self, job: Job) -> None:
+        assert job.priority is not None  # noqa: S101 - submit has set it
+        self._queue.put((job.priority, next(self._order), job))
 
     def close(self) -> None:
         """Stop the threads once their current jobs end; waiting jobs are cancelled, so that nobody waits on them.

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.base.errors import EngineUnavailable
-from core.base.settings import MODEL_INPUT_SIDE, RESIZE_SIDE
-from core.benchmark.plan import BaselineName, Mode, SubjectName
+from core.benchmark.plan import Mode, SubjectName
 from core.benchmark.subjects import Naming, check_cancelled, first_classes
 from core.engines.openvino import convolution_precision, shared_core
-from core.models.architectures import load_resnet18
-from core.models.registry import Model
+from core.images.preprocessing import Preprocessing
+from core.models.model import Model
 from core.models.torchvision_compat import import_torchvision
 
 BATCH_SIZE = 8
@@ -44,7 +43,7 @@ class Baseline:
 
     def __init__(
         self,
-        name: BaselineName,
+        name: SubjectName,
         precision: str,
         classes: tuple[str, ...],
         read: Callable[[int], bytes],
@@ -98,7 +97,7 @@ def _cpu_time(spent: dict[str, float], stage: str) -> Iterator[None]:
     spent[stage] += time.process_time() - started
 
 
-def make_baseline(name: BaselineName, model: Model, read: Callable[[int], bytes]) -> Baseline:
+def make_baseline(name: SubjectName, model: Model, read: Callable[[int], bytes]) -> Baseline:
     """The baseline of this name.
 
     Args:
@@ -119,8 +118,15 @@ def make_baseline(name: BaselineName, model: Model, read: Callable[[int], bytes]
 def _pytorch(model: Model) -> tuple[str, Transform, Classify]:
     import torch
 
-    network = load_resnet18(model.weights)
-    transform = import_torchvision().models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+    network = model.network()
+    transforms = import_torchvision().transforms
+    transform = transforms.Compose(
+        [
+            *_resize_and_crop(model.preprocessing),
+            transforms.ToTensor(),
+            transforms.Normalize(model.preprocessing.mean, model.preprocessing.std),
+        ]
+    )
 
     def classify(batch: list[Any]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -134,14 +140,25 @@ def _openvino(model: Model) -> tuple[str, Transform, Classify]:
     """The INT8 model takes uint8 NHWC and normalises by itself, so only resize and crop are left of the transforms."""
     if not model.has_int8:
         raise EngineUnavailable(f"{model.card.title} has no INT8 copy; make one on the Optimize page.")
-    compiled = shared_core().compile_model(str(model.folder / model.int8_name), "CPU")
-    transforms = import_torchvision().transforms
-    transform = transforms.Compose(
-        [transforms.Resize(RESIZE_SIDE), transforms.CenterCrop(MODEL_INPUT_SIDE), np.asarray]
-    )
+    compiled = shared_core().compile_model(str(model.int8_ir()), "CPU")
+    transform = import_torchvision().transforms.Compose([*_resize_and_crop(model.preprocessing), np.asarray])
 
     def classify(batch: list[Any]) -> NDArray[np.float32]:
         logits: NDArray[np.float32] = compiled(np.stack(batch))[0]
         return logits
 
     return convolution_precision(compiled), transform, classify
+
+
+def _resize_and_crop(preprocessing: Preprocessing) -> list[Transform]:
+    transforms = import_torchvision().transforms
+    interpolation = transforms.InterpolationMode(preprocessing.interpolation)
+    steps = [
+        transforms.Resize(preprocessing.resize, interpolation=interpolation),
+        transforms.CenterCrop(preprocessing.crop),
+    ]
+    return steps if preprocessing.color_order == "RGB" else [*steps, _swap_red_and_blue]
+
+
+def _swap_red_and_blue(image: Image.Image) -> Image.Image:
+    return Image.merge("RGB", image.split()[::-1])

@@ -11,11 +11,11 @@ from statistics import median
 from threading import Event
 
 from core.base.errors import EngineUnavailable
-from core.base.settings import MODEL_INPUT_SIDE
 from core.benchmark.report import AppComparison
 from core.benchmark.subjects import check_cancelled
 from core.engines.batch_size import throughput
-from core.models.registry import Model
+from core.engines.openvino import INT8
+from core.models.model import Model
 
 SECONDS = 3
 _MAIN = "from openvino.tools.benchmark.main import main; main()"  # as the benchmark_app on the path does
@@ -28,16 +28,16 @@ def compare_with_benchmark_app(model: Model, batch_size: int, rounds: int, cance
         EngineUnavailable: the model has no INT8 copy, or benchmark_app did not run.
         Cancelled: the event was set.
     """
-    engine = model.engine("openvino-int8")
+    engine = model.engine(INT8.name)
     throughput(engine, batch_size, 0.0)
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(rounds):
         check_cancelled(cancelled)
         ours.append(throughput(engine, batch_size, SECONDS))
-        theirs.append(_benchmark_app(model.folder / model.int8_name, batch_size))
+        theirs.append(_benchmark_app(model.int8_path, batch_size, engine.input_shape))
     return AppComparison(
-        engine="openvino-int8",
+        engine=INT8.name,
         batch_size=batch_size,
         images_per_second=tuple(ours),
         benchmark_app_images_per_second=tuple(theirs),
@@ -45,9 +45,9 @@ def compare_with_benchmark_app(model: Model, batch_size: int, rounds: int, cance
     )
 
 
-def _benchmark_app(ir_path: Path, batch_size: int) -> float:
+def _benchmark_app(ir_path: Path, batch_size: int, input_shape: tuple[int, int, int]) -> float:
     """What ``benchmark_app`` reports, in images per second."""
-    shape = f"[{batch_size},{MODEL_INPUT_SIDE},{MODEL_INPUT_SIDE},3]"
+    shape = f"[{','.join(map(str, (batch_size, *input_shape)))}]"
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable, "-c", _MAIN, "-m", str(ir_path), "-d", "CPU",

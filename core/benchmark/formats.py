@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 
+from core.base.spreadsheet import write_csv
 from core.benchmark.plan import MODE_LABELS, SUBJECT_LABELS
 from core.benchmark.report import Report, Run
 
@@ -15,13 +14,13 @@ _COLUMNS = [name for name in Run.model_fields if name != "stages_ms"] + [f"{stag
 
 def to_csv(report: Report) -> str:
     """One line for each run; the columns are the fields of ``Run``, its stages each in a column of its own."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for run in report.runs:
-        row = run.model_dump(exclude={"stages_ms"})
-        writer.writerow(row | {f"{stage}_ms": run.stages_ms.get(stage) for stage in _STAGES})
-    return text.getvalue()
+    return write_csv(
+        _COLUMNS,
+        (
+            run.model_dump(exclude={"stages_ms"}) | {f"{stage}_ms": run.stages_ms.get(stage) for stage in _STAGES}
+            for run in report.runs
+        ),
+    )
 
 
 def to_json(report: Report) -> str:

@@ -12,7 +12,7 @@ from core.base.settings import Settings
 from core.benchmark.plan import Plan
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
-from core.models.registry import Model
+from core.models.model import Model
 from core.stacks.stack import ImageStack
 
 _POLL_SECONDS = 0.2

@@ -19,8 +19,9 @@ from core.benchmark.plan import SubjectName
 from core.benchmark.report import Limits
 from core.benchmark.subjects import check_cancelled
 from core.engines.batch_size import keep_busy
-from core.engines.engine import Engine
-from core.images import pixels
+from core.engines.engine import LOGITS, Engine
+from core.images import formats, pixels
+from core.images.preprocessing import Preprocessing
 from core.recognition.results import top_scores
 from core.stacks.stack import ImageStack
 
@@ -45,7 +46,7 @@ class EngineCosts:
     postprocess: float
 
 
-def stage_costs(stack: ImageStack, settings: Settings, cancelled: Event) -> StageCosts:
+def stage_costs(stack: ImageStack, preprocessing: Preprocessing, settings: Settings, cancelled: Event) -> StageCosts:
     """Cost of bringing an image to the engine, by thread CPU time, all decoding threads at work at once.
 
     Images that cannot be read are left out; without any that can, everything costs nothing.
@@ -57,9 +58,9 @@ def stage_costs(stack: ImageStack, settings: Settings, cancelled: Event) -> Stag
         try:
             data = stack.original(index)
             marks.append(time.thread_time())
-            decoded = pixels.decode(data, max_pixels=settings.max_pixels)
+            decoded = formats.decode(data, max_pixels=settings.max_pixels)
             marks.append(time.thread_time())
-            pixels.to_model_input(pixels.to_rgb(decoded))
+            pixels.to_model_input(pixels.to_rgb(decoded), preprocessing)
             marks.append(time.thread_time())
         except ImageError:
             return None
@@ -85,7 +86,7 @@ def engine_costs(engine: Engine, inputs: NDArray[np.uint8], batch_size: int, lab
         started = time.process_time()
         calls = keep_busy(pool, engine, batch, INFERENCE_SECONDS)
         infer = (time.process_time() - started) / (calls * batch_size)
-    logits = engine.infer(batch)
+    logits = engine.infer(batch)[LOGITS]
     started = time.thread_time()
     top_scores(logits, labels)
     return EngineCosts(infer, (time.thread_time() - started) / batch_size)

@@ -8,19 +8,18 @@ from pydantic import BaseModel, ConfigDict
 
 from core.base.errors import InvalidRequest
 from core.base.settings import Settings
-from core.recognition.results import ENGINE_LABELS, ENGINE_NAMES, EngineName
+from core.engines.engine import EngineName
+from core.engines.registry import engine_names, engines
 
 BaselineName = Literal["baseline-pytorch", "baseline-openvino"]
-SubjectName = EngineName | BaselineName
+SubjectName = EngineName  # or a BaselineName
 BASELINE_NAMES: tuple[BaselineName, ...] = get_args(BaselineName)
-SUBJECT_NAMES: tuple[SubjectName, ...] = (*ENGINE_NAMES, *BASELINE_NAMES)
-SUBJECT_LABELS: dict[SubjectName, str] = {
-    "openvino-int8": ENGINE_LABELS["openvino-int8"],
-    "openvino-fp32": ENGINE_LABELS["openvino-fp32"],
-    "pytorch-fp32": ENGINE_LABELS["pytorch-fp32"],
+_BASELINE_LABELS: dict[BaselineName, str] = {
     "baseline-pytorch": "Baseline PyTorch",
     "baseline-openvino": "Baseline OpenVINO",
 }
+SUBJECT_LABELS: dict[SubjectName, str] = {engine.name: engine.label for engine in engines()} | _BASELINE_LABELS
+SUBJECT_NAMES: tuple[SubjectName, ...] = tuple(SUBJECT_LABELS)
 
 Mode = Literal["inference-only", "end-to-end", "ingested"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -50,7 +49,7 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    engines: tuple[SubjectName, ...] = ENGINE_NAMES
+    engines: tuple[SubjectName, ...] = engine_names()
     modes: tuple[Mode, ...] = DEFAULT_MODES
     counts: tuple[int, ...] = DEFAULT_COUNTS
     batch_size: int = 0

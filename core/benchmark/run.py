@@ -18,7 +18,7 @@ from core.benchmark.baselines import make_baseline
 from core.benchmark.environment import read_environment
 from core.benchmark.limits import engine_costs, stage_costs
 from core.benchmark.measure import Meter, Sample
-from core.benchmark.plan import MODE_LABELS, SUBJECT_LABELS, Mode, Plan, SubjectName
+from core.benchmark.plan import BASELINE_NAMES, MODE_LABELS, SUBJECT_LABELS, Mode, Plan, SubjectName
 from core.benchmark.report import Report, Sweep
 from core.benchmark.subjects import (
     EngineAlone,
@@ -33,9 +33,9 @@ from core.benchmark.subjects import (
 from core.benchmark.summary import Findings, summarize
 from core.benchmark.sweep import sweep, turns
 from core.engines.engine import Engine
-from core.models.registry import Model
+from core.engines.registry import engine_names
+from core.models.model import Model
 from core.recognition.classifier import Classifier
-from core.recognition.results import ENGINE_NAMES, EngineName
 from core.stacks.stack import ImageStack
 
 LATENCY_IMAGES = 34  # in each pass: with three repeats just enough for a p99
@@ -123,11 +123,11 @@ def _measure(task: _Task) -> Findings:
     """All passes: for each count a warm-up, then the repeats, all subjects in turn within each."""
     plan, model, settings, cancelled = task.plan, task.model, task.settings, task.cancelled
     task.steps.begin("Decoding the stack")
-    wait_until_decoded(task.stack, cancelled)
-    inputs = ready_inputs(task.stack, max(plan.counts))
-    engines: dict[EngineName, Engine] = {}
-    sizes: dict[EngineName, int] = {}
-    for name in ENGINE_NAMES:
+    wait_until_decoded(task.stack, model.preprocessing, cancelled)
+    inputs = ready_inputs(task.stack, model.preprocessing, max(plan.counts))
+    engines: dict[SubjectName, Engine] = {}
+    sizes: dict[SubjectName, int] = {}
+    for name in engine_names():
         if name in plan.engines:
             check_cancelled(cancelled)  # loading may take long: the FP32 form is made from the weights the first time
             task.steps.begin(f"Preparing {SUBJECT_LABELS[name]}")
@@ -141,7 +141,7 @@ def _measure(task: _Task) -> Findings:
             _warm_up(subject, count, cancelled)
         for repeat in range(plan.repeats):
             # The limits belong to the same minutes as what is compared with them.
-            findings.stages.append(stage_costs(task.stack, settings, cancelled))
+            findings.stages.append(stage_costs(task.stack, model.preprocessing, settings, cancelled))
             for name, engine in engines.items():
                 check_cancelled(cancelled)
                 costs = engine_costs(engine, inputs, sizes[name], model.card.classes)
@@ -154,10 +154,10 @@ def _measure(task: _Task) -> Findings:
 
 
 def _subject(
-    task: _Task, name: SubjectName, mode: Mode, inputs: NDArray[np.uint8], sizes: Mapping[EngineName, int]
+    task: _Task, name: SubjectName, mode: Mode, inputs: NDArray[np.uint8], sizes: Mapping[SubjectName, int]
 ) -> Subject:
     check_cancelled(task.cancelled)
-    if name == "baseline-pytorch" or name == "baseline-openvino":  # noqa: PLR1714 - mypy follows this form only
+    if name in BASELINE_NAMES:
         return make_baseline(name, task.model, lambda index: task.stack.original(index % len(task.stack)))
     if mode == "inference-only":
         return EngineAlone(task.model.engine(name), sizes[name], task.model.card.classes, inputs)

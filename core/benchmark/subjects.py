@@ -12,15 +12,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.base.budget import ByteBudget
 from core.base.errors import Cancelled
 from core.base.settings import Settings
 from core.base.workers import WorkerPool
 from core.benchmark.plan import Mode, SubjectName
-from core.engines.engine import Engine
-from core.models.registry import Model
+from core.engines.engine import LOGITS, Engine
+from core.images.formats.format import FileReader
+from core.images.preprocessing import Preprocessing
+from core.models.model import Model
 from core.recognition.recognize import recognize
-from core.stacks.sources.zip import Archive
-from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
+from core.stacks.sources.source import Source
+from core.stacks.stack import ImageStack
 
 MAX_READY_INPUTS = 600  # 90 MB of model inputs; more images repeat them
 
@@ -60,7 +63,7 @@ class EngineAlone:
     mode: Mode = "inference-only"
 
     def __init__(self, engine: Engine, batch_size: int, classes: tuple[str, ...], inputs: NDArray[np.uint8]) -> None:
-        """``inputs``: uint8 ``[N, 224, 224, 3]``; position i takes input i modulo N."""
+        """``inputs``: uint8 ``[N, *input_shape]``; position i takes input i modulo N."""
         self.name: SubjectName = engine.name
         self.batch_size = batch_size
         self.precision = engine.precision
@@ -81,7 +84,7 @@ class EngineAlone:
                 def infer(start: int) -> list[str]:
                     check_cancelled(cancelled)
                     batch = self._inputs.take(indices[start : start + batch_size], axis=0, mode="wrap")
-                    return first_classes(self._engine.infer(batch), self._classes)
+                    return first_classes(self._engine.infer(batch)[LOGITS], self._classes)
 
                 return [name for names in pool.map(infer, range(0, len(indices), batch_size)) for name in names]
 
@@ -142,7 +145,7 @@ class Ingested(Pipeline):
     mode: Mode = "ingested"
 
     def _prepare(self, stack: ImageStack) -> None:
-        for _, job in stack.prepare_ahead(range(len(stack))):
+        for _, job in stack.inputs(self._model.preprocessing).prepare_ahead(range(len(stack))):
             job.result()
 
 
@@ -152,7 +155,7 @@ class Workshop:
     def __init__(self, folder: Path, settings: Settings) -> None:
         self._folder = folder
         self._settings = settings
-        self._pool = WorkerPool(settings.decode_workers)
+        self._pool = WorkerPool(settings.decode_workers, ByteBudget(settings.image_memory_bytes))
 
     def fresh_stack(self, stack: ImageStack, count: int) -> ImageStack:
         """The first ``count`` images of ``stack`` as a stack of which nothing is decoded; they repeat if need be."""
@@ -163,7 +166,7 @@ class Workshop:
         self._pool.close()
 
 
-class _Repeated(Archive):
+class _Repeated(Source):
     """``count`` images of a stack, the first ones again after the last."""
 
     def __init__(self, stack: ImageStack, count: int) -> None:
@@ -171,30 +174,31 @@ class _Repeated(Archive):
         self.entries = tuple(stack.entries[position % len(stack)] for position in range(count))
         self.skipped = ()
 
-    def read(self, index: int) -> bytes:
-        """See ``Archive.read``."""
-        return self._stack.original(index % len(self._stack))
+    def file(self, index: int) -> FileReader:
+        """See ``Source.file``."""
+        return self._stack.file(index % len(self._stack))
 
     def close(self) -> None:
         """Nothing of its own is open."""
 
 
-def ready_inputs(stack: ImageStack, count: int) -> NDArray[np.uint8]:
-    """Model inputs uint8 ``[N, 224, 224, 3]`` of the first images of a decoded stack, N at most ``MAX_READY_INPUTS``.
+def ready_inputs(stack: ImageStack, preprocessing: Preprocessing, count: int) -> NDArray[np.uint8]:
+    """Model inputs uint8 ``[N, *input_shape]`` of the first images of a decoded stack, N at most ``MAX_READY_INPUTS``.
 
     Images that cannot be read become black.
     """
     indices = range(min(count, len(stack), MAX_READY_INPUTS))
-    inputs = np.zeros((len(indices), *MODEL_INPUT_SHAPE), np.uint8)
+    made = stack.inputs(preprocessing)
+    inputs = np.zeros((len(indices), *made.shape), np.uint8)
     for index in indices:
         if stack.error(index) is None:
-            stack.read_model_input(index, inputs[index])
+            made.read(index, inputs[index])
     return inputs
 
 
-def wait_until_decoded(stack: ImageStack, cancelled: Event) -> None:
+def wait_until_decoded(stack: ImageStack, preprocessing: Preprocessing, cancelled: Event) -> None:
     """Wait for a stack's background decoding, which would otherwise go on beside the first passes."""
-    for _, job in stack.prepare_ahead(range(len(stack))):
+    for _, job in stack.inputs(preprocessing).prepare_ahead(range(len(stack))):
         check_cancelled(cancelled)
         job.result()
 

@@ -18,10 +18,11 @@ from core.benchmark.measure import Sample, percentile
 from core.benchmark.plan import Mode, Plan, SubjectName
 from core.benchmark.report import Limits, Run
 from core.benchmark.subjects import Subject
+from core.engines.registry import reference_engine
 
 MB = 1e6
 MS = 1e3
-REFERENCE: SubjectName = "pytorch-fp32"
+REFERENCE: SubjectName = reference_engine().name
 
 
 class _Key(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from threading import Event
 
@@ -12,9 +11,8 @@ from core.benchmark.report import Sweep, SweepCell
 from core.benchmark.subjects import check_cancelled
 from core.engines.batch_size import CANDIDATES, NEAR_BEST, throughput
 from core.engines.engine import Engine
-from core.engines.openvino import OpenVinoEngine
-from core.models.registry import Model
-from core.recognition.results import EngineName
+from core.engines.openvino import FP32, INT8, OpenVinoEngine
+from core.models.model import Model
 
 SECONDS_PER_TURN = 0.3
 
@@ -31,10 +29,14 @@ def sweep(model: Model, repeats: int, on_turn: Callable[[], None], cancelled: Ev
         Cancelled: the event was set.
         ModelError, EngineUnavailable: the model cannot be loaded.
     """
-    name: EngineName = "openvino-int8" if model.has_int8 else "openvino-fp32"
+    name = INT8.name if model.has_int8 else FP32.name
     own = model.engine(name)
-    path = _ir_path(model, name)
-    return measure_sweep(own, lambda streams: OpenVinoEngine(name, path, None, streams), repeats, on_turn, cancelled)
+    path = model.int8_ir() if model.has_int8 else model.fp32_ir()
+
+    def compile_for(streams: int) -> Engine:
+        return OpenVinoEngine(name, path, None, streams=streams)
+
+    return measure_sweep(own, compile_for, repeats, on_turn, cancelled)
 
 
 def turns(repeats: int) -> int:
@@ -74,11 +76,3 @@ def _best(cells: list[SweepCell]) -> SweepCell:
     fastest = max(cell.images_per_second for cell in cells)
     near = [cell for cell in cells if cell.images_per_second >= NEAR_BEST * fastest]
     return min(near, key=lambda cell: (cell.batch_size, cell.streams))
-
-
-def _ir_path(model: Model, name: EngineName) -> Path:
-    if name == "openvino-int8":
-        return model.folder / model.int8_name
-    from core.models.exported import FP32_NAME
-
-    return model.base_folder / FP32_NAME

@@ -1,1 +1,1 @@
-"""The inference engines: one protocol, one module for each library."""
+"""The inference engines: one protocol, one module for each library, found by ``core.engines.registry``."""

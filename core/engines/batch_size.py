@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.cpu import cpu_count, cpu_name
-from core.base.settings import MODEL_INPUT_SIDE
 from core.engines.engine import Engine
 
 CANDIDATES = (1, 2, 4, 8, 16, 32)
@@ -26,6 +25,7 @@ SECONDS_PER_TURN = 0.06
 # the engine's speed alone does not show, larger ones memory, a coarser progress bar and a longer tail.
 NEAR_BEST = 0.97
 PREFERRED = 8
+MOST_REMEMBERED = 200
 
 _lock = threading.Lock()
 
@@ -35,16 +35,18 @@ def automatic_batch_size(engine: Engine, model_checksum: str, cache_dir: Path) -
 
     Args:
         engine: a loaded engine.
-        model_checksum: identifies the model; with engine, machine and core count it is the key of the memory.
+        model_checksum: identifies the model; with engine, its library's version, machine and core count it is the key
+            of the memory, of which the latest ``MOST_REMEMBERED`` are kept.
         cache_dir: where ``batch_sizes.json`` is kept. A folder that cannot be written only means measuring again.
     """
     path = cache_dir / "batch_sizes.json"
-    key = f"{model_checksum} {engine.name} {engine.precision} {platform.machine()} {cpu_name()} {cpu_count()} cores"
+    machine = f"{platform.machine()} {cpu_name()} {cpu_count()} cores"
+    key = f"{model_checksum} {engine.name} {engine.precision} {engine.library} {machine}"
     with _lock:  # measurements side by side would spoil each other
         known = _read(path)
         if key not in known:
             known[key] = measure_batch_size(engine)
-            _write(path, known)
+            _write(path, dict(list(known.items())[-MOST_REMEMBERED:]))
         return known[key]
 
 
@@ -73,8 +75,7 @@ def throughput(engine: Engine, size: int, seconds: float, clock: Callable[[], fl
 
     Every request runs one call at least.
     """
-    shape = (size, MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
-    batch = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    batch = np.random.default_rng(0).integers(0, 256, (size, *engine.input_shape), dtype=np.uint8)
     with ThreadPoolExecutor(engine.parallelism) as pool:
         started = clock()
         images = keep_busy(pool, engine, batch, seconds) * size

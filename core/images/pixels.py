@@ -1,31 +1,15 @@
-"""From PNG bytes to what is shown and recognised: 8-bit RGB, the model input, thumbnails."""
+"""From decoded samples to what is shown and recognised: 8-bit RGB, model inputs, thumbnails."""
 
 from __future__ import annotations
 
 import io
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.base.settings import MODEL_INPUT_SIDE, RESIZE_SIDE
-from core.images.formats.png import HEADER_BYTES, Pixels, PngHeader, check_size, decode, read_header, strip
-
-__all__ = [
-    "HEADER_BYTES",
-    "RENDERING_RULES",
-    "Pixels",
-    "PngHeader",
-    "check_size",
-    "decode",
-    "encode_png",
-    "read_header",
-    "strip",
-    "to_model_input",
-    "to_rgb",
-    "to_thumbnail_and_model_input",
-]
+from core.images.formats.format import Pixels
+from core.images.preprocessing import Preprocessing
 
 RENDERING_RULES = (
     "Images are shown, and given to the models, as 8-bit RGB. A 16-bit image is scaled linearly by its own value "
@@ -33,7 +17,9 @@ RENDERING_RULES = (
     "clipped. Images of 1, 2 or 4 bits are scaled by their bit depth. Transparent parts lie over white. Gamma and "
     "colour profiles are not applied."
 )
+THUMBNAIL_MEDIA_TYPE = "image/jpeg"
 _JPEG_QUALITY = 80
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _BAND_PIXELS = 1024 * 1024  # converted at a time, so that the intermediate values of a huge image take no memory
 
 
@@ -54,17 +40,19 @@ def to_rgb(pixels: Pixels) -> NDArray[np.uint8]:
     return rgb
 
 
-def to_model_input(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Resize and crop uint8 ``[H, W, 3]`` to the uint8 ``[224, 224, 3]`` that the networks take.
+def to_model_input(rgb: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Resize and crop uint8 ``[H, W, 3]`` to a model input: uint8 of ``preprocessing.input_shape``.
 
-    The pixel part of torchvision's ``ResNet18_Weights.IMAGENET1K_V1.transforms()``: resize the shorter side
-    to 256, antialiased bilinear, and crop the centre. Resizing only the source region that survives the crop
-    gives the same pixels to within 1 of 255, several times faster.
+    The pixel part of torchvision's classification presets: resize the shorter side, antialiased, and crop the centre.
+    Resizing only the source region that survives the crop gives the same pixels to within 1 of 255, several times
+    faster.
     """
-    return _model_input(Image.fromarray(rgb))
+    return _model_input(Image.fromarray(rgb), preprocessing)
 
 
-def to_thumbnail_and_model_input(rgb: NDArray[np.uint8], side: int) -> tuple[bytes, NDArray[np.uint8]]:
+def to_thumbnail_and_model_input(
+    rgb: NDArray[np.uint8], side: int, preprocessing: Preprocessing
+) -> tuple[bytes, NDArray[np.uint8]]:
     """What is kept of an image, uint8 ``[H, W, 3]``: a JPEG of at most ``side`` pixels a side, and ``to_model_input``.
 
     The thumbnail is the image reduced by the smallest whole number that makes it fit; never enlarged. That takes
@@ -74,35 +62,21 @@ def to_thumbnail_and_model_input(rgb: NDArray[np.uint8], side: int) -> tuple[byt
     small = image.reduce(-(-max(image.size) // side))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return buffer.getvalue(), _model_input(image)
+    return buffer.getvalue(), _model_input(image, preprocessing)
 
 
-def _model_input(image: Image.Image) -> NDArray[np.uint8]:
+def _model_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     width, height = image.size
+    resize, crop = preprocessing.resize, preprocessing.crop
     # As torchvision rounds: the longer side down, the offset of the crop to nearest, half to even.
-    resized_width = RESIZE_SIDE if width <= height else int(RESIZE_SIDE * width / height)
-    resized_height = RESIZE_SIDE if height <= width else int(RESIZE_SIDE * height / width)
-    left = round((resized_width - MODEL_INPUT_SIDE) / 2)
-    top = round((resized_height - MODEL_INPUT_SIDE) / 2)
+    resized_width = resize if width <= height else int(resize * width / height)
+    resized_height = resize if height <= width else int(resize * height / width)
+    left = round((resized_width - crop) / 2)
+    top = round((resized_height - crop) / 2)
     x_scale, y_scale = width / resized_width, height / resized_height
-    box = (
-        left * x_scale,
-        top * y_scale,
-        (left + MODEL_INPUT_SIDE) * x_scale,
-        (top + MODEL_INPUT_SIDE) * y_scale,
-    )
-    size = (MODEL_INPUT_SIDE, MODEL_INPUT_SIDE)
-    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box))
-
-
-def encode_png(rgb: NDArray[np.uint8]) -> bytes:
-    """A PNG of uint8 ``[H, W, 3]``, compressed for speed rather than size.
-
-    Level 1 with run-length matching and one fixed filter takes 4 ms for a 500x375 photo instead of 14 ms
-    (level 1 alone), and 7% more bytes.
-    """
-    png = imagecodecs.PNG
-    return bytes(imagecodecs.png_encode(rgb, level=1, strategy=png.STRATEGY.RLE, filter=png.FILTER.SUB))
+    box = (left * x_scale, top * y_scale, (left + crop) * x_scale, (top + crop) * y_scale)
+    resized = np.asarray(image.resize((crop, crop), _RESAMPLING[preprocessing.interpolation], box=box))
+    return resized if preprocessing.color_order == "RGB" else np.ascontiguousarray(resized[..., ::-1])
 
 
 def _split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:

@@ -51,6 +51,11 @@ class Preprocessing(BaseModel):
         return hashlib.sha256(pixels.encode()).hexdigest()[:12]
 
     @property
+    def key(self) -> str:
+        """Short key of all of it; part of the key of whatever has it built in."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
+
+    @property
     def words(self) -> str:
         """For people."""
         return (
@@ -62,10 +67,6 @@ class Preprocessing(BaseModel):
 _WORDS = "shorter side to 256 px (antialiased bilinear), centre crop 224, ImageNet mean and std"
 
 STANDARD = Preprocessing()  # of torchvision's ResNet18, and so of the models that ship with the app
-
-IMAGENET_MEAN = STANDARD.mean
-IMAGENET_STD = STANDARD.std
-PREPROCESSING = _WORDS
 
 
 def _numbers(values: Triple) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import imagecodecs
 
-from core.images.pixels import Pixels
+from core.images.formats.format import Pixels
 
 _PROBE_BYTES = 64 * 1024
 _WORTHWHILE = 0.8  # compressed to original size; noise hardly shrinks and would only cost time

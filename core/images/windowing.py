@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.images.pixels import Pixels, to_rgb
+from core.images.formats.format import Pixels
+from core.images.pixels import to_rgb
 
 
 def apply_window(samples: Pixels, low: int, high: int, *, invert: bool = False) -> NDArray[np.uint8]:

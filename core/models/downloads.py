@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import requests
 
 from core.base.errors import Cancelled, DiskFull, DownloadError, DownloadInterrupted, DownloadRejected
-from core.models.part_file import PartFile, has_checksum
 from core.base.settings import MAX_WEIGHTS_BYTES, MIB
+from core.models.part_file import PartFile, has_checksum
 
 CONNECT_SECONDS = 6.0
 SILENCE_SECONDS = 15.0  # a connection that brings nothing for this long is given up

@@ -1,4 +1,4 @@
-"""What all optimisations of one set of weights share: its ONNX and FP32 IR, made once and kept in the cache folder."""
+"""A model's ONNX and FP32 forms: they depend on the weights alone, are made once, and are kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -8,63 +8,88 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
-from core.models.architectures import load_resnet18
-from core.optimize import graph
-from core.base.worker_process import Child
+from core.base.worker_process import WorkerProcess
+from core.engines import openvino_outputs
+from core.images.preprocessing import Preprocessing
+from core.models import onnx_export, openvino_ir
+from core.models.architectures import Architecture, load_network
 
-ONNX_NAME = "resnet18.onnx"
-FP32_NAME = "resnet18-fp32.xml"
-BASE_STEPS = ("Load weights", "Export to ONNX", "Check against PyTorch", "Convert to OpenVINO")
-INT8_STEPS = ("Calibrate and quantize", "Save the INT8 model")
+EXPORT_STEPS = ("Load weights", "Export to ONNX", "Check against PyTorch", "Convert to OpenVINO")
+WORKER = "core.models.export_worker"
+
+# What decides the bytes of the forms besides the weights and the preprocessing; see ``core.models.cache.maker``.
+PACKAGES = ("numpy", "onnx", "onnxscript", "openvino", "torch", "torchvision")
+CODE = tuple(Path(str(module.__file__)) for module in (openvino_outputs, onnx_export, openvino_ir))
 
 _DRAFT = "draft-"
 _ABANDONED_SECONDS = 3600.0  # a draft this old belongs to a process that was killed; making one takes seconds
 
 # Enters a step by its title; what it yields takes the step's result as a sentence.
-Step = Callable[[str], AbstractContextManager[Callable[[str], None]]]
+EnterStep = Callable[[str], AbstractContextManager[Callable[[str], None]]]
 
 
-def write_base(weights: Path, draft: Path, step: Step) -> None:
-    """Write ``resnet18.onnx`` and ``resnet18-fp32.xml`` into ``draft``; ``step`` is entered for each of BASE_STEPS.
+def write_forms(
+    architecture: Architecture, weights: Path, preprocessing: Preprocessing, draft: Path, enter: EnterStep
+) -> None:
+    """Write the ONNX file and the FP32 IR into ``draft``; ``enter`` is called for each of EXPORT_STEPS.
 
     Raises:
-        ModelError: the weights do not fit a ResNet18, or the export went wrong.
+        ModelError: the weights do not fit the architecture, or the export went wrong.
         DiskFull, OSError: the files cannot be written.
     """
-    load, export, check, convert = BASE_STEPS
-    with step(load) as tell:
-        network = load_resnet18(weights)
-        tell(f"{weights.name}, {network.fc.out_features:,} classes")
-    with step(export) as tell:
-        graph.export_onnx(network, draft / ONNX_NAME)
-        tell(file_fact(draft / ONNX_NAME))
-    with step(check) as tell:
-        tell(f"logits differ by at most {graph.check_onnx(network, draft / ONNX_NAME):.1e}")
-    with step(convert) as tell:
-        graph.save_ir(graph.convert(draft / ONNX_NAME), draft / FP32_NAME)
-        tell(file_fact((draft / FP32_NAME).with_suffix(".bin")))
+    onnx_path, ir_path = draft / architecture.onnx_name, draft / architecture.fp32_name
+    load, export, check, convert = EXPORT_STEPS
+    with enter(load) as tell:
+        network, classes = load_network(architecture, weights)
+        tell(f"{weights.name}, {classes:,} classes")
+    with enter(export) as tell:
+        onnx_export.export_onnx(network, onnx_path, preprocessing.crop)
+        tell(file_fact(onnx_path))
+    with enter(check) as tell:
+        difference = onnx_export.check_onnx(network, onnx_path, preprocessing.crop)
+        tell(f"logits differ by at most {difference:.1e}")
+    with enter(convert) as tell:
+        openvino_ir.save_ir(openvino_ir.convert(onnx_path), ir_path, preprocessing, architecture.stages)
+        tell(file_fact(ir_path.with_suffix(".bin")))
 
 
-def has_base(folder: Path) -> bool:
-    """Whether all of the base is in ``folder``."""
-    return (folder / ONNX_NAME).exists()  # it is moved there last
+def are_made(architecture: Architecture, folder: Path) -> bool:
+    """Whether all forms are in ``folder``."""
+    return (folder / architecture.onnx_name).exists()  # it is moved there last
 
 
-def make_base(weights: Path, folder: Path) -> None:
-    """Make the base of ``weights`` in ``folder`` unless it is there, in a process of its own.
+def make_forms(architecture: Architecture, weights: Path, preprocessing: Preprocessing, folder: Path) -> None:
+    """Make the forms in ``folder`` unless they are there, in a process of its own.
 
     Raises:
-        ModelError, DiskFull, OSError: as ``write_base``.
-        ChildEnded: the process ended before it was done.
+        ModelError, DiskFull, OSError: as ``write_forms``.
+        WorkerEnded: the process ended before it was done.
     """
-    if not has_base(folder):
-        with Child() as child:
-            place_base(folder, lambda draft: child.call("base", weights=weights, draft=draft))
+    if not are_made(architecture, folder):
+        with WorkerProcess(WORKER) as worker:
+            place_forms(
+                architecture,
+                folder,
+                lambda draft: worker.call("export", **export_arguments(architecture, weights, preprocessing, draft)),
+            )
 
 
-def place_base(folder: Path, write: Callable[[Path], None]) -> None:
-    """Have ``write`` fill a draft folder as ``write_base`` does, and move its files to ``folder``.
+def export_arguments(
+    architecture: Architecture, weights: Path, preprocessing: Preprocessing, draft: Path
+) -> dict[str, Any]:
+    """Of the request ``export`` to a worker; see ``core.models.export_worker``."""
+    return {
+        "architecture": architecture.name,
+        "weights": weights,
+        "preprocessing": preprocessing.model_dump(),
+        "draft": draft,
+    }
+
+
+def place_forms(architecture: Architecture, folder: Path, write: Callable[[Path], None]) -> None:
+    """Have ``write`` fill a draft folder as ``write_forms`` does, and move its files to ``folder``.
 
     They appear complete or not at all. Two processes that do this at once give each other equal files.
 
@@ -78,7 +103,8 @@ def place_base(folder: Path, write: Callable[[Path], None]) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix=_DRAFT) as name:
         draft = Path(name)
         write(draft)
-        for file in ((draft / FP32_NAME).with_suffix(".bin"), draft / FP32_NAME, draft / ONNX_NAME):
+        ir_name, onnx_name = architecture.fp32_name, architecture.onnx_name
+        for file in ((draft / ir_name).with_suffix(".bin"), draft / ir_name, draft / onnx_name):
             file.replace(folder / file.name)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.base.background import BackgroundJob
-from core.models.downloads import download, torch_hub_file
 from core.base.errors import DownloadError
-from core.models.install import installed_folder, write_model
-from core.models.registry import Model
 from core.base.settings import Settings
+from core.models.downloads import download, torch_hub_file
+from core.models.install import installed_folder, write_model
+from core.models.model import Model
 from core.models.torchvision_compat import import_torchvision
 
 NAME = "imagenet"

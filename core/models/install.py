@@ -13,10 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from core.base.errors import InvalidRequest
-from core.models.registry import CARD_NAME, Model, ModelCard, file_checksum
-from core.images.preprocessing import PREPROCESSING
 from core.base.settings import Settings
-from core.models.weights import check_resnet18, read_state, save_weights
+from core.images.preprocessing import STANDARD, Preprocessing
+from core.models.architectures import RESNET18, Architecture
+from core.models.card import WEIGHTS_NAME, ModelCard, file_checksum, write_card
+from core.models.model import Model
+from core.models.weights import import_weights
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -40,8 +42,10 @@ def write_model(
     title: str,
     data: str,
     settings: Settings,
+    architecture: Architecture = RESNET18,
+    preprocessing: Preprocessing = STANDARD,
 ) -> Model:
-    """Make a model folder from a file of ResNet18 weights; the model has no INT8 copy yet.
+    """Make a model folder from a file of weights; the model has no INT8 copy yet.
 
     Args:
         source: ``.safetensors`` or ``.pth``.
@@ -49,29 +53,31 @@ def write_model(
         folder: its name becomes the model's name; a model that is there is replaced.
         title: for people.
         data: what the weights were trained on, for the card.
+        architecture: of the weights.
+        preprocessing: the one they were trained with.
 
     Raises:
         ModelError: the weights or the labels do not fit.
         OSError: the folder cannot be written.
     """
-    state = read_state(source, max_bytes=settings.max_weights_bytes)
-    labels = read_labels(check_resnet18(state))
     with _replacing(folder) as draft:
-        save_weights(state, draft / Model.weights_name)
+        classes = import_weights(source, draft / WEIGHTS_NAME, architecture.name, max_bytes=settings.max_weights_bytes)
+        labels = read_labels(classes)
         card = ModelCard(
             name=folder.name,
             title=title,
             description="",
-            architecture="torchvision ResNet18",
+            architecture=architecture.label,
+            network=architecture.name,
             classes=labels,
             data=data,
             recipe={},
-            preprocessing=PREPROCESSING,
+            preprocessing=preprocessing,
             quantization={},
             versions={package: version(package) for package in ("torch", "safetensors")},
-            checksums={Model.weights_name: file_checksum(draft / Model.weights_name)},
+            checksums={WEIGHTS_NAME: file_checksum(draft / WEIGHTS_NAME)},
         )
-        _write_card(card, draft)
+        write_card(card, draft)
     return Model(folder, settings.cache_dir)
 
 
@@ -83,7 +89,7 @@ def copy_model(made: Model, folder: Path, *, title: str, settings: Settings) -> 
     """
     with _replacing(folder) as draft:
         shutil.copytree(made.folder, draft, dirs_exist_ok=True)
-        _write_card(made.card.model_copy(update={"name": folder.name, "title": title}), draft)
+        write_card(made.card.model_copy(update={"name": folder.name, "title": title}), draft)
     return Model(folder, settings.cache_dir)
 
 
@@ -94,10 +100,6 @@ def pack_model(model: Model) -> bytes:
         for path in sorted(model.folder.iterdir()):
             archive.write(path, f"{model.card.name}/{path.name}")
     return packed.getvalue()
-
-
-def _write_card(card: ModelCard, folder: Path) -> None:
-    (folder / CARD_NAME).write_text(card.model_dump_json(indent=2) + "\n")
 
 
 @contextmanager

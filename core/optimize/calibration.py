@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import InvalidRequest
-from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
+from core.base.spreadsheet import from_text
+from core.images.preprocessing import Preprocessing
+from core.stacks.stack import ImageStack
 
 DEFAULT_CALIBRATION_IMAGES = 300  # NNCF's own default
 MAX_CALIBRATION_IMAGES = 400
@@ -50,19 +52,23 @@ def split(count: int, wanted: int = DEFAULT_CALIBRATION_IMAGES) -> Split:
 
 
 def load_inputs(
-    stack: ImageStack, indices: Sequence[int], on_image: Callable[[], None] = lambda: None
+    stack: ImageStack,
+    preprocessing: Preprocessing,
+    indices: Sequence[int],
+    on_image: Callable[[], None] = lambda: None,
 ) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
-    """The model inputs of images, uint8 ``[N, 224, 224, 3]``, and their positions; unreadable images are left out.
+    """The model inputs of images, uint8 ``[N, *input_shape]``, and their positions; unreadable images are left out.
 
     ``on_image`` is called for each image before it is waited for; what it raises ends the work.
     """
-    for _, job in stack.prepare_ahead(indices):
+    made = stack.inputs(preprocessing)
+    for _, job in made.prepare_ahead(indices):
         on_image()
         job.result()
     readable = [index for index in indices if stack.error(index) is None]
-    inputs = np.empty((len(readable), *MODEL_INPUT_SHAPE), np.uint8)
+    inputs = np.empty((len(readable), *made.shape), np.uint8)
     for row, index in enumerate(readable):
-        stack.read_model_input(index, inputs[row])
+        made.read(index, inputs[row])
     return tuple(readable), inputs
 
 
@@ -85,8 +91,10 @@ def labels_from_csv(data: bytes, names: Sequence[str], classes: Sequence[str]) -
             "The labels file is not a CSV in UTF-8; save it as one, with file name and class."
         ) from error
     known = {_key(label): index for index, label in enumerate(classes)}
-    said = {row[0].strip(): known.get(_key(row[1]), -1) for row in rows if len(row) >= 2}
-    labels = np.array([said.get(name, said.get(PurePosixPath(name).name, -1)) for name in names], np.int64)
+    # Names and classes may come from results that the product saved, with apostrophes before what begins a formula.
+    said = {from_text(row[0].strip()): known.get(_key(row[1]), -1) for row in rows if len(row) >= 2}
+    plain = map(from_text, names)
+    labels = np.array([said.get(name, said.get(PurePosixPath(name).name, -1)) for name in plain], np.int64)
     if (labels < 0).all():
         raise InvalidRequest(
             "The labels file gives no image of this stack a class of this model; its columns must be file name, class."
@@ -103,4 +111,4 @@ def _evenly(indices: Sequence[int], count: int) -> tuple[int, ...]:
 
 
 def _key(label: str) -> str:
-    return label.strip().replace("_", " ").casefold()
+    return from_text(label.strip()).replace("_", " ").casefold()

@@ -16,16 +16,24 @@ GATE_AGREEMENT = 0.99
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """INT8 beside FP32 on the same images; the accuracies are None where no labels are known."""
+    """INT8 beside FP32 on the same images; the accuracies are None where no labels are known.
+
+    ``asked`` is the share of images (0..1) on which both must name the same class.
+    """
 
     agreement: Agreement
     fp32: Accuracy | None
     int8: Accuracy | None
+    asked: float = GATE_AGREEMENT
 
     @property
     def passed(self) -> bool:
-        """Whether the agreement reaches ``GATE_AGREEMENT``."""
-        return self.agreement.top1 >= GATE_AGREEMENT
+        """Whether the agreement reaches what is ``asked`` for, a share 0..1."""
+        return self.agreement.top1 >= self.asked
+
+    def is_worse_than(self, other: GateReport) -> bool:
+        """Whether ``other``, judged on the same images, agrees with FP32 on more of them."""
+        return other.agreement.top1 > self.agreement.top1
 
     @property
     def top1_drop(self) -> float | None:
@@ -33,9 +41,15 @@ class GateReport:
         return self.fp32.top1 - self.int8.top1 if self.fp32 and self.int8 else None
 
 
-def judge(fp32: NDArray[np.float32], int8: NDArray[np.float32], labels: NDArray[np.int64] | None = None) -> GateReport:
+def judge(
+    fp32: NDArray[np.float32],
+    int8: NDArray[np.float32],
+    labels: NDArray[np.int64] | None = None,
+    asked: float = GATE_AGREEMENT,
+) -> GateReport:
     """Compare logits (both float32 ``[N, classes]``); ``labels`` are class indices ``[N]``, -1 where unknown."""
+    same = agreement(fp32, int8)
     known = labels is not None and labels >= 0
     if labels is None or not np.any(known):
-        return GateReport(agreement(fp32, int8), None, None)
-    return GateReport(agreement(fp32, int8), accuracy(fp32[known], labels[known]), accuracy(int8[known], labels[known]))
+        return GateReport(same, None, None, asked)
+    return GateReport(same, accuracy(fp32[known], labels[known]), accuracy(int8[known], labels[known]), asked)

@@ -9,9 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engines.engine import Engine
-from core.models.registry import Model
-from core.recognition.results import EngineName
+from core.engines.engine import LOGITS, Engine, EngineName
+from core.models.model import Model
 from core.stacks.stack import ImageStack
 
 BATCH = 16
@@ -21,8 +20,10 @@ _Key = tuple[str, EngineName, tuple[int, ...]]
 _kept: WeakKeyDictionary[ImageStack, dict[_Key, NDArray[np.float32]]] = WeakKeyDictionary()
 
 
-def logits(engine: Engine, inputs: NDArray[np.uint8], on_batch: Callable[[int], None]) -> NDArray[np.float32]:
-    """Logits float32 ``[N, classes]`` for model inputs uint8 ``[N, 224, 224, 3]``.
+def engine_logits(
+    engine: Engine, inputs: NDArray[np.uint8], on_batch: Callable[[int], None] = lambda images: None
+) -> NDArray[np.float32]:
+    """Logits float32 ``[N, classes]`` for model inputs uint8 ``[N, *input_shape]``.
 
     ``on_batch`` is called before each batch with its number of images, in any thread; what it raises ends the work.
     """
@@ -30,7 +31,7 @@ def logits(engine: Engine, inputs: NDArray[np.uint8], on_batch: Callable[[int], 
     def infer(start: int) -> NDArray[np.float32]:
         batch = inputs[start : start + BATCH]
         on_batch(len(batch))
-        return engine.infer(batch)
+        return engine.infer(batch)[LOGITS]
 
     with ThreadPoolExecutor(engine.parallelism) as pool:
         return np.concatenate(list(pool.map(infer, range(0, len(inputs), BATCH))))
@@ -44,11 +45,11 @@ def kept_logits(
     inputs: NDArray[np.uint8],
     on_batch: Callable[[int], None],
 ) -> NDArray[np.float32]:
-    """As ``logits``, for the images at ``indices`` of ``stack``; computed the first time."""
+    """As ``engine_logits``, for the images at ``indices`` of ``stack``; computed the first time."""
     kept = _kept.setdefault(stack, {})
     key = (model.checksum, engine, tuple(indices))
     if key not in kept:
-        found = logits(model.engine(engine), inputs, on_batch)
+        found = engine_logits(model.engine(engine), inputs, on_batch)
         if len(kept) >= _MOST_KEPT:
             kept.clear()
         kept[key] = found

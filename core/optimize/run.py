@@ -17,17 +17,20 @@ from numpy.typing import NDArray
 from core.base.background import BackgroundJob
 from core.base.errors import DiskFull, InvalidRequest
 from core.base.settings import Settings
-from core.base.worker_process import Child, ChildEnded, Event
-from core.engines.openvino import OpenVinoEngine
-from core.models.exported import BASE_STEPS, FP32_NAME, INT8_STEPS, ONNX_NAME, file_fact, has_base, place_base
-from core.models.registry import CARD_NAME, Model, file_checksum
+from core.base.worker_process import Event, WorkerEnded, WorkerProcess
+from core.engines.openvino import FP32, INT8, OpenVinoEngine
+from core.models.card import CARD_NAME, file_checksum, write_card
+from core.models.exported import EXPORT_STEPS, are_made, export_arguments, file_fact, place_forms
+from core.models.model import Model
 from core.optimize.calibration import MIN_IMAGES, Split, load_inputs
-from core.optimize.gate import GateReport, judge
-from core.optimize.graph import Recipe
-from core.optimize.reference_logits import kept_logits, logits
-from core.optimize.steps import Steps, StepState
+from core.optimize.gate import GATE_AGREEMENT, GateReport, judge
+from core.optimize.progress import StepProgress, StepState
+from core.optimize.quantize import Recipe
+from core.optimize.reference_logits import engine_logits, kept_logits
+from core.optimize.worker import INT8_STEPS
 from core.stacks.stack import ImageStack
 
+WORKER = "core.optimize.worker"
 CANCELLED = "Cancelled. The model in use is unchanged."
 _CALIBRATED = "Calibrated on "
 VERSIONED = ("torch", "torchvision", "onnx", "nncf", "openvino")
@@ -38,7 +41,7 @@ _IMAGES, _REFERENCE, _JUDGE, _KEEP = (
     "Judge INT8 against FP32",
     "Write the model card",
 )
-STEPS = (*BASE_STEPS, _IMAGES, _REFERENCE, *INT8_STEPS, _JUDGE, _KEEP)
+STEPS = (*EXPORT_STEPS, _IMAGES, _REFERENCE, *INT8_STEPS, _JUDGE, _KEEP)
 
 # NNCF's names of what takes its time, and what a person reads while it does.
 _DOING = {
@@ -52,24 +55,38 @@ _DOING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to optimise with: the stack and which of its images; class indices of all its images where known."""
+class CalibrationPlan:
+    """What to optimise with: the stack and which of its images; class indices of all its images where known.
+
+    ``asked`` is the share of the judging images (0..1) on which INT8 must name the class that FP32 names.
+    """
 
     stack: ImageStack
     split: Split
     labels: NDArray[np.int64] | None = None
+    asked: float = GATE_AGREEMENT
 
 
 class OptimizationJob(BackgroundJob):
     """Runs in a thread of its own. ``folder`` comes to hold the new model; on failure or cancel it does not exist.
 
     Nothing that was there before is touched, so the previous model stays in use whatever happens here. ``report``
-    and ``before`` are the judgements of the new INT8 model and of the one the source has, on the same images.
+    and ``before`` are the judgements of the new INT8 model and of the one in use, on the same images.
     """
 
-    def __init__(self, model: Model, plan: Plan, recipe: Recipe, folder: Path, settings: Settings) -> None:
+    def __init__(
+        self,
+        model: Model,
+        plan: CalibrationPlan,
+        recipe: Recipe,
+        folder: Path,
+        settings: Settings,
+        in_use: Model | None = None,
+    ) -> None:
+        """``in_use`` is what the new model is compared with: ``model``, or a copy of it made before."""
         super().__init__("optimization")
         self.source = model
+        self.in_use = in_use or model
         self.plan = plan
         self.recipe = recipe
         self.model: Model | None = None
@@ -77,8 +94,8 @@ class OptimizationJob(BackgroundJob):
         self.before: GateReport | None = None
         self._folder = folder
         self._settings = settings
-        self._child: Child | None = None
-        self._steps = Steps(STEPS, lambda: self.check_cancelled(CANCELLED))
+        self._worker: WorkerProcess | None = None
+        self._steps = StepProgress(STEPS, lambda: self.check_cancelled(CANCELLED))
         self._started = time.perf_counter()
         self._ended = 0.0
         self.start()
@@ -96,8 +113,8 @@ class OptimizationJob(BackgroundJob):
     def cancel(self) -> None:
         """Stop at once: whatever a library is doing ends with its process."""
         super().cancel()
-        if self._child is not None:
-            self._child.kill()
+        if self._worker is not None:
+            self._worker.kill()
 
     def work(self) -> None:
         """Optimise in a draft folder, which becomes ``folder`` at the end."""
@@ -106,14 +123,14 @@ class OptimizationJob(BackgroundJob):
             with tempfile.TemporaryDirectory(dir=self._folder.parent, prefix=f"{self._folder.name}.") as scratch:
                 draft = Path(scratch) / "draft"
                 draft.mkdir()
-                with Child() as self._child:
-                    report, before = self._optimize(self._child, Path(scratch), draft)
+                with WorkerProcess(WORKER) as self._worker:
+                    report, before = self._optimize(self._worker, Path(scratch), draft)
                 self.check_cancelled(CANCELLED)
                 draft.rename(self._folder)
             self.model = Model(self._folder, self._settings.cache_dir)
             self.report, self.before = report, before
             self._steps.end("done")
-        except ChildEnded:
+        except WorkerEnded:
             self.check_cancelled(CANCELLED)
             raise
         except OSError as error:
@@ -124,13 +141,13 @@ class OptimizationJob(BackgroundJob):
             self._steps.end("stopped")
             self._ended = time.perf_counter()
 
-    def _optimize(self, child: Child, scratch: Path, draft: Path) -> tuple[GateReport, GateReport | None]:
+    def _optimize(self, worker: WorkerProcess, scratch: Path, draft: Path) -> tuple[GateReport, GateReport | None]:
         """Make the model in ``draft``; judge it, and the INT8 model before it, on the same images."""
         source, split, stack = self.source, self.plan.split, self.plan.stack
-        self._make_base(child)
+        self._export(worker)
         self._steps.begin(_IMAGES, len(split.calibration) + len(split.evaluation))
-        used, calibration = load_inputs(stack, split.calibration, self._steps.count)
-        judged, evaluation = load_inputs(stack, split.evaluation, self._steps.count)
+        used, calibration = load_inputs(stack, source.preprocessing, split.calibration, self._steps.count)
+        judged, evaluation = load_inputs(stack, source.preprocessing, split.evaluation, self._steps.count)
         if min(len(used), len(judged)) < MIN_IMAGES // 2:
             raise InvalidRequest(
                 f"Only {len(used)} images to calibrate and {len(judged)} to judge can be read, and each needs at "
@@ -140,38 +157,45 @@ class OptimizationJob(BackgroundJob):
         # An accuracy-aware recipe looks at images while it works; those may not judge it afterwards.
         seen = len(judged) // 2 if self.recipe.accuracy_aware else 0
         self._steps.begin(_REFERENCE, len(judged))
-        reference = kept_logits(source, "openvino-fp32", stack, judged, evaluation, self._steps.count)
+        reference = kept_logits(source, FP32.name, stack, judged, evaluation, self._steps.count)
         self._steps.tell(f"classes of {len(judged):,} images")
-        ir = draft / Model.int8_name
-        self._quantize(child, scratch, calibration, evaluation[:seen], reference[:seen], ir)
-        before = None
-        self._steps.begin(_JUDGE, len(judged) - seen + (len(judged) if source.has_int8 else 0))
+        ir = draft / source.architecture.int8_name
+        self._quantize(worker, scratch, calibration, evaluation[:seen], reference[:seen], ir)
+        in_use = self.in_use
+        self._steps.begin(_JUDGE, len(judged) - seen + (len(judged) if in_use.has_int8 else 0))
         labels = None if self.plan.labels is None else self.plan.labels[list(judged)][seen:]
-        made = logits(OpenVinoEngine("openvino-int8", ir, None), evaluation[seen:], self._steps.count)
-        report = judge(reference[seen:], made, labels)
-        if source.has_int8:
-            old = kept_logits(source, "openvino-int8", stack, judged, evaluation, self._steps.count)
-            before = judge(reference[seen:], old[seen:], labels)
+        made = engine_logits(OpenVinoEngine(INT8.name, ir, None), evaluation[seen:], self._steps.count)
+        report = judge(reference[seen:], made, labels, self.plan.asked)
+        before = None
+        if in_use.has_int8:
+            old = kept_logits(in_use, INT8.name, stack, judged, evaluation, self._steps.count)
+            before = judge(reference[seen:], old[seen:], labels, self.plan.asked)
         self._steps.tell(f"{report.agreement.top1:.1%} same class on {report.agreement.images:,} images")
         self._steps.begin(_KEEP)
-        _link(source.weights, draft / Model.weights_name)
+        _link(source.weights, draft / source.weights.name)
         self._write_card(draft, len(used), report)
         self._steps.tell(CARD_NAME)
         return report, before
 
-    def _make_base(self, child: Child) -> None:
-        source, folder = self.source, self.source.base_folder
-        if has_base(folder):
-            facts = ("", file_fact(folder / ONNX_NAME), "", file_fact((folder / FP32_NAME).with_suffix(".bin")))
-            for title, fact in zip(BASE_STEPS, facts, strict=True):
+    def _export(self, worker: WorkerProcess) -> None:
+        source, architecture, folder = self.source, self.source.architecture, self.source.forms_folder
+        if are_made(architecture, folder):
+            onnx_fact = file_fact(folder / architecture.onnx_name)
+            ir_fact = file_fact((folder / architecture.fp32_name).with_suffix(".bin"))
+            for title, fact in zip(EXPORT_STEPS, ("", onnx_fact, "", ir_fact), strict=True):
                 self._steps.skip(title, f"{fact}, made before" if fact else "done before")
             return
         self.check_cancelled(CANCELLED)
-        place_base(folder, lambda draft: child.call("base", self._on_event, weights=source.weights, draft=draft))
+
+        def write(draft: Path) -> None:
+            arguments = export_arguments(architecture, source.weights, source.preprocessing, draft)
+            worker.call("export", self._on_event, **arguments)
+
+        place_forms(architecture, folder, write)
 
     def _quantize(
         self,
-        child: Child,
+        worker: WorkerProcess,
         scratch: Path,
         calibration: NDArray[np.uint8],
         validation: NDArray[np.uint8],
@@ -186,10 +210,12 @@ class OptimizationJob(BackgroundJob):
             np.save(files["validation"], validation)
             np.save(files["classes"], reference.argmax(axis=1))
             held_back = {"inputs": files["validation"], "classes": files["classes"]}
-        child.call(
-            "quantize",
+        worker.call(
+            "make_int8",
             self._on_event,
-            onnx=self.source.base_folder / ONNX_NAME,
+            architecture=self.source.architecture.name,
+            preprocessing=self.source.preprocessing.model_dump(),
+            onnx=self.source.forms_folder / self.source.architecture.onnx_name,
             inputs=files["calibration"],
             validation=held_back,
             recipe=self.recipe.name,
@@ -214,7 +240,7 @@ class OptimizationJob(BackgroundJob):
                 "checksums": {path.name: file_checksum(path) for path in sorted(draft.iterdir())},
             }
         )
-        (draft / CARD_NAME).write_text(card.model_dump_json(indent=2) + "\n")
+        write_card(card, draft)
 
     def _on_event(self, event: Event) -> None:
         match event["event"]:

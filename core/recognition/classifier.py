@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from core.base.errors import ImageError, InvalidRequest
 from core.base.settings import MAX_PIXELS, Settings
 from core.engines.batch_size import automatic_batch_size
-from core.engines.engine import Engine
-from core.images import pixels
-from core.models.registry import Model
-from core.recognition.results import ClassScore, EngineName, Prediction, top_scores
+from core.engines.engine import LOGITS, Engine, EngineName
+from core.images import formats, pixels
+from core.models.model import Model
+from core.recognition.results import ClassScore, Prediction, top_scores
 
 Image = bytes | Path | NDArray[np.uint8]
 DEFAULT_BATCH = 8  # images; close to the best on every CPU measured, and nothing has to be measured for it
@@ -76,7 +76,7 @@ class Classifier:
         Raises:
             ValueError: ``inputs`` has another shape or dtype than the model takes.
         """
-        return top_scores(self.engine.infer(inputs), self.model.card.classes)
+        return top_scores(self.engine.infer(inputs)[LOGITS], self.model.card.classes)
 
     def prediction(
         self, index: int, filename: str, top: tuple[ClassScore, ...], error: str | None = None
@@ -107,7 +107,7 @@ class Classifier:
         """Model inputs with their positions; what cannot be read goes to ``failed`` instead."""
         for index, image in enumerate(images):
             try:
-                yield index, pixels.to_model_input(_rgb(image))
+                yield index, pixels.to_model_input(_rgb(image), self.model.preprocessing)
             except (ImageError, OSError) as error:
                 sentence = error.strerror or str(error) if isinstance(error, OSError) else str(error)
                 failed[index] = self.prediction(index, _name(image), (), sentence)
@@ -127,4 +127,4 @@ def _rgb(image: Image) -> NDArray[np.uint8]:
             raise ValueError(f"expected uint8 [H, W, 3], got {image.dtype} {image.shape}")
         return image
     data = image.read_bytes() if isinstance(image, Path) else image
-    return pixels.to_rgb(pixels.decode(data, max_pixels=MAX_PIXELS))
+    return pixels.to_rgb(formats.decode(data, max_pixels=MAX_PIXELS))

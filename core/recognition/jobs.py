@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.base.background import BackgroundJob
-from core.recognition.results import EngineName, Prediction, Recognition
+from core.engines.engine import EngineName
+from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Activity, Order, RecognitionService, Watcher
 
 Phase = Literal[Activity, "done", "cancelled", "failed"]

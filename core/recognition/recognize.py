@@ -15,17 +15,18 @@ from numpy.typing import NDArray
 
 from core.base.errors import Cancelled
 from core.base.settings import Settings
-from core.models.registry import Model
+from core.engines.engine import EngineName
+from core.models.model import Model
 from core.recognition.classifier import Classifier
-from core.recognition.results import EngineName, Prediction, Recognition, Timing
-from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
+from core.recognition.results import Prediction, Recognition, Timing
+from core.stacks.stack import ImageStack
 
 OnBatch = Callable[[Sequence[Prediction]], None]
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Images on their way through the engine; ``inputs`` is uint8 ``[B, 224, 224, 3]``."""
+    """Images on their way through the engine; ``inputs`` is uint8 ``[B, *ModelInputs.shape]``."""
 
     indices: list[int]
     inputs: NDArray[np.uint8]
@@ -98,6 +99,7 @@ def _predict(
 ) -> Iterator[list[Prediction]]:
     """Yield predictions batch by batch; decoding runs ahead in the shared pool, inference in threads of its own."""
     parallelism = classifier.engine.parallelism
+    inputs = stack.inputs(classifier.model.preprocessing)
 
     def infer(batch: _Batch) -> tuple[list[Prediction], float]:
         started = time.perf_counter()
@@ -122,8 +124,8 @@ def _predict(
         pool = ThreadPoolExecutor(parallelism, thread_name_prefix="infer")
         exits.callback(pool.shutdown, cancel_futures=True)
         running: deque[Future[tuple[list[Prediction], float]]] = deque()
-        filling = _new_batch(size)
-        for index, job in stack.prepare_ahead(indices):
+        filling = _new_batch(size, inputs.shape)
+        for index, job in inputs.prepare_ahead(indices):
             check_cancelled()
             waiting = time.perf_counter()
             job.result()
@@ -131,11 +133,11 @@ def _predict(
             if error := stack.error(index):
                 yield [classifier.prediction(index, stack.entries[index].name, (), error)]
                 continue
-            stack.read_model_input(index, filling.inputs[len(filling.indices)])
+            inputs.read(index, filling.inputs[len(filling.indices)])
             filling.indices.append(index)
             if len(filling.indices) == size:
                 running.append(pool.submit(infer, filling))
-                filling = _new_batch(size)
+                filling = _new_batch(size, inputs.shape)
             while running and (running[0].done() or len(running) > parallelism):
                 yield collect(running.popleft())
         if filling.indices:
@@ -145,5 +147,5 @@ def _predict(
             yield collect(running.popleft())
 
 
-def _new_batch(size: int) -> _Batch:
-    return _Batch([], np.empty((size, *MODEL_INPUT_SHAPE), np.uint8))
+def _new_batch(size: int, shape: tuple[int, int, int]) -> _Batch:
+    return _Batch([], np.empty((size, *shape), np.uint8))

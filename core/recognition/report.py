@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from typing import Any
 
+from core.base.spreadsheet import write_csv
 from core.recognition.results import Prediction
 
 COLUMNS = ("position", "filename", "class", "confidence", "engine", "model", "error", "top5")
 
 
 def to_csv(predictions: Iterable[Prediction]) -> str:
-    """One line for each prediction under a header of ``COLUMNS``; positions count from 1, as on the pages."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in map(_row, predictions):
+    """One line for each prediction under a header of ``COLUMNS``; positions count from 1, as on the pages.
+
+    No text runs as a formula in a spreadsheet: see ``core.base.spreadsheet``.
+    """
+    rows = list(map(_row, predictions))
+    for row in rows:
         row["top5"] = "; ".join(f"{item['class']} {item['confidence']:.4f}" for item in row["top5"])
-        writer.writerow(row)
-    return text.getvalue()
+    return write_csv(COLUMNS, rows)
 
 
 def to_json(predictions: Iterable[Prediction]) -> str:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-EngineName = Literal["openvino-int8", "openvino-fp32", "pytorch-fp32"]
-ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
-ENGINE_LABELS: dict[EngineName, str] = {
-    "openvino-int8": "OpenVINO INT8",
-    "openvino-fp32": "OpenVINO FP32",
-    "pytorch-fp32": "PyTorch FP32",
-}
+from core.engines.engine import EngineName
+
 TOP_K = 5
 
 

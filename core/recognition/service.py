@@ -10,11 +10,12 @@ from weakref import WeakKeyDictionary
 
 from core.base.errors import Cancelled
 from core.base.settings import Settings
-from core.models.registry import Model
+from core.engines.engine import EngineName
+from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import FairQueue, Turn
 from core.recognition.recognize import recognize_with
-from core.recognition.results import EngineName, Prediction, Recognition
+from core.recognition.results import Prediction, Recognition
 from core.recognition.run_log import log_recognition
 from core.recognition.stack_results import StackResults
 from core.stacks.stack import ImageStack
@@ -92,7 +93,7 @@ class RecognitionService:
 
     def _decode_all(self, order: Order, watcher: Watcher, cancelled: Event, turn: Turn) -> None:
         watcher.entered("decoding", order.engines[0])
-        for _, job in order.stack.prepare_ahead(order.indices):
+        for _, job in order.stack.inputs(order.model.preprocessing).prepare_ahead(order.indices):
             if cancelled.is_set():
                 raise Cancelled("Cancelled. Nothing was recognised yet.")
             job.result()

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from core.recognition.results import ENGINE_NAMES, EngineName, Prediction
+from core.engines.engine import EngineName
+from core.engines.registry import engine_names
+from core.recognition.results import Prediction
 
 
 class StackResults:
@@ -19,8 +21,8 @@ class StackResults:
 
     @property
     def engines(self) -> tuple[EngineName, ...]:
-        """Engines with answers, always in the order of ``ENGINE_NAMES``."""
-        return tuple(name for name in ENGINE_NAMES if self._by_engine.get(name))
+        """Engines with answers, always in the order of ``engine_names()``."""
+        return tuple(name for name in engine_names() if self._by_engine.get(name))
 
     def add(self, predictions: Iterable[Prediction]) -> None:
         """Keep new predictions; each replaces an older one of the same engine for the same image."""
@@ -46,7 +48,7 @@ class StackResults:
             return {index: self._at(index) for index in indices}
 
     def _at(self, index: int) -> tuple[Prediction, ...]:
-        return tuple(self._by_engine[name][index] for name in ENGINE_NAMES if index in self._by_engine.get(name, {}))
+        return tuple(self._by_engine[name][index] for name in engine_names() if index in self._by_engine.get(name, {}))
 
 
 def differs(predictions: Iterable[Prediction]) -> bool:

@@ -1,36 +1,30 @@
-"""An image stack: a ZIP kept as it came, an index of its images, and what was computed from each of them once."""
+"""An image stack: its source as it came, an index of its images, and what was computed from each of them once."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 import weakref
-from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import DiskFull, ImageError, ImageNotFound, StackNotFound
-from core.base.settings import MODEL_INPUT_SIDE, Settings
+from core.base.settings import Settings
 from core.base.workers import Job, Priority, WorkerPool
 from core.images import pixels
+from core.images.display import Picture, to_picture
+from core.images.formats.format import FileReader, Pixels
+from core.images.memory import decoding_bytes
+from core.images.preprocessing import STANDARD, Preprocessing
+from core.stacks.inputs import ModelInputs
 from core.stacks.scratch import BlobFile, RowFile
-from core.stacks.sources.zip import Archive, Entry, Skipped
+from core.stacks.sources.source import Entry, Skipped, Source
 
-# Images whose decoding is requested ahead of the one that is waited for: enough to keep every core busy, few enough
-# that other people's requests in the shared pool are not kept waiting.
-LOOKAHEAD = 32
-# Larger images are decoded one at a time in the whole process: at the limit of 100 million pixels, one with 16 bits and
-# transparency takes 1.6 GB for a moment.
-HUGE_PIXELS = 16_000_000
-_huge_image = threading.Lock()
-MODEL_INPUT_SHAPE = (MODEL_INPUT_SIDE, MODEL_INPUT_SIDE, 3)
-# What one prepared image takes on disk: its model input, and 13 kB for a photo's thumbnail.
-PREPARED_BYTES = MODEL_INPUT_SIDE * MODEL_INPUT_SIDE * 3 + 13_000
+THUMBNAIL_BYTES = 13_000  # on disk, for a photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,47 +35,85 @@ class Progress:
     total: int
 
 
-class ImageStack:
-    """One person's images. Every image is decoded at most once; its thumbnail and model input are kept.
+@dataclass(slots=True)
+class _Inputs:
+    """The model inputs of one preprocessing, and the jobs that make them."""
 
-    All methods are safe to call from several threads. Nothing here closes a file explicitly: a deleted stack's
-    files are unlinked, and stay readable for whoever still works with the object.
+    preprocessing: Preprocessing
+    rows: RowFile
+    jobs: dict[int, Job] = field(default_factory=dict)
+
+
+class ImageStack:
+    """One person's images. Thumbnail and model input of an image are made in one decode, and kept.
+
+    Models that take other inputs than the default ones have theirs made when they are first asked for, once too; see
+    ``inputs``. All methods are safe to call from several threads. Nothing here closes a file explicitly: a deleted
+    stack's files are unlinked, and stay readable for whoever still works with the object.
     """
 
-    def __init__(self, stack_id: str, name: str, archive: Archive, folder: Path, pool: WorkerPool, settings: Settings):
+    def __init__(
+        self,
+        stack_id: str,
+        name: str,
+        source: Source,
+        folder: Path,
+        pool: WorkerPool,
+        settings: Settings,
+        *,
+        client: str = "",
+        grow: Callable[[int], None] = lambda count: None,
+        preprocessing: Preprocessing = STANDARD,
+    ):
+        """Index ``source``; nothing is decoded yet.
+
+        Args:
+            stack_id: the key to it.
+            name: what a person calls it.
+            source: its images.
+            folder: where what is computed is kept, in unnamed files.
+            pool: the threads that decode.
+            settings: the limits.
+            client: whose share of the memory decoding comes out of.
+            grow: is told of bytes on disk beyond ``prepared_bytes``, and raises where there is no room for them.
+            preprocessing: of the default model inputs.
+        """
         self.id = stack_id
         self.name = name
-        self._archive = archive
+        self._source = source
+        self._folder = folder
         self._pool = pool
         self._settings = settings
-        self._inputs = RowFile(folder, MODEL_INPUT_SHAPE)
+        self._client = client
+        self._grow = grow
+        self._default = _Inputs(preprocessing, RowFile(folder, preprocessing.input_shape))
+        self._inputs = {preprocessing.pixel_key: self._default}
         self._thumbnails = BlobFile(folder)
-        self._jobs: dict[int, Job] = {}
         # Kind and sentence: an exception object would keep its traceback, and with it the image's bytes.
         self._errors: dict[int, tuple[type[ImageError], str]] = {}
         self._lock = threading.Lock()
         self._prepared = 0
         self._deleted = False
-        self._by_name = {entry.name: index for index, entry in enumerate(archive.entries)}
+        self._by_name = {entry.name: index for index, entry in enumerate(source.entries)}
         self._by_base_name: dict[str, int | None] = {}
-        for index, entry in enumerate(archive.entries):
+        for index, entry in enumerate(source.entries):
             base = PurePosixPath(entry.name).name
             self._by_base_name[base] = index if base not in self._by_base_name else None
-        listing = "\n".join(f"{entry.file_size} {entry.name}" for entry in archive.entries)
+        listing = "\n".join(f"{entry.file_size} {entry.name}" for entry in source.entries)
         self._fingerprint = hashlib.sha256(listing.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def __len__(self) -> int:
-        return len(self._archive.entries)
+        return len(self._source.entries)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The images in natural order of their names."""
-        return self._archive.entries
+        return self._source.entries
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
-        """What the ZIP held besides, each with a reason."""
-        return self._archive.skipped
+        """What the source held besides, each with a reason."""
+        return self._source.skipped
 
     @property
     def fingerprint(self) -> str:
@@ -94,7 +126,7 @@ class ImageStack:
         return Progress(self._prepared, len(self))
 
     def find(self, filename: str) -> int:
-        """Position of ``filename``: its path in the archive, or its base name where only one image has it.
+        """Position of ``filename``: its path in the source, or its base name where only one image has it.
 
         Raises:
             ImageNotFound: no image, or more than one, goes by that name.
@@ -112,43 +144,52 @@ class ImageStack:
             raise ImageNotFound(f"This stack has images 0 to {len(self) - 1}; there is no image {index}.")
 
     def original(self, index: int) -> bytes:
-        """The PNG file as it was uploaded.
+        """The file as it was uploaded.
 
         Raises:
             ImageNotFound: no such position.
-            ImageError: the archive is damaged there.
+            ImageError: it is damaged where it is kept.
         """
         self.check(index)
-        return self._archive.read(index)
+        return self._source.read(index)
 
-    def rendered(self, index: int) -> bytes:
-        """A PNG any browser shows as the model sees it: without what its pixels do not need, 16-bit values scaled to 8.
+    def file(self, index: int) -> FileReader:
+        """The same, to read parts of.
+
+        Raises:
+            ImageNotFound: no such position.
+        """
+        self.check(index)
+        return self._source.file(index)
+
+    def picture(self, index: int) -> Picture:
+        """What any browser shows as the model sees it: the file without what its pixels do not need, or a new one.
 
         Raises:
             ImageNotFound, ImageError: as for ``original``, and for an image that cannot be decoded.
         """
-        data = self.original(index)
+        self.check(index)
         self._check_readable(index)
-        if self.entries[index].header.bit_depth < 16:
-            return pixels.strip(data)
-        with self._room_for(index):
-            return pixels.encode_png(pixels.to_rgb(pixels.decode(data, max_pixels=self._settings.max_pixels)))
+        entry = self.entries[index]
+        if entry.format.browsers_show(entry.header):
+            return Picture(entry.format.for_browser(self._source.file(index), entry.frame), entry.format.media_type)
+        return to_picture(pixels.to_rgb(self.values(index)))
 
-    def values(self, index: int) -> pixels.Pixels:
+    def values(self, index: int) -> Pixels:
         """The samples of an image, ``[H, W, C]``, as decoding returns them: 16-bit values are not scaled.
 
         Raises:
-            ImageNotFound, ImageError: as for ``rendered``.
+            ImageNotFound, ImageError: as for ``picture``.
         """
-        data = self.original(index)
-        with self._room_for(index):
-            return pixels.decode(data, max_pixels=self._settings.max_pixels)
+        self.check(index)
+        entry = self.entries[index]
+        return entry.format.decode(self._source.file(index), entry.frame, max_pixels=self._settings.max_pixels)
 
     def thumbnail(self, index: int) -> bytes:
         """A small JPEG of the image, made at once if it is not there yet.
 
         Raises:
-            ImageNotFound, ImageError: as for ``rendered``.
+            ImageNotFound, ImageError: as for ``picture``.
         """
         self.prepare(index, Priority.VISIBLE).result()
         self._check_readable(index)
@@ -158,39 +199,32 @@ class ImageStack:
         """Why a prepared image cannot be read; None for one that can be."""
         return self._errors[index][1] if index in self._errors else None
 
-    def read_model_input(self, index: int, out: NDArray[np.uint8]) -> None:
-        """Fill ``out`` (uint8 ``[224, 224, 3]``, C-contiguous) with the prepared model input of an image.
-
-        The image must have been prepared, and not be broken: wait for the future of ``prepare``, then ask ``error``.
-        """
-        self._inputs.read_into(index, out)
-
-    def prepare(self, index: int, priority: Priority) -> Job:
-        """Have the image decoded, unless it was, and return the future; ``error`` then tells whether it is broken.
+    def inputs(self, preprocessing: Preprocessing = STANDARD) -> ModelInputs:
+        """The model inputs that ``preprocessing`` makes of the images; none is made before it is asked for.
 
         Raises:
-            ImageNotFound: no such position.
-            StackNotFound: the stack was deleted before the image was decoded.
-
-        The future raises ``DiskFull`` where there is no space for the result.
+            QuotaExceeded, TooManyStacks, DiskFull: there is no room for inputs beside those that are there.
+            StackNotFound: the stack was deleted before anybody asked for these.
         """
-        self.check(index)
         with self._lock:
-            job = self._jobs.get(index)
-            if job is None:
+            kept = self._inputs.get(preprocessing.pixel_key)
+            if kept is None:
                 if self._deleted:
-                    raise StackNotFound("This stack has been closed. Upload it again to go on.")
-                job = self._jobs[index] = Job(lambda: self._prepare(index))
-        return self._pool.submit(job, priority)
+                    raise _closed()
+                self._grow(len(self) * input_bytes(preprocessing))
+                kept = _Inputs(preprocessing, RowFile(self._folder, preprocessing.input_shape))
+                self._inputs[preprocessing.pixel_key] = kept
+        return ModelInputs(
+            preprocessing, lambda index, priority: self._prepare_for(kept, index, priority), kept.rows.read_into
+        )
+
+    def prepare(self, index: int, priority: Priority) -> Job:
+        """Have an image's thumbnail and default model input made, unless they were; see ``ModelInputs.prepare``."""
+        return self._prepare_for(self._default, index, priority)
 
     def prepare_ahead(self, indices: Iterable[int]) -> Iterator[tuple[int, Job]]:
-        """Each image with the job that decodes it, in order, for a caller who waits for one after the other."""
-        ahead: deque[tuple[int, Job]] = deque()
-        for index in indices:
-            ahead.append((index, self.prepare(index, Priority.RECOGNIZE)))
-            if len(ahead) > LOOKAHEAD:
-                yield ahead.popleft()
-        yield from ahead
+        """See ``ModelInputs.prepare_ahead``; of the default inputs."""
+        return self.inputs(self._default.preprocessing).prepare_ahead(indices)
 
     def start_ingest(self) -> None:
         """Decode all images in the background, a few at a time so that several stacks take turns."""
@@ -199,33 +233,66 @@ class ImageStack:
             _ingest_lane(weakref.ref(self), iter(range(lane, len(self), lanes)))
 
     def mark_deleted(self) -> None:
-        """Begin no new decoding."""
-        self._deleted = True
-
-    def _room_for(self, index: int) -> AbstractContextManager[object]:
-        header = self.entries[index].header
-        return _huge_image if header.width * header.height > HUGE_PIXELS else nullcontext()
+        """Begin no new decoding; whoever waits for an image that is not begun gets StackNotFound."""
+        with self._lock:
+            self._deleted = True
+            jobs = [job for kept in self._inputs.values() for job in kept.jobs.values() if not job.done()]
+        for job in jobs:
+            job.fail(_closed())
 
     def _check_readable(self, index: int) -> None:
         if index in self._errors:
             kind, sentence = self._errors[index]
             raise kind(sentence)
 
-    def _prepare(self, index: int) -> None:
+    def _prepare_for(self, kept: _Inputs, index: int, priority: Priority) -> Job:
+        self.check(index)
+        with self._lock:
+            job = kept.jobs.get(index)
+            if job is None:
+                if self._deleted:
+                    raise _closed()
+                entry = self.entries[index]
+                memory = decoding_bytes(entry.header, entry.file_size)
+                job = Job(lambda: self._make(kept, index), memory=memory, client=self._client)
+                kept.jobs[index] = job
+        return self._pool.submit(job, priority)
+
+    def _make(self, kept: _Inputs, index: int) -> None:
         try:
-            with self._room_for(index):
-                rgb = pixels.to_rgb(pixels.decode(self._archive.read(index), max_pixels=self._settings.max_pixels))
-                thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, self._settings.thumbnail_side)
-                self._thumbnails.write(index, thumbnail)
-                self._inputs.write(index, model_input)
+            self._write(kept, index, pixels.to_rgb(self.values(index)))
         except ImageError as error:
             self._errors[index] = (type(error), str(error))
         except DiskFull:
             with self._lock:
-                del self._jobs[index]  # whoever asks next tries again
+                del kept.jobs[index]  # whoever asks next tries again
             raise
-        with self._lock:
-            self._prepared += 1
+        if kept is self._default:
+            with self._lock:
+                self._prepared += 1
+
+    def _write(self, kept: _Inputs, index: int, rgb: NDArray[np.uint8]) -> None:
+        if kept is self._default:
+            side = self._settings.thumbnail_side
+            thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing)
+            self._thumbnails.write(index, thumbnail)
+        else:
+            model_input = pixels.to_model_input(rgb, kept.preprocessing)
+        kept.rows.write(index, model_input)
+
+
+def input_bytes(preprocessing: Preprocessing) -> int:
+    """What the model input of one image takes on disk."""
+    return int(np.prod(preprocessing.input_shape))
+
+
+def prepared_bytes(images: int, preprocessing: Preprocessing = STANDARD) -> int:
+    """What thumbnails and default model inputs of so many images take on disk."""
+    return images * (input_bytes(preprocessing) + THUMBNAIL_BYTES)
+
+
+def _closed() -> StackNotFound:
+    return StackNotFound("This stack has been closed. Upload it again to go on.")
 
 
 def _ingest_lane(reference: weakref.ref[ImageStack], indices: Iterator[int]) -> None:

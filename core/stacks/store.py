@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from core.base.budget import ByteBudget
 from core.base.errors import StackNotFound, TooManyStacks
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
 from core.stacks.quota import Place, Quota, Share, Usage, place_to_free
-from core.stacks.sources.zip import Archive
-from core.stacks.stack import PREPARED_BYTES, ImageStack
+from core.stacks.sources import open_source
+from core.stacks.stack import ImageStack, prepared_bytes
 from core.stacks.upload import Upload
 
 ID_BYTES = 16  # 128 random bits: guessing one is out of reach
@@ -42,13 +43,15 @@ class StackStore:
 
     Every process works in a folder of its own below ``settings.work_dir`` and holds a lock on it for as long as it
     lives; folders without a living owner are removed when the next process starts. ``folder`` is that folder.
+    ``memory`` is what everything that reads images draws from.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stacks: dict[str, _Kept] = {}
         self._lock = threading.Lock()
-        self._pool = WorkerPool(settings.decode_workers)
+        self.memory = ByteBudget(settings.image_memory_bytes)
+        self._pool = WorkerPool(settings.decode_workers, self.memory)
         _make_private(settings.work_dir)
         _remove_abandoned_runs(settings.work_dir)
         self.folder, self._run_lock = _create_run_folder(settings.work_dir)
@@ -136,6 +139,7 @@ class StackStore:
         self._stopping.set()
         for stack_id in list(self._stacks):
             self.delete(stack_id)
+        self.memory.close()
         self._pool.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._run_lock.close()
@@ -163,9 +167,18 @@ class StackStore:
         kept.share.release()
 
     def _add(self, upload: Upload, name: str) -> ImageStack:
-        archive = Archive.open(upload.path, self._settings)
-        upload.share.grow(len(archive.entries) * PREPARED_BYTES)
-        stack = ImageStack(upload.folder.name, name, archive, upload.folder, self._pool, self._settings)
+        source = open_source(upload.path, self._settings)
+        upload.share.grow(prepared_bytes(len(source.entries)))
+        stack = ImageStack(
+            upload.folder.name,
+            name,
+            source,
+            upload.folder,
+            self._pool,
+            self._settings,
+            client=upload.share.client,
+            grow=upload.share.grow,
+        )
         with self._lock:
             self._stacks[stack.id] = _Kept(stack, upload.share, time.monotonic())
         stack.start_ingest()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+
+import psutil
 
 SAMPLE_SECONDS = 0.1
 
@@ -14,9 +15,8 @@ def memory(pids: Sequence[int]) -> int:
     """Proportional set size of these processes in bytes: shared pages count once, divided among their users."""
     total = 0
     for pid in pids:
-        with contextlib.suppress(OSError):
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
+        with contextlib.suppress(psutil.Error):
+            total += psutil.Process(pid).memory_full_info().pss
     return total
 
 

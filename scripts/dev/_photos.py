@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.images import pixels
+from core.images.preprocessing import STANDARD
 
 
 @dataclass(frozen=True)
@@ -39,4 +40,4 @@ def load_photos(folder: Path) -> Photos:
 
 def model_inputs(images: list[Image.Image]) -> NDArray[np.uint8]:
     """The standard preprocessing of the app: uint8 ``[N, 224, 224, 3]``."""
-    return np.stack([pixels.to_model_input(np.asarray(image)) for image in images])
+    return np.stack([pixels.to_model_input(np.asarray(image), STANDARD) for image in images])

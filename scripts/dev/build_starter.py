@@ -9,16 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from core.images.preprocessing import PREPROCESSING
-from core.models.exported import ONNX_NAME, make_base
-from core.models.registry import CARD_NAME, EngineScore, Model, ModelCard, file_checksum
+from core.engines.engine import EngineName
+from core.engines.openvino import INT8
+from core.engines.registry import reference_engine
+from core.images.preprocessing import STANDARD
+from core.models.architectures import RESNET18
+from core.models.card import WEIGHTS_NAME, EngineScore, ModelCard, file_checksum, write_card
+from core.models.exported import make_forms
+from core.models.model import Model
+from core.models.openvino_ir import convert, save_ir
 from core.optimize.calibration import DEFAULT_CALIBRATION_IMAGES
-from core.optimize.graph import RECIPES, convert, quantize, save_ir
+from core.optimize.quantize import RECIPES, quantize
+from core.optimize.reference_logits import engine_logits
 from core.optimize.run import VERSIONED
-from core.recognition.results import EngineName
 from core.trust.agreement import accuracy, agreement
 from scripts.dev._photos import load_photos, model_inputs
-from scripts.dev.evaluate_model import logits
 
 DATA = (
     "Ten classes are Imagenette, a public subset of ImageNet, at 224x224; cat and dog come from a public "
@@ -47,10 +52,11 @@ def build_starter(checkpoint: Path, data: Path, folder: Path, recipe: dict[str, 
         draft.mkdir()
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
         halved = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
-        save_file({key: value.contiguous() for key, value in halved.items()}, draft / Model.weights_name)
-        make_base(draft / Model.weights_name, Path(name) / "base")
-        fp32 = convert(Path(name) / "base" / ONNX_NAME)
-        save_ir(quantize(fp32, calibration, RECIPES[RECIPE]), draft / Model.int8_name)
+        save_file({key: value.contiguous() for key, value in halved.items()}, draft / WEIGHTS_NAME)
+        forms = Path(name) / "forms"
+        make_forms(RESNET18, draft / WEIGHTS_NAME, STANDARD, forms)
+        int8 = quantize(convert(forms / RESNET18.onnx_name), calibration, RECIPES[RECIPE], STANDARD)
+        save_ir(int8, draft / RESNET18.int8_name, STANDARD, RESNET18.stages)
         card = ModelCard(
             name=folder.name,
             title="Starter: 12 everyday classes",
@@ -59,7 +65,7 @@ def build_starter(checkpoint: Path, data: Path, folder: Path, recipe: dict[str, 
             classes=train.classes,
             data=DATA,
             recipe=recipe,
-            preprocessing=PREPROCESSING,
+            preprocessing=STANDARD,
             quantization={
                 "method": "NNCF post-training quantization, INT8",
                 "recipe": RECIPES[RECIPE].title,
@@ -69,9 +75,9 @@ def build_starter(checkpoint: Path, data: Path, folder: Path, recipe: dict[str, 
             versions={package: version(package) for package in VERSIONED},
             checksums={path.name: file_checksum(path) for path in sorted(draft.iterdir())},
         )
-        (draft / CARD_NAME).write_text(card.model_dump_json(indent=2))
+        write_card(card, draft)
         scores = _scores(Model(draft, Path(name) / "cache"), model_inputs(val.images), val.labels)
-        (draft / CARD_NAME).write_text(card.model_copy(update={"scores": scores}).model_dump_json(indent=2) + "\n")
+        write_card(card.model_copy(update={"scores": scores}), draft)
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
     for engine, score in scores.items():
@@ -79,10 +85,11 @@ def build_starter(checkpoint: Path, data: Path, folder: Path, recipe: dict[str, 
 
 
 def _scores(model: Model, inputs: np.ndarray, labels: np.ndarray) -> dict[EngineName, EngineScore]:
-    reference = logits(model.engine("pytorch-fp32"), inputs)
+    against = reference_engine().name
+    reference = engine_logits(model.engine(against), inputs)
     scores: dict[EngineName, EngineScore] = {}
-    for name in ("pytorch-fp32", "openvino-int8"):
-        answers = reference if name == "pytorch-fp32" else logits(model.engine("openvino-int8"), inputs)
+    for name in (against, INT8.name):
+        answers = reference if name == against else engine_logits(model.engine(name), inputs)
         scored, same = accuracy(answers, labels), agreement(reference, answers)
         scores[name] = EngineScore(
             top1=scored.top1,

@@ -9,27 +9,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core.base.errors import AppError
 from core.base.settings import get_settings
-from core.engines.engine import Engine
+from core.engines.engine import EngineName
+from core.engines.registry import engine_label, engine_names, reference_engine
 from core.models.registry import ModelRegistry
-from core.recognition.results import ENGINE_LABELS, ENGINE_NAMES, EngineName
+from core.optimize.reference_logits import engine_logits
 from core.trust.agreement import accuracy, agreement
 from scripts.dev._photos import load_photos, model_inputs
 
-BATCH_SIZE = 32
 # CPUs with other instruction sets round INT8 sums differently, which may flip an image or two of thousands.
 TOLERANCE = 0.002
-
-
-def logits(engine: Engine, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits float32 ``[N, classes]`` of model inputs uint8 ``[N, 224, 224, 3]``."""
-    return np.concatenate([engine.infer(inputs[i : i + BATCH_SIZE]) for i in range(0, len(inputs), BATCH_SIZE)])
 
 
 def evaluate(name: str, data: Path, engines: list[EngineName]) -> bool:
@@ -41,32 +34,33 @@ def evaluate(name: str, data: Path, engines: list[EngineName]) -> bool:
             f"The folders in {data / 'val'} are not the classes of {name}: {', '.join(model.card.classes)}."
         )
     inputs = model_inputs(photos.images)
-    reference = logits(model.engine("pytorch-fp32"), inputs)
+    against = reference_engine().name
+    reference = engine_logits(model.engine(against), inputs)
     reproduced = True
     print(
         f"{name}, {len(inputs)} photos\n\n| engine | top-1 | top-5 | agreement (95% interval) | mean KL | card: top-1 |"
     )
     print("| --- | --- | --- | --- | --- | --- |")
     for engine in engines:
-        answers = reference if engine == "pytorch-fp32" else logits(model.engine(engine), inputs)
+        answers = reference if engine == against else engine_logits(model.engine(engine), inputs)
         scored, same = accuracy(answers, photos.labels), agreement(reference, answers)
         published = model.card.scores.get(engine)
         reproduced &= published is None or abs(published.top1 - scored.top1) <= TOLERANCE
         print(
-            f"| {ENGINE_LABELS[engine]} | {scored.top1:.2%} | {scored.top5:.2%} "
+            f"| {engine_label(engine)} | {scored.top1:.2%} | {scored.top5:.2%} "
             f"| {same.top1:.2%} ({same.low:.2%} to {same.high:.2%}) | {same.mean_kl:.5f} "
             f"| {f'{published.top1:.2%}' if published else 'not published'} |"
         )
     return reproduced
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default="starter")
     parser.add_argument("--data", type=Path, required=True, help="folder with val/CLASS/*")
-    parser.add_argument("--engines", nargs="+", choices=ENGINE_NAMES, default=list(ENGINE_NAMES))
-    options = parser.parse_args()
+    parser.add_argument("--engines", nargs="+", choices=engine_names(), default=list(engine_names()))
+    options = parser.parse_args(arguments)
     try:
         reproduced = evaluate(options.model, options.data, options.engines)
     except AppError as error:

@@ -29,10 +29,11 @@ import numpy as np
 import requests
 from PIL import Image
 
+from core.engines.registry import default_engine
 from scripts.dev._app_server import AppServer, running_app
 from scripts.dev._memory import PeakMemory
 
-ENGINE = "openvino-int8"
+ENGINE = default_engine().name
 SIDES = (375, 500)  # height and width of the generated images: a common photo
 TIMEOUT_SECONDS = 300
 REFUSED = (429, 503)

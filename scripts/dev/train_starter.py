@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from core.base.settings import PROJECT_ROOT
-from core.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from core.images.preprocessing import STANDARD
 from scripts.dev._photos import Photos, load_photos, model_inputs
 from scripts.dev.build_starter import build_starter
 
@@ -111,7 +111,7 @@ def top1(model: Any, photos: Photos, device: str) -> float:
 
     model.eval()
     hits = 0
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (STANDARD.mean, STANDARD.std))
     with torch.inference_mode(), torch.autocast(torch.device(device).type, torch.bfloat16):
         for start in range(0, len(photos.images), 64):
             pixels = model_inputs(photos.images[start : start + 64])
@@ -179,7 +179,7 @@ def _train_epoch(
     from torch.nn import functional
 
     device = next(model.parameters()).device
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (STANDARD.mean, STANDARD.std))
     epochs = sum(epochs for _, epochs in PHASES)
     losses = []
     model.train()

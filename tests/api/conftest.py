@@ -16,9 +16,9 @@ from httpx2 import Response
 
 from core.api import create_api
 from core.base.settings import Settings
+from core.engines.registry import engine_names
 from core.models.registry import ModelRegistry
 from core.recognition.fair_queue import FairQueue
-from core.recognition.results import ENGINE_NAMES
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from tests.builders import BROKEN_PNGS, photo_png, png_bytes, zip_bytes
@@ -109,7 +109,7 @@ def make_service(settings: Settings, tmp_path: Path, engine: FakeEngine) -> Iter
     def make(**limits: object) -> Service:
         changed = settings.model_copy(update={"model": "greys", "models_dir": tmp_path / "models", **limits})
         registry = ModelRegistry(changed)
-        others = [FakeEngine(name) for name in ENGINE_NAMES if name != engine.name]
+        others = [FakeEngine(name) for name in engine_names() if name != engine.name]
         registry._models["greys"] = FakeModel(tmp_path / "models" / "greys", engine, *others)
         stores.append(StackStore(changed))
         recognition = RecognitionService(changed)

@@ -6,7 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.api.schemas import AnswerColumns
-from core.recognition.results import ClassScore, EngineName, Prediction
+from core.engines.engine import EngineName
+from core.recognition.results import ClassScore, Prediction
 from core.recognition.stack_results import StackResults
 from tests.api.conftest import NAMES, assert_problem, upload
 

@@ -8,7 +8,8 @@ from fastapi.testclient import TestClient
 
 from core.api import ROUTES, create_api
 from core.base.settings import Settings
-from core.models.registry import Model, ModelRegistry
+from core.models.model import Model
+from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 

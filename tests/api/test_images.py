@@ -11,12 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from core.images import pixels as core_pixels
 from core.images.pixels import to_rgb
 from tests.api.conftest import FILES, NAMES, MakeService, assert_problem, greys_zip, upload
 from tests.api.server import Connection, running
 from tests.builders import photo_png, png_bytes, zip_bytes
-from tests.helpers import SECONDS, wait_until
+from tests.helpers import SECONDS, wait_until, watch_decoding
 
 FOR_EVER = "private, max-age=31536000, immutable"
 DEEP = np.random.default_rng(0).integers(900, 2200, (20, 30, 1))  # 16-bit, as a CT slice
@@ -220,13 +219,7 @@ class TestLargeOnes:
         """More of them than there are threads."""
         service = make_service(workers=1)
         go_on = threading.Event()
-        decode = core_pixels.decode
-
-        def slow(*arguments: object, **options: object) -> object:
-            assert go_on.wait(SECONDS)
-            return decode(*arguments, **options)
-
-        monkeypatch.setattr(core_pixels, "decode", slow)
+        watch_decoding(monkeypatch, lambda data: go_on.wait(SECONDS))
         location = service.client.post(
             "/api/v1/stacks", content=greys_zip(60), headers={"Content-Type": "application/zip"}
         ).headers["location"]

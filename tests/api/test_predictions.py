@@ -19,7 +19,7 @@ from core.api.metrics import Metrics
 from core.api.predictions import PredictionThreads
 from core.base.errors import EngineUnavailable
 from core.base.settings import Settings
-from core.models.registry import Model
+from core.models.model import Model
 from core.recognition import fair_queue
 from core.recognition.recognize import recognize
 from core.recognition.service import Order

@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.models.registry import Model
-from core.recognition.results import ENGINE_NAMES
+from core.engines.registry import engine_names
+from core.models.model import Model
 from tests.api.conftest import ARCHIVE, NAMES, MakeService, assert_problem, greys_zip, upload
 from tests.api.server import Connection, running
 
@@ -37,7 +37,7 @@ class TestModels:
         assert set(model) == {"name", "title", "description", "architecture", "classes", "default", "engines"}
         assert (model["name"], model["default"]) == ("starter", True)
         assert model["classes"] == list(starter.card.classes)
-        assert [engine["name"] for engine in model["engines"]] == list(ENGINE_NAMES)
+        assert [engine["name"] for engine in model["engines"]] == list(engine_names())
         assert all(set(engine) == {"name", "title", "available", "loaded"} for engine in model["engines"])
         assert model["engines"][0]["loaded"] is True
 
@@ -46,7 +46,10 @@ class TestModels:
         damaged = settings.data_dir / "models" / "damaged"
         damaged.mkdir(parents=True)
         (damaged / "card.json").write_text("{")
-        assert [model["name"] for model in service.client.get("/api/v1/models").json()["models"]] == ["greys"]
+        answer = service.client.get("/api/v1/models").json()
+        assert [model["name"] for model in answer["models"]] == ["greys"]
+        assert [one["name"] for one in answer["damaged"]] == ["damaged"]
+        assert "has no valid card.json; reinstall it" in answer["damaged"][0]["reason"]
 
 
 class TestMetrics:

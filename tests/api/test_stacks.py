@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from core.base.settings import Settings
-from core.models.registry import Model
+from core.models.model import Model
 from core.recognition.recognize import recognize
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore

@@ -23,9 +23,10 @@ from starlette.routing import Route
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from core.api.schemas import AnswerColumns, AnswerRun, ImageColumns, PixelKind
-from core.images.pixels import encode_png, to_rgb
+from core.images.display import to_picture
+from core.images.pixels import to_rgb
 from core.images.samples import pack
-from core.stacks.sources.zip import natural_key
+from core.stacks.sources.rules import natural_key
 from pages._ui.components.assets import modules_route
 
 WIDTH, HEIGHT = 500, 375
@@ -94,7 +95,7 @@ async def image_route(request: Request) -> Response:
         body, headers = pack(samples(index), gzip=True)
         return Response(body, headers=IMMUTABLE | headers)
     if index == DEEP:
-        return Response(encode_png(to_rgb(samples(index))), media_type="image/png", headers=IMMUTABLE)
+        return Response(to_picture(to_rgb(samples(index))).content, media_type="image/png", headers=IMMUTABLE)
     return Response(png(index, WIDTH, HEIGHT), media_type="image/png", headers=IMMUTABLE)
 
 

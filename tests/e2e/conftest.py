@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts.dev._chromium import find_chromium
-from tests.e2e.server import ARTIFACTS, ROOT, streamlit_server
+from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
 from tests.e2e.viewer import Viewer
 from tests.helpers import SECONDS
 
@@ -65,10 +65,9 @@ def page(browser: Browser, context_options: dict[str, Any], request: pytest.Fixt
 
 
 @pytest.fixture(scope="session")
-def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_server(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[str]:
     """The address of one server of the whole app, with folders of its own."""
-    folder = tmp_path_factory.mktemp("app")
-    environment = {"AISR_WORK_DIR": str(folder / "work"), "AISR_CACHE_DIR": str(folder / "cache")}
+    environment = folders(tmp_path_factory.mktemp("app"), model_cache)
     with streamlit_server(ROOT / "app.py", environment=environment) as address:
         yield address
 

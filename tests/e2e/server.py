@@ -12,6 +12,16 @@ from scripts.dev._app_server import app_server
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "test-artifacts"
 
+
+def folders(folder: Path, model_cache: Path) -> dict[str, str]:
+    """The environment of a server with folders of its own below ``folder``; compiled models are made once for all."""
+    return {
+        "AISR_WORK_DIR": str(folder / "work"),
+        "AISR_DATA_DIR": str(folder / "data"),
+        "AISR_CACHE_DIR": str(model_cache),
+    }
+
+
 _numbers = itertools.count(1)
 
 

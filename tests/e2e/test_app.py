@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.builders import BROKEN_PNGS, encrypted, png_bytes, zip_bytes
-from tests.e2e.server import ARTIFACTS, ROOT, streamlit_server
+from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
 
 pytestmark = pytest.mark.browser
 
@@ -206,10 +206,9 @@ def test_the_sample_stack_on_a_phone(app: App) -> None:
 
 
 def test_a_closed_page_leaves_nothing_in_the_work_folder_after_the_server_stops(
-    tmp_path: Path, browser: Browser, photos: bytes
+    tmp_path: Path, model_cache: Path, browser: Browser, photos: bytes
 ) -> None:
-    environment = {"AISR_WORK_DIR": str(tmp_path / "work"), "AISR_CACHE_DIR": str(tmp_path / "cache")}
-    with streamlit_server(ROOT / "app.py", environment=environment) as address:
+    with streamlit_server(ROOT / "app.py", environment=folders(tmp_path, model_cache)) as address:
         context = browser.new_context()
         App(context.new_page(), address).open(photos)
         assert list((tmp_path / "work").glob("run-*/*/stack.zip"))

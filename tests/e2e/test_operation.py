@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -15,25 +16,21 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Error, Page, expect
 
+from core.recognition.fair_queue import STOP_SECONDS
 from scripts.dev._app_server import AppServer, app_server
 from tests.builders import photo_png, zip_bytes
-from tests.e2e.server import ROOT
+from tests.e2e.server import ROOT, folders
 from tests.helpers import SECONDS, wait_until
 
+DOCKER_SECONDS = 10  # from SIGTERM to SIGKILL
 ZIP_HEADERS = {"Content-Type": "application/zip"}
 _PHOTOS = [photo_png(32, 32, seed=seed) for seed in range(7)]
 LONG = zip_bytes({f"{number:04}.png": _PHOTOS[number % 7] for number in range(3000)})
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The compiled model, made once for all servers of this module."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @contextmanager
-def serve(folder: Path, cache: Path, **settings: str) -> Iterator[AppServer]:
-    environment = {"AISR_WORK_DIR": str(folder / "work"), "AISR_CACHE_DIR": str(cache), **settings}
+def serve(folder: Path, model_cache: Path, **settings: str) -> Iterator[AppServer]:
+    environment = folders(folder, model_cache) | settings
     with app_server(ROOT / "app.py", folder / "log", environment=environment) as server:
         yield server
 
@@ -88,9 +85,9 @@ def wait_for_the_end(server: AppServer) -> None:
 
 
 def test_told_to_stop_it_ends_what_is_running_and_removes_every_file(
-    tmp_path: Path, cache: Path, browser: Browser
+    tmp_path: Path, model_cache: Path, browser: Browser
 ) -> None:
-    with serve(tmp_path, cache) as server:
+    with serve(tmp_path, model_cache) as server:
         page = browser.new_page()
         page.goto(server.address)
         page.get_by_role("button", name="Try a sample stack").wait_for()
@@ -110,9 +107,15 @@ def test_told_to_stop_it_ends_what_is_running_and_removes_every_file(
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_after_a_crash_in_the_middle_of_everything_the_next_start_cleans_up(tmp_path: Path, cache: Path) -> None:
+def test_requests_end_well_before_docker_kills_the_process() -> None:
+    found = re.search(r"^END_REQUESTS_SECONDS = (\d+)", (ROOT / "app.py").read_text(), re.MULTILINE)
+    assert found
+    assert STOP_SECONDS < int(found[1]) <= DOCKER_SECONDS - 4, "deleting takes time too"
+
+
+def test_after_a_crash_in_the_middle_of_everything_the_next_start_cleans_up(tmp_path: Path, model_cache: Path) -> None:
     work = tmp_path / "work"
-    with serve(tmp_path, cache) as server:
+    with serve(tmp_path, model_cache) as server:
         stack = upload(server, LONG)
         predicting, _ = begin_predictions(server, stack)
         connection = begin_upload(server)
@@ -123,17 +126,17 @@ def test_after_a_crash_in_the_middle_of_everything_the_next_start_cleans_up(tmp_
         connection.close()
     left = list(work.glob("run-*"))
     assert left, "a killed process cannot clean up"
-    with serve(tmp_path, cache) as server:
+    with serve(tmp_path, model_cache) as server:
         assert not any(folder.exists() for folder in left)
         assert requests.get(f"{server.address}/api/v1/stacks/{stack}", timeout=60).status_code == 404
         assert upload(server, zip_bytes({"1.png": photo_png()}))
 
 
 def test_with_a_secret_a_browser_asks_for_it_once_and_then_everything_works(
-    tmp_path: Path, cache: Path, browser: Browser
+    tmp_path: Path, model_cache: Path, browser: Browser
 ) -> None:
     secret = "a secret of these tests"  # noqa: S105
-    with serve(tmp_path, cache, AISR_ACCESS_TOKEN=secret) as server:
+    with serve(tmp_path, model_cache, AISR_ACCESS_TOKEN=secret) as server:
         stranger = browser.new_page()
         with pytest.raises(Error, match="INVALID_AUTH_CREDENTIALS"):  # what a dismissed question comes to
             stranger.goto(server.address)
@@ -156,9 +159,9 @@ def test_with_a_secret_a_browser_asks_for_it_once_and_then_everything_works(
 
 
 def test_clients_at_once_get_their_own_answers_and_cannot_reach_each_others(
-    tmp_path: Path, cache: Path, browser: Browser
+    tmp_path: Path, model_cache: Path, browser: Browser
 ) -> None:
-    with serve(tmp_path, cache) as server:
+    with serve(tmp_path, model_cache) as server:
 
         def work(number: int) -> tuple[str, list[str]]:
             """A client with images only it has; its stack and what it was answered."""
@@ -225,8 +228,8 @@ def test_clients_at_once_get_their_own_answers_and_cannot_reach_each_others(
             context.close()
 
 
-def test_below_a_base_path_pages_images_and_api_work(tmp_path: Path, cache: Path, page: Page) -> None:
-    environment = {"AISR_WORK_DIR": str(tmp_path / "work"), "AISR_CACHE_DIR": str(cache)}
+def test_below_a_base_path_pages_images_and_api_work(tmp_path: Path, model_cache: Path, page: Page) -> None:
+    environment = folders(tmp_path, model_cache)
     failed: list[str] = []
     page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
     with app_server(ROOT / "app.py", tmp_path / "log", environment=environment, base_path="/tools/viewer") as server:

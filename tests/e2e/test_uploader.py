@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.builders import photo_png, zip_bytes
-from tests.e2e.server import ROOT, streamlit_server
+from tests.e2e.server import ROOT, folders, streamlit_server
 from tests.helpers import wait_until
 
 LIMIT_MIB = 3
@@ -27,12 +27,8 @@ def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(work_dir: Path) -> Iterator[str]:
-    environment = {
-        "AISR_WORK_DIR": str(work_dir),
-        "AISR_CACHE_DIR": str(work_dir.parent / "cache"),
-        "AISR_MAX_UPLOAD_BYTES": str(LIMIT_MIB * 2**20),
-    }
+def server(work_dir: Path, model_cache: Path) -> Iterator[str]:
+    environment = folders(work_dir.parent, model_cache) | {"AISR_MAX_UPLOAD_BYTES": str(LIMIT_MIB * 2**20)}
     with streamlit_server(ROOT / "app.py", environment=environment) as address:
         yield address
 

@@ -18,7 +18,8 @@ from core.base.errors import ArchiveError, ImageError
 from core.base.settings import Settings
 from core.images import pixels
 from core.images.formats.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
-from core.stacks.sources.zip import Archive
+from core.stacks.sources import open_source
+from core.stacks.sources.source import Source
 from tests.builders import read_samples
 
 # Far below the defaults, so that every limit is met by small inputs.
@@ -40,7 +41,7 @@ def check_archive(data: bytes) -> None:
         path = Path(folder) / "any.zip"
         path.write_bytes(data)
         try:
-            with Archive.open(path, LIMITS) as archive:
+            with open_source(path, LIMITS) as archive:
                 _check_names(archive)
                 assert sum(_check_entry(archive, index) for index in range(len(archive.entries))) <= _most_bytes(data)
         except ArchiveError as error:
@@ -96,7 +97,7 @@ def _is_transparent_colour_in_range(stripped: bytes) -> bool:
     return bool(samples.max() < 2**header.bit_depth)
 
 
-def _check_names(archive: Archive) -> None:
+def _check_names(archive: Source) -> None:
     names = [entry.name for entry in archive.entries]
     assert len(set(names)) == len(names)
     assert len(names) + len(archive.skipped) <= LIMITS.max_entries
@@ -111,7 +112,7 @@ def _check_names(archive: Archive) -> None:
         assert skipped.reason.endswith(".")
 
 
-def _check_entry(archive: Archive, index: int) -> int:
+def _check_entry(archive: Source, index: int) -> int:
     """The number of bytes that the entry gives."""
     entry = archive.entries[index]
     assert entry.file_size <= LIMITS.max_entry_bytes

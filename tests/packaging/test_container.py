@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +21,10 @@ import requests
 from core.base.logs import ID_SHOWN
 from core.base.version import VERSION
 from tests.builders import photo_png, zip_bytes
+from tests.helpers import SECONDS
 from tests.packaging.image import copy_context, environment, sandboxed, why_no_sandbox
 
 pytestmark = pytest.mark.skipif(bool(why_no_sandbox()), reason=why_no_sandbox() or "-")
-START_SECONDS = 120
-STOP_SECONDS = 10  # what docker waits before it kills
 SECRET_NAME = "patient-4711.png"  # noqa: S105
 LINE = re.compile(r"time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(debug|info|warning|error) logger=[\w.]+ \S")
 
@@ -55,8 +55,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def container() -> Iterator[Container]:
+@contextmanager
+def start() -> Iterator[Container]:
     folder = Path(tempfile.mkdtemp())  # outside pytest's own folder, which other users cannot enter
     app, data = folder / "app", folder / "data"
     app.mkdir()
@@ -78,7 +78,7 @@ def container() -> Iterator[Container]:
 
 
 def wait_until_ready(container: Container) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + SECONDS
     while container.process.poll() is None and time.monotonic() < deadline:
         try:
             if requests.get(f"{container.address}/api/health/ready", timeout=60).status_code == 200:
@@ -87,6 +87,12 @@ def wait_until_ready(container: Container) -> None:
             pass
         time.sleep(0.2)
     pytest.fail(f"The server did not get ready:\n{container.log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def container() -> Iterator[Container]:
+    with start() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +105,7 @@ def stack_id(container: Container) -> str:
     ).json()
     for door in ("predict_optimized", "predict"):
         answers = client.post(
-            f"{container.address}/{door}", json={"filenames": [SECRET_NAME, "b.png"], "batch_size": 2}, timeout=120
+            f"{container.address}/{door}", json={"filenames": [SECRET_NAME, "b.png"], "batch_size": 2}, timeout=SECONDS
         ).json()
         assert [answer["filename"] for answer in answers] == [SECRET_NAME, "b.png"]
         assert all(answer["class"] != "error" and 0 < answer["confidence"] <= 1 for answer in answers)
@@ -153,17 +159,17 @@ def test_each_request_and_recognition_is_one_line_that_gives_nothing_away(contai
     assert "secret.zip" not in text
 
 
-def test_told_to_stop_it_stops(container: Container) -> None:
-    """The last test of this module."""
-    children = Path(f"/proc/{container.process.pid}/task/{container.process.pid}/children").read_text().split()
-    server = next(
-        int(child)
-        for child in descendants(children)
-        if b"streamlit" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[:4]
-    )
-    os.kill(server, signal.SIGTERM)
-    assert container.process.wait(STOP_SECONDS) in (0, 128 + signal.SIGTERM)
-    assert "Traceback" not in container.log.read_text()
+def test_told_to_stop_it_stops() -> None:
+    with start() as container:
+        children = Path(f"/proc/{container.process.pid}/task/{container.process.pid}/children").read_text().split()
+        server = next(
+            int(child)
+            for child in descendants(children)
+            if b"streamlit" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[:4]
+        )
+        os.kill(server, signal.SIGTERM)
+        assert container.process.wait(SECONDS) in (0, 128 + signal.SIGTERM)
+        assert "Traceback" not in container.log.read_text()
 
 
 def descendants(processes: list[str]) -> Iterator[str]:

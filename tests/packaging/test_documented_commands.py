@@ -23,7 +23,7 @@ from PIL import Image
 from core.base.settings import PROJECT_ROOT, Settings
 from core.models.registry import ModelRegistry
 from scripts.dev._chromium import find_chromium
-from tests.helpers import wait_until
+from tests.helpers import SECONDS, wait_until
 from tests.packaging.test_container import free_port
 
 HERE = "packaging/test_documented_commands.py"
@@ -32,7 +32,7 @@ COMMAND_LINE_TEST = f"{HERE}::test_the_command_lines_of_the_readme_work"
 PICTURES_TEST = f"{HERE}::test_the_pictures_are_taken_from_a_running_app"
 SETTINGS_TEST = f"{HERE}::test_the_page_of_settings_is_what_its_command_prints"
 README = "README.md"
-PROGRAMS = ("./scripts/", ".venv/bin/", "python ", "curl ", "docker ", "hf ", "pip ", "streamlit ", "source ")
+PROGRAMS = ("./scripts/", ".venv/bin/", "python ", "aisr ", "curl ", "docker ", "hf ", "pip ", "streamlit ", "source ")
 
 # Command -> the test that runs it, with smaller numbers and other folders where the documented ones take long.
 TESTED = {
@@ -52,6 +52,7 @@ TESTED = {
     ),
     "python -m scripts.evaluate_model starter --data FOLDER": COMMAND_LINE_TEST,
     "python -m core.base.settings": SETTINGS_TEST,
+    "pip install --no-deps -e .": "packaging/test_install.py::test_it_recognises_images_from_any_folder",
     "python -m core.base.settings > docs/settings.md": SETTINGS_TEST,
     "python -m scripts.screenshots --url http://localhost:8600": PICTURES_TEST,
     ".venv/bin/pre-commit install": f"{HERE}::test_pre_commit_can_be_set_up",
@@ -66,6 +67,7 @@ TESTED_FAMILIES = {
     "python -m scripts.benchmark ": (
         "unit/scripts/test_benchmark.py::test_it_prints_a_table_and_writes_what_was_asked_for"
     ),
+    "aisr ": "packaging/test_install.py::",
     "python -m scripts.benchmark_server ": "packaging/test_benchmark_server.py::",
     "python -m scripts.benchmark_viewer ": "unit/scripts/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
@@ -217,7 +219,7 @@ def run(command: str, clone: Path, environment: dict[str, str], *, ok: tuple[int
         env=environment,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=SECONDS,
         check=False,
     )
     assert done.returncode in ok, f"{command}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
@@ -251,7 +253,7 @@ def app(clone: Path, environment: dict[str, str]) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(SECONDS)
 
 
 @pytest.mark.torch

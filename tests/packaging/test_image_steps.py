@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.base.settings import PROJECT_ROOT
+from tests.helpers import SECONDS
 from tests.packaging.image import copy_context, environment, sandboxed, why_no_sandbox
 
 NO_SERVER = "http://127.0.0.1:9"  # the port "discard", where nobody answers
@@ -63,7 +64,7 @@ def install(project: Path, **variables: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=SECONDS,
     )
 
 
@@ -95,7 +96,7 @@ def test_without_the_network_the_build_goes_on_with_the_starter_model(tmp_path: 
     copy_context(app)
     variables = environment() | {"AISR_IMAGENET_URL": f"{NO_SERVER}/resnet18-f37072fd.pth"}
     command = sandboxed(app, data, ["scripts/dev/image_models.sh"], variables, writable=True)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert done.returncode == 0, done.stderr
     assert "resnet18-f37072fd.pth from 127.0.0.1 could not be downloaded" in done.stderr
     assert {path.name for path in (app / "models").iterdir()} == {"starter"}
@@ -113,6 +114,6 @@ def test_a_damaged_model_stops_the_build(tmp_path: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-1])
     variables = environment() | {"AISR_IMAGENET_URL": f"{NO_SERVER}/resnet18-f37072fd.pth"}
     command = sandboxed(app, data, ["scripts/dev/image_models.sh"], variables, writable=True)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert done.returncode != 0
     assert "resnet18-int8.bin" in done.stderr

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Response, expect
 from core.base.settings import MIB, PROJECT_ROOT, Settings
 from scripts.dev._app_server import app_server
 from tests.builders import photo_png, zip_bytes
-from tests.helpers import wait_until
+from tests.helpers import SECONDS, wait_until
 from tests.packaging.test_container import free_port
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
@@ -76,11 +76,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield Site(f"http://127.0.0.1:{port}{BASE}", folder / "work", folder / "app.log")
         finally:
             nginx.terminate()
-            nginx.wait(10)
+            nginx.wait(SECONDS)
 
 
 def wait_for(port: int, nginx: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SECONDS
     while nginx.poll() is None and time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -12,13 +12,13 @@ from core.benchmark.report import Sweep, SweepCell
 from core.runtime import get_runtime
 from pages._ui.benchmark.state import Benchmarks
 from tests.builders import photo_png, zip_bytes
-from tests.ui.test_pages import ROUTER, TIMEOUT, session, upload
+from tests.ui.test_pages import ROUTER, SECONDS, session, upload
 from tests.unit.benchmark.benchmark_reports import make_report, make_run
 
 
 @pytest.fixture
 def app() -> AppTest:
-    return AppTest.from_file(ROUTER, default_timeout=TIMEOUT).run()
+    return AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
 
 
 def open_page(app: AppTest) -> AppTest:
@@ -68,7 +68,7 @@ def test_a_small_benchmark_ends_in_figures_and_files(app: AppTest) -> None:
     job = benchmarks(app).job
     assert job is not None
     assert session(app).job is None, "a benchmark is no recognition of the stack"
-    job.wait(TIMEOUT)
+    job.wait(SECONDS)
     app.run()
     assert not app.exception
     report = benchmarks(app).report
@@ -112,7 +112,7 @@ def test_cancelling_leaves_a_word_and_no_figures(app: AppTest) -> None:
     job = benchmarks(app).job
     assert job is not None
     press(app, "Cancel")
-    job.wait(TIMEOUT)
+    job.wait(SECONDS)
     app.run()
     assert job.status == "cancelled"
     assert "Cancelled" in texts(app)

@@ -14,9 +14,9 @@ from core.base.errors import DownloadInterrupted
 from core.base.settings import Settings
 from core.models import imagenet
 from core.models.install import copy_model, installed_folder
-from core.models.registry import Model
+from core.models.model import Model
 from core.runtime import get_runtime
-from tests.helpers import wait_until
+from tests.helpers import SECONDS, wait_until
 from tests.ui.test_optimize import ROUTER, buttons, press, session, texts
 
 pytestmark = pytest.mark.torch
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.torch
 
 @pytest.fixture
 def app() -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=60).run()
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     app.switch_page(str(Path(ROUTER).parent / "optimize.py")).run()
     yield app
     session(app).close()
@@ -67,7 +67,7 @@ def test_own_weights_become_this_sessions_model_and_nobody_elses(app: AppTest, s
     assert not app.error
     assert session(app).own_models == [model]
     assert app.text_input[0].value == "", "ready for another one"
-    other = AppTest.from_file(ROUTER, default_timeout=60).run()
+    other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     assert session(other).model.card.name == "starter"
     assert not any("Parts" in option for option in other.selectbox[0].options)
 
@@ -104,7 +104,7 @@ def test_offline_the_file_and_its_folder_are_named_and_the_starter_goes_on(
     press(app, "Get ImageNet")
     job = session(app).imagenet_job
     assert job is not None
-    job.wait(20)
+    job.wait(SECONDS)
     app.run()
     assert "put a copy of it into /data" in app.error[0].value.replace("\\", "")
     assert "Get ImageNet" in buttons(app), "another try"
@@ -121,7 +121,7 @@ def test_a_download_shows_how_far_it_is_and_can_be_cancelled(
     def slow(settings: Settings, *, on_progress: object, cancelled: threading.Event) -> None:
         on_progress(9_000_000, 45_000_000)
         begun.set()
-        cancelled.wait(20)
+        cancelled.wait(SECONDS)
         raise Cancelled("Cancelled. What has arrived is kept.")
 
     monkeypatch.setattr(imagenet, "install", slow)
@@ -134,7 +134,7 @@ def test_a_download_shows_how_far_it_is_and_can_be_cancelled(
     next(button for button in app.button if button.label == "Cancel").click().run()
     job = session(app).imagenet_job
     assert job is not None
-    job.wait(20)
+    job.wait(SECONDS)
     app.run()
     assert "What has arrived is kept" in texts(app)
     assert not app.error
@@ -151,12 +151,27 @@ def test_once_installed_it_is_there_for_all_and_used_by_who_chooses_it(
     press(app, "Get ImageNet")
     job = session(app).imagenet_job
     assert job is not None
-    job.wait(20)
+    job.wait(SECONDS)
     app.run()
     assert session(app).model.card.name == "starter", "nothing is put to use by itself"
     press(app, "Use ImageNet")
     assert session(app).model.card.name == "imagenet"
     assert "In use" in texts(app)
-    other = AppTest.from_file(ROUTER, default_timeout=60).run()
+    other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     assert list(other.selectbox[0].options) == ["Starter: 12 everyday classes", "ImageNet"]
     assert session(other).model.card.name == "starter"
+
+
+def test_a_damaged_model_is_named_and_the_others_stay_to_choose_from(app: AppTest, data_dir: Settings) -> None:
+    damaged = data_dir.installed_dir / "*broken*"
+    damaged.mkdir(parents=True)
+    (damaged / "card.json").write_text("{}")
+    app.run()
+    assert not app.exception
+    assert app.selectbox[0].options == ["Starter: 12 everyday classes"]
+    assert any(expander.label == "Damaged models: 1" for expander in app.expander)
+    assert "**\\*broken\\***" in "".join(element.value for element in app.markdown), "its name is text"
+    assert "*broken* has no valid card.json; reinstall it" in texts(app)
+    (damaged / "card.json").unlink()
+    app.run()
+    assert "Damaged models" not in "".join(expander.label for expander in app.expander)

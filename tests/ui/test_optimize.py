@@ -6,6 +6,8 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -14,13 +16,14 @@ from streamlit.testing.v1 import AppTest
 
 from core.base.errors import ModelError
 from core.models.install import pack_model
-from core.optimize.graph import LADDER
-from core.optimize.run import OptimizationJob
+from core.optimize.gate import GateReport, judge
+from core.optimize.quantize import LADDER
+from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.runtime import get_runtime
 from pages._ui.shell.session import Session
 from tests.builders import photo_png, zip_bytes
 from tests.fake_worker import SetAccident
-from tests.helpers import wait_until
+from tests.helpers import SECONDS, wait_until
 
 pytestmark = pytest.mark.torch  # the FP32 model is made from the weights
 
@@ -30,7 +33,7 @@ COUNT = 20
 
 @pytest.fixture
 def app() -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=60).run()
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     yield app
     session(app).close()
 
@@ -61,7 +64,7 @@ def press(app: AppTest, label: str) -> AppTest:
     """Press a button and let the optimisation that this starts, if any, end."""
     next(button for button in app.button if button.label.startswith(label)).click().run()
     for job in session(app).optimizations:
-        job.wait(240)
+        job.wait(SECONDS)
     app.run()
     assert not app.exception
     return app
@@ -75,13 +78,13 @@ def calibrate(app: AppTest) -> OptimizationJob:
 @pytest.fixture
 def low_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """INT8 always passes."""
-    monkeypatch.setattr("core.optimize.gate.GATE_AGREEMENT", 0.0)
+    monkeypatch.setattr("pages._ui.optimize.form.CalibrationPlan", partial(CalibrationPlan, asked=0.0))
 
 
 @pytest.fixture
 def high_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """INT8 never passes."""
-    monkeypatch.setattr("core.optimize.gate.GATE_AGREEMENT", 1.1)
+    monkeypatch.setattr("pages._ui.optimize.form.CalibrationPlan", partial(CalibrationPlan, asked=1.1))
 
 
 def test_without_a_stack_it_shows_the_model_and_the_way(app: AppTest) -> None:
@@ -136,6 +139,57 @@ def test_calibrate_use_and_go_back(app: AppTest, fake_worker: SetAccident, low_g
     assert "Use this model" in buttons(app)
 
 
+@pytest.fixture
+def worse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every optimisation's two models, the one in use is judged the better, and both pass."""
+    judged: list[GateReport] = []
+
+    def judge_new_then_old(*given: object, **more: object) -> GateReport:
+        report = replace(judge(*given, **more), asked=0.5)
+        new = len(judged) % 2 == 0
+        judged.append(replace(report, agreement=replace(report.agreement, top1=0.7 if new else 0.9)))
+        return judged[-1]
+
+    monkeypatch.setattr("core.optimize.run.judge", judge_new_then_old)
+
+
+def kind(app: AppTest, label: str) -> str:
+    return next(str(button.proto.type) for button in app.button if button.label == label)
+
+
+def test_a_calibration_that_made_things_worse_is_not_recommended(
+    app: AppTest, fake_worker: SetAccident, worse: None
+) -> None:
+    open_page(app)
+    job = calibrate(app)
+    assert job.report is not None
+    assert job.report.passed
+    assert "The model in use does better: it names FP32's class on 90.0% of the same images" in app.warning[0].value
+    assert kind(app, "Keep the model in use") == "primary"
+    assert kind(app, "Use this model all the same") == "secondary"
+    assert "Use this model" not in buttons(app)
+    press(app, "Keep the model in use")
+    assert session(app).chosen_model is None
+    assert "The model before was kept" in texts(app)
+    assert "Keep the model in use" not in buttons(app)
+    press(app, "Use this model all the same")
+    assert session(app).model is job.model, "nothing is taken away"
+
+
+def test_it_is_compared_with_the_copy_in_use_not_with_the_one_before_that(
+    app: AppTest, fake_worker: SetAccident, low_gate: None
+) -> None:
+    open_page(app)
+    first = calibrate(app)
+    press(app, "Use this model")
+    second = calibrate(app)
+    assert (second.source, second.in_use) == (first.source, first.model)
+    assert second.before is not None
+    assert second.report is not None
+    assert not second.report.is_worse_than(second.before), "the same model again"
+    assert not any("Keep the model in use" in label for label in buttons(app))
+
+
 def test_calibrating_again_starts_from_the_original(app: AppTest, fake_worker: SetAccident, low_gate: None) -> None:
     open_page(app)
     first = calibrate(app)
@@ -152,7 +206,7 @@ def test_below_the_gate_the_ladder_is_offered_in_order_each_with_its_result(
     open_page(app)
     calibrate(app)
     for done, recipe in enumerate(LADDER, 1):
-        assert "is asked for" in app.warning[0].value
+        assert "110% is asked for" in app.warning[0].value, "the threshold that was in force"
         assert not app.success
         (table,) = [one.value for one in app.table if "Mean KL divergence" in one.value.columns]
         assert list(table.index[:4]) == [one.title for one in LADDER]
@@ -225,7 +279,7 @@ def test_closing_the_stack_ends_the_run(app: AppTest, fake_worker: SetAccident) 
     next(button for button in app.button if button.label == "Calibrate on this stack").click().run()
     (job,) = session(app).optimizations
     session(app).close()
-    job.wait(20)
+    job.wait(SECONDS)
     assert job.status == "cancelled"
 
 

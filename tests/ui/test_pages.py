@@ -18,14 +18,14 @@ from core.runtime import get_runtime
 from pages._ui.shell.session import Session
 from pages._ui.viewer.uploader import receive
 from tests.builders import encrypted, photo_png, zip_bytes
+from tests.helpers import SECONDS
 
 ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
-TIMEOUT = 30
 
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    yield AppTest.from_file(ROUTER, default_timeout=TIMEOUT).run()
+    yield AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     for stack_id in list(get_runtime().store._stacks):
         get_runtime().store.delete(stack_id)
 
@@ -58,7 +58,7 @@ def run(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label.startswith(label)).click().run()
     job = session(app).job
     assert job is not None
-    job.wait(TIMEOUT)
+    job.wait(SECONDS)
     return app.run()
 
 
@@ -149,7 +149,7 @@ def test_comparing_runs_both_engines_and_says_both_times(app: AppTest) -> None:
 
 
 def test_two_sessions_do_not_share_anything(app: AppTest) -> None:
-    other = AppTest.from_file(ROUTER, default_timeout=TIMEOUT).run()
+    other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     upload(app, stack_of(2))
     other.run()
     assert session(other).stack is None

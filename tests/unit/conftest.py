@@ -8,22 +8,23 @@ from pathlib import Path
 import pytest
 
 from core.base.settings import Settings
-from core.models.registry import Model
-from core.stacks.sources.zip import Archive
+from core.models.model import Model
+from core.stacks.sources import open_source
+from core.stacks.sources.source import Source
 from tests.fake_worker import SetAccident, use_fake_worker
 
-Open = Callable[..., Archive]
+Open = Callable[..., Source]
 
 
 @pytest.fixture
 def open_zip(tmp_path: Path) -> Iterator[Open]:
     """Open the bytes of a ZIP, under settings of one's choice; everything is closed afterwards."""
-    opened: list[Archive] = []
+    opened: list[Source] = []
 
-    def open_bytes(data: bytes, **limits: int) -> Archive:
+    def open_bytes(data: bytes, **limits: int) -> Source:
         path = tmp_path / f"{len(opened)}.zip"
         path.write_bytes(data)
-        opened.append(Archive.open(path, Settings(**limits)))
+        opened.append(open_source(path, Settings(**limits)))
         return opened[-1]
 
     yield open_bytes
@@ -37,11 +38,11 @@ def fake_worker(starter: Model, monkeypatch: pytest.MonkeyPatch) -> SetAccident:
     return use_fake_worker(starter, monkeypatch)
 
 
-def names(archive: Archive) -> list[str]:
+def names(archive: Source) -> list[str]:
     """The images, in order."""
     return [entry.name for entry in archive.entries]
 
 
-def skipped(archive: Archive) -> dict[str, str]:
+def skipped(archive: Source) -> dict[str, str]:
     """The files left out, each with its code."""
     return {item.name: item.code for item in archive.skipped}

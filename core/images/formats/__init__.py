@@ -1,1 +1,57 @@
-"""Image file formats, one module each."""
+"""Image file formats, one module each, found by themselves: each has a ``FORMAT``, see ``formats/format.py``."""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+from pathlib import PurePosixPath
+
+from core.base.errors import ImageError
+from core.images.formats.format import ImageFormat, InMemory, Pixels
+
+_NO_FORMATS = {"format"}  # modules of this package that are none
+
+
+@cache
+def formats() -> tuple[ImageFormat, ...]:
+    """All of them, in the order of their modules' names."""
+    found = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _NO_FORMATS)
+    return tuple(import_module(f"{__name__}.{name}").FORMAT for name in found)
+
+
+@cache
+def _by_extension() -> dict[str, ImageFormat]:
+    return {extension: one for one in formats() for extension in one.extensions}
+
+
+def format_of_name(name: str) -> ImageFormat | None:
+    """The format that reads files of this name; None where no format does."""
+    return _by_extension().get(PurePosixPath(name).suffix.lower())
+
+
+def format_of(data: bytes) -> ImageFormat:
+    """The format of a file's bytes, by the first of them.
+
+    Raises:
+        ImageError: none of the registered ones.
+    """
+    for one in formats():
+        if one.matches(data[: one.head_bytes]):
+            return one
+    raise ImageError(f"The file is not a {format_names()} image; export it as {format_names()}.")
+
+
+def format_names() -> str:
+    """What can be read, for sentences: ``"PNG"``, or ``"JPEG, PNG or TIFF"``."""
+    *others, last = [one.name for one in formats()]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def decode(data: bytes, *, max_pixels: int) -> Pixels:
+    """The first frame of a file of any format; see ``ImageFormat.decode``.
+
+    Raises:
+        ImageTooLarge, ImageError: as there.
+    """
+    return format_of(data).decode(InMemory(data), max_pixels=max_pixels)

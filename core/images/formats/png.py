@@ -21,16 +21,15 @@ from dataclasses import dataclass
 
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
 
-from core.base.errors import ImageError, ImageTooLarge
+from core.base.checksum import crc32
+from core.base.errors import ImageError
+from core.images.formats.format import ColorKind, FileReader, ImageHeader, Pixels, check_size
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 _Bytes = bytes | bytearray | memoryview
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER_BYTES = 33  # signature, then the IHDR chunk: length, type, 13 bytes, CRC
-MAX_SIDE = 1_000_000  # libpng's own limit, PNG_USER_WIDTH_MAX and PNG_USER_HEIGHT_MAX
 
 _DAMAGED = "The PNG is damaged; copy or export it again."
 _TRUNCATED = "The PNG ends too early; copy or export it again."
@@ -41,7 +40,7 @@ logging.getLogger("imagecodecs").setLevel(logging.ERROR)
 
 @dataclass(frozen=True, slots=True)
 class _ColorType:
-    name: str
+    name: ColorKind
     samples: int  # per pixel, as stored
     bit_depths: tuple[int, ...]
 
@@ -63,29 +62,11 @@ _LAST_FILTER = 4  # PNG specification, 9.2: every row starts with its filter, 0 
 
 
 @dataclass(frozen=True, slots=True)
-class PngHeader:
-    """The IHDR chunk: size in pixels, bits per sample or palette index, PNG colour type (0, 2, 3, 4 or 6)."""
+class PngHeader(ImageHeader):
+    """The IHDR chunk, with what only PNG has: the colour type (0, 2, 3, 4 or 6), and interlacing."""
 
-    width: int
-    height: int
-    bit_depth: int
-    color_type: int
-    interlaced: bool
-
-    @property
-    def colour(self) -> str:
-        """What a pixel is made of, in a word or two, such as ``"grey"``."""
-        return _COLOR_TYPES[self.color_type].name
-
-    @property
-    def highest_sample(self) -> int:
-        """The highest value of a decoded sample: fewer than 8 bits, and palettes, are decoded to 8."""
-        return 65535 if self.bit_depth == 16 else 255
-
-    @property
-    def description(self) -> str:
-        """The kind of image in words, such as ``"16-bit grey"``."""
-        return f"{self.bit_depth}-bit {self.colour}"
+    color_type: int = _RGB
+    interlaced: bool = False
 
 
 def read_header(data: bytes) -> PngHeader:
@@ -113,20 +94,9 @@ def read_header(data: bytes) -> PngHeader:
     )
     if not legal:
         raise ImageError(_DAMAGED)
-    return PngHeader(width, height, bit_depth, color_type, interlace == 1)
-
-
-def check_size(header: PngHeader, max_pixels: int) -> None:
-    """Refuse an image by its header, before anything is decoded.
-
-    Raises:
-        ImageTooLarge: more than ``max_pixels`` pixels, or a side longer than ``MAX_SIDE``.
-    """
-    if header.width * header.height > max_pixels or max(header.width, header.height) > MAX_SIDE:
-        raise ImageTooLarge(
-            f"The image has {header.width} x {header.height} pixels; at most {max_pixels:,} in all and "
-            f"{MAX_SIDE:,} on a side can be read. Make it smaller."
-        )
+    return PngHeader(
+        width, height, bit_depth, _COLOR_TYPES[color_type].name, color_type=color_type, interlaced=interlace == 1
+    )
 
 
 def decode(data: bytes, *, max_pixels: int) -> Pixels:
@@ -161,9 +131,43 @@ def strip(data: bytes) -> bytes:
     return _assemble(data[:HEADER_BYTES], header, chunks, chunks[b"IDAT"])
 
 
-def crc32(data: _Bytes, value: int = 0) -> int:
-    """The checksum of PNG and ZIP, begun with ``value``; by libdeflate, eight times faster than zlib's."""
-    return int(imagecodecs.deflate_crc32(data, value))  # type: ignore[arg-type]  # it takes any buffer
+class Png:
+    """PNG as one of the formats; an animation is its first frame."""
+
+    name = "PNG"
+    extensions = (".png",)
+    media_type = "image/png"
+    head_bytes = HEADER_BYTES
+
+    def matches(self, head: bytes) -> bool:
+        """See ``ImageFormat.matches``."""
+        return head.startswith(SIGNATURE)
+
+    def read_headers(self, file: FileReader) -> tuple[PngHeader]:
+        """See ``ImageFormat.read_headers``."""
+        return (read_header(file.read(0, HEADER_BYTES)),)
+
+    def decode(
+        self,
+        file: FileReader,
+        frame: int = 0,
+        *,
+        max_pixels: int,
+        at_least: tuple[int, int] | None = None,
+    ) -> Pixels:
+        """See ``ImageFormat.decode``; always the full size."""
+        return decode(file.read(), max_pixels=max_pixels)
+
+    def browsers_show(self, header: ImageHeader) -> bool:
+        """See ``ImageFormat.browsers_show``; of 16 bits browsers show the upper 8."""
+        return header.bit_depth < 16
+
+    def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
+        """See ``ImageFormat.for_browser``."""
+        return strip(file.read())
+
+
+FORMAT = Png()
 
 
 def _rebuild(data: bytes, header: PngHeader) -> bytes:

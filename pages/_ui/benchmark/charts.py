@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import cast
 
 import altair as alt
 import pandas as pd
 
-from core.benchmark.plan import MODE_LABELS, SUBJECT_LABELS, SUBJECT_NAMES, Mode, SubjectName
+from core.benchmark.plan import BASELINE_NAMES, MODE_LABELS, SUBJECT_LABELS, SUBJECT_NAMES, Mode, SubjectName
 from core.benchmark.report import Report, Run, Sweep
+from core.engines.registry import engine_names
 
 # At least 3:1 against both of the theme's backgrounds (WCAG 2.2, 1.4.11): test_benchmark_charts.py.
-ENGINE_COLORS: dict[SubjectName, str] = {
-    "openvino-int8": "#2f86d6",
-    "openvino-fp32": "#d0700a",
-    "pytorch-fp32": "#9a6ad6",
-    "baseline-pytorch": "#7d8590",
-    "baseline-openvino": "#2c9c68",
-}
+_ENGINE_PALETTE = ("#2f86d6", "#d0700a", "#9a6ad6", "#c9566b", "#2b98a3", "#a07c2a")
+_BASELINE_PALETTE = ("#7d8590", "#2c9c68")
+ENGINE_COLORS: dict[SubjectName, str] = dict(zip(engine_names(), cycle(_ENGINE_PALETTE))) | dict(
+    zip(BASELINE_NAMES, cycle(_BASELINE_PALETTE))
+)
 STAGE_COLORS = {
     "read": "#7d8590",
     "decode": "#d0700a",

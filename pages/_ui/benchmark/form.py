@@ -17,10 +17,11 @@ from core.benchmark.plan import (
     SUBJECT_NAMES,
     Plan,
 )
-from core.recognition.results import ENGINE_NAMES
+from core.engines.registry import engine_names
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.benchmark.state import Benchmarks
+from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
 
 _REFRESH_SECONDS = 0.5
@@ -41,19 +42,21 @@ def environment_card(session: Session) -> None:
     environment = read_environment()
     sets = environment.instruction_sets or {}
     with st.container(border=True):
-        st.markdown(f"**{environment.cpu}** · {_cores(environment)} · {environment.memory_gb:g} GB memory")
+        st.markdown(f"**{escape(environment.cpu)}** · {_cores(environment)} · {environment.memory_gb:g} GB memory")
         if sets:
             chips = (
-                f":green-badge[:material/check: {name}]" if there else f":gray-badge[:material/close: {name}]"
+                f":green-badge[:material/check: {escape(name)}]"
+                if there
+                else f":gray-badge[:material/close: {escape(name)}]"
                 for name, there in sets.items()
             )
             st.markdown(" ".join(chips))
         if environment.int8_warning:
-            st.warning(environment.int8_warning, icon=":material/speed:")
+            st.warning(escape(environment.int8_warning), icon=":material/speed:")
         with st.expander("System and versions", icon=":material/memory:"):
             rows = {"System": environment.system, "Python": environment.python, **environment.versions}
             rows["Model"] = f"{session.model.card.title}, files {session.model.checksum}"
-            st.markdown("\n".join(f"- {name}: {value}" for name, value in rows.items()))
+            st.markdown("\n".join(f"- {escape(name)}: {escape(value)}" for name, value in rows.items()))
     st.caption(
         "A benchmark runs on this server while other sessions keep working: they share the machine. Their work slows "
         "the figures, and the benchmark slows their pages a little."
@@ -68,7 +71,7 @@ def plan_form(session: Session, stack: ImageStack, found: Benchmarks) -> None:
         engines = left.multiselect(
             "Engines",
             SUBJECT_NAMES,
-            [name for name in ENGINE_NAMES if name != "openvino-int8" or session.model.has_int8],
+            [name for name in engine_names() if not session.model.missing(name)],
             format_func=SUBJECT_LABELS.__getitem__,
             help=_BASELINES_HELP,
         )
@@ -119,7 +122,8 @@ def progress(found: Benchmarks) -> None:
         return
     state = job.state
     left = state.seconds_left
-    text = state.text if left is None else f"{state.text} · about {max(1, round(left)):,} s left"
+    doing = escape(state.text)
+    text = doing if left is None else f"{doing} · about {max(1, round(left)):,} s left"
     with st.container(border=True):
         st.progress(min(state.done / state.total, 1.0), text=text)
         if st.button("Cancel", icon=":material/close:", key="cancel-benchmark"):
@@ -131,7 +135,7 @@ def _start(session: Session, stack: ImageStack, found: Benchmarks, plan: Plan) -
     try:
         plan.check(runtime.settings)
     except AppError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape(error), icon=":material/error:")
         return
     found.start(BenchmarkJob(plan, stack, session.model, runtime.settings, runtime.store.folder))
     st.rerun()
@@ -141,9 +145,9 @@ def _outcome(found: Benchmarks) -> None:
     if found.job is None:
         return
     if found.job.status == "failed":
-        st.error(found.job.message, icon=":material/error:")
+        st.error(escape(found.job.message), icon=":material/error:")
     elif found.job.status == "cancelled":
-        st.info(found.job.message, icon=":material/cancel:")
+        st.info(escape(found.job.message), icon=":material/cancel:")
 
 
 def _number(text: str) -> int:
@@ -153,5 +157,5 @@ def _number(text: str) -> int:
 
 
 def _cores(environment: Environment) -> str:
-    cores = f"{environment.cores} cores"
+    cores = f"{environment.cores:,} cores"
     return cores if environment.cpu_quota is None else f"{cores}, limited to the time of {environment.cpu_quota:g}"

@@ -80,7 +80,7 @@ def _metric(run: Run, mode: Mode) -> None:
         SUBJECT_LABELS[run.engine] + (f", {against:.1f}× PyTorch FP32" if against else ""),
         delta_color="off",
         delta_arrow="off",
-        help=f"The fastest engine, in batches of {run.batch_size}, median of {run.repeats} passes.",
+        help=f"The fastest engine, in batches of {run.batch_size:,}, median of {run.repeats:,} passes.",
         border=True,
     )
 
@@ -138,13 +138,13 @@ def _sweep(session: Session, sweep: Sweep) -> None:
     st.markdown(f"**{SUBJECT_LABELS[sweep.engine]}, images per second**")
     st.altair_chart(sweep_chart(sweep), width="stretch")
     st.markdown(
-        f"Best: **batches of {best.batch_size} on {best.streams} streams**, {best.images_per_second:,.0f} images/s: "
-        "the smallest setting within 3% of the fastest."
+        f"Best: **batches of {best.batch_size:,} on {best.streams:,} streams**, {best.images_per_second:,.0f} "
+        "images/s: the smallest setting within 3% of the fastest."
     )
     if best.streams != sweep.product_streams:
-        st.caption(f"The app itself runs {sweep.product_streams} streams here, as OpenVINO advises.")
+        st.caption(f"The app itself runs {sweep.product_streams:,} streams here, as OpenVINO advises.")
     if session.batch_size == best.batch_size:
-        st.markdown(f":material/check: Batches of {best.batch_size} are in use in this session.")
-    elif st.button(f"Use batches of {best.batch_size} in this session", icon=":material/check:"):
+        st.markdown(f":material/check: Batches of {best.batch_size:,} are in use in this session.")
+    elif st.button(f"Use batches of {best.batch_size:,} in this session", icon=":material/check:"):
         session.batch_size = best.batch_size
         st.rerun()

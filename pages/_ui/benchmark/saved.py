@@ -14,6 +14,7 @@ from core.benchmark.report import Report, read_report
 from pages._ui.benchmark.charts import chart_sheet
 from pages._ui.benchmark.results import label
 from pages._ui.benchmark.state import Benchmarks
+from pages._ui.shell.messages import escape
 
 _PNG_SCALE = 2  # device pixels per CSS pixel: sharp in a document
 
@@ -49,7 +50,7 @@ def open_saved(found: Benchmarks) -> None:
         try:
             found.keep(read_report(uploaded.getvalue()))
         except AppError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escape(error), icon=":material/error:")
             return
         st.rerun()
 

@@ -6,6 +6,8 @@ Their address holds a digest of all of them, so that a browser may keep them for
 from __future__ import annotations
 
 import hashlib
+import posixpath
+import re
 from pathlib import Path
 
 from starlette.requests import Request
@@ -17,6 +19,21 @@ MODULES = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in so
 VERSION = hashlib.sha256(repr(MODULES).encode()).hexdigest()[:16]
 ADDRESS = f"components/{VERSION}/"  # relative to the page, like every address of ours
 _KEEP = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_IMPORT = re.compile(r'^(?:import|export) [^;"]*from "([^"]+)";', re.MULTILINE)
+
+
+def imports(name: str) -> list[str]:
+    """The modules that module ``name`` imports."""
+    folder = posixpath.dirname(name)
+    return [posixpath.normpath(posixpath.join(folder, path)) for path in _IMPORT.findall(MODULES[name].decode())]
+
+
+def needed(entry: str) -> list[str]:
+    """``entry`` and every module that it needs, those first that a browser would come upon first."""
+    found = [entry]
+    for name in found:
+        found.extend(one for one in imports(name) if one not in found)
+    return found
 
 
 def modules_route(base_path: str = "") -> Route:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import streamlit as st
 
+from core.engines.engine import EngineName
 from core.recognition.jobs import RecognitionJob
-from core.recognition.results import TOP_K, EngineName
+from core.recognition.results import TOP_K
 from core.runtime import get_runtime
+from pages._ui.shell.messages import escape
 
 
 def same_over_http(job: RecognitionJob) -> None:
@@ -20,15 +22,17 @@ def same_over_http(job: RecognitionJob) -> None:
     with st.expander("The same over HTTP", icon=":material/terminal:"):
         if name not in registry.names or registry.get(name) is not job.order.model:
             st.caption(
-                f"{job.order.model.card.title} belongs to this session; over HTTP there are the installed models only."
+                f"{escape(job.order.model.card.title)} belongs to this session; "
+                "over HTTP there are the installed models only."
             )
             return
         st.code(
             "\n\n".join(curl_line(job, engine, st.context.url or "") for engine in job.order.engines), language="bash"
         )
+        documentation = quote(urljoin(st.context.url or "", "api/docs"), safe="%/:[]")
         st.caption(
             "The id in the address is the key to this stack, until you close it. Every route is described at "
-            f"[api/docs]({urljoin(st.context.url or '', 'api/docs')})."
+            f"[api/docs]({documentation})."
         )
 
 

@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 from streamlit_image_select import image_select
 
+from core.engines.registry import engine_label
 from core.recognition.jobs import RecognitionJob
 from core.recognition.report import to_csv, to_json
-from core.recognition.results import ENGINE_LABELS, Prediction
+from core.recognition.results import Prediction
 from core.recognition.stack_results import differs
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
@@ -29,13 +30,13 @@ def run_metrics(job: RecognitionJob) -> None:
         for run in runs:
             timing = run.timing
             st.metric(
-                f"{ENGINE_LABELS[run.engine]} · {images(timing.images)}",
+                f"{engine_label(run.engine)} · {images(timing.images)}",
                 f"{timing.total_seconds:.2f} s",
                 f"{timing.images_per_second:,.0f} images/s",
                 delta_color="off",
                 delta_arrow="off",
-                help=f"Model {run.model}, convolutions in {run.precision}, batches of {timing.batch_size}, "
-                f"{timing.wait_seconds:.2f} s of it spent waiting for images to be decoded.",
+                help=f"Model {escape(run.model)}, convolutions in {escape(run.precision)}, batches of "
+                f"{timing.batch_size:,}, {timing.wait_seconds:.2f} s of it spent waiting for images to be decoded.",
                 border=True,
             )
         if len(runs) == 2:
@@ -46,7 +47,7 @@ def run_metrics(job: RecognitionJob) -> None:
             st.metric(
                 "Speed-up",
                 f"{ratio:.1f}×",
-                f"{ENGINE_LABELS[first.engine]} over {ENGINE_LABELS[second.engine]}",
+                f"{engine_label(first.engine)} over {engine_label(second.engine)}",
                 delta_color="off",
                 delta_arrow="off",
                 help="Inference only: all images were decoded before either engine began.",
@@ -71,7 +72,7 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
     config: dict[str, Any] = {"Image": st.column_config.ImageColumn(width=64)}
     for engine in engines:
         answers = [next((one for one in predictions if one.engine == engine), None) for predictions in found.values()]
-        name, confidence = ENGINE_LABELS[engine], f"Confidence, {ENGINE_LABELS[engine]}"
+        name, confidence = engine_label(engine), f"Confidence, {engine_label(engine)}"
         columns[name] = [answer and (answer.error or answer.label) for answer in answers]
         columns[confidence] = [None if not answer or answer.error else answer.confidence for answer in answers]
         config[name] = st.column_config.TextColumn(width=150, help="The class this engine names first")
@@ -127,7 +128,8 @@ def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start:
             icon=":material/photo_library:",
             query_params={"stack": stack.fingerprint, "image": str(index + 1)},
         )
-        st.caption(f"{escape(entry.name)} · {entry.header.width} × {entry.header.height} · {entry.header.description}")
+        size = f"{entry.header.width:d} × {entry.header.height:d}"
+        st.caption(f"{escape(entry.name)} · {size} · {escape(entry.header.description)}")
     with right:
         top_classes(found[index])
 
@@ -135,9 +137,9 @@ def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start:
 def top_classes(predictions: Sequence[Prediction]) -> None:
     """The five best classes of one image by each engine."""
     for prediction in predictions:
-        st.markdown(f"**{ENGINE_LABELS[prediction.engine]}** · model {prediction.model}")
+        st.markdown(f"**{engine_label(prediction.engine)}** · model {escape(prediction.model)}")
         if prediction.error:
-            st.warning(prediction.error, icon=":material/broken_image:")
+            st.warning(escape(prediction.error), icon=":material/broken_image:")
             continue
         frame = pd.DataFrame(
             {"Class": [s.label for s in prediction.top], "Confidence": [s.confidence for s in prediction.top]}

@@ -6,30 +6,34 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.base.errors import AppError
+from core.engines.engine import EngineName
+from core.engines.registry import default_engine, engine_label, engine_names, reference_engine
 from core.recognition.jobs import JobState, RecognitionJob
-from core.recognition.results import ENGINE_LABELS, ENGINE_NAMES, EngineName
 from core.recognition.service import Order
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
-from pages._ui.shell.messages import images
+from pages._ui.shell.messages import escape, images
 from pages._ui.shell.session import Session
 
-COMPARE_WITH: EngineName = "pytorch-fp32"
 FEW_CLASSES = 50  # up to here a list of the classes helps to understand a surprising answer
 _REFRESH_SECONDS = 0.5
 
 
 def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
     """Buttons to recognise the selected, all or the current image; while that runs, progress and cancel instead."""
+    reference = reference_engine()
     with st.container(border=True):
         if session.working:
             _progress(session)
             return
-        if session.engine == "openvino-int8" and not session.model.has_int8:
-            st.info(
-                "This model has no INT8 copy yet. Make one on the Optimize page, or choose an FP32 engine.",
-                icon=":material/tune:",
-            )
+        try:
+            missing = session.model.missing(session.engine)
+        except AppError as error:  # the default model is missing or damaged
+            st.error(escape(str(error)), icon=":material/error:")
+            return
+        if missing:
+            st.info(escape(missing), icon=":material/tune:")
         selected = session.view.selected
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Run inference**", width="content")
@@ -49,10 +53,10 @@ def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
                 ):
                     _start(session, stack, indices)
             session.compare = st.toggle(
-                "Compare with PyTorch",
+                f"Compare with {reference.library}",
                 value=session.compare,
                 key=f"{key}-compare",
-                help="Runs the same images through PyTorch FP32 too: both answers, both times, and where they differ.",
+                help=f"Runs the same images through {reference.label} too: answers, times, and where they differ.",
             )
         _outcome(session)
 
@@ -62,10 +66,10 @@ def engine_options(session: Session) -> None:
     settings = get_runtime().settings
     session.engine = st.selectbox(
         "Engine",
-        ENGINE_NAMES,
-        index=ENGINE_NAMES.index(session.engine),
-        format_func=ENGINE_LABELS.__getitem__,
-        help="OpenVINO INT8 is the fast one. The others are there to compare with.",
+        engine_names(),
+        index=engine_names().index(session.engine),
+        format_func=engine_label,
+        help=f"{default_engine().label} is the fast one. The others are there to compare with.",
         disabled=session.working,
     )
     session.batch_size = st.number_input(
@@ -82,8 +86,8 @@ def engine_options(session: Session) -> None:
 def _start(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
     runtime = get_runtime()
     engines = [session.engine]
-    if session.compare and COMPARE_WITH not in engines:
-        engines.append(COMPARE_WITH)
+    if session.compare and (reference := reference_engine().name) not in engines:
+        engines.append(reference)
     order = Order(stack, indices, session.model, tuple(engines), session.client, session.batch_size or 0)
     session.job = RecognitionJob(order, runtime.recognition)
     session.job.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress bar would only flicker
@@ -104,7 +108,7 @@ def _progress(session: Session) -> None:
 
 
 def _progress_text(state: JobState) -> str:
-    engine = ENGINE_LABELS[state.engine]
+    engine = engine_label(state.engine)
     if state.phase == "waiting":
         return "Waiting for the recognitions of other people…"
     if state.phase == "loading":
@@ -123,16 +127,16 @@ def _outcome(session: Session) -> None:
         return
     state = job.state
     if state.phase == "failed":
-        st.error(state.message, icon=":material/error:")
+        st.error(escape(state.message), icon=":material/error:")
     elif state.phase == "cancelled":
-        st.info(state.message, icon=":material/cancel:")
+        st.info(escape(state.message), icon=":material/cancel:")
     else:
         st.caption(" · ".join(_run_line(job, engine) for engine in job.order.engines))
         known = job.order.model.card.classes
         if len(known) <= FEW_CLASSES:
             st.caption(
-                f"This model knows {len(known)} classes: {', '.join(known)}. Whatever else an image shows gets the "
-                "nearest of these, mostly with a low confidence."
+                f"This model knows {len(known)} classes: {escape(', '.join(known))}. Whatever else an image shows "
+                "gets the nearest of these, mostly with a low confidence."
             )
 
 
@@ -140,6 +144,6 @@ def _run_line(job: RecognitionJob, engine: EngineName) -> str:
     """``OpenVINO INT8: 600 images in 1.92 s (313 images/s)``."""
     timing = job.recognitions[engine].timing
     return (
-        f"{ENGINE_LABELS[engine]}: {images(timing.images)} in {timing.total_seconds:.2f} s "
+        f"{engine_label(engine)}: {images(timing.images)} in {timing.total_seconds:.2f} s "
         f"({timing.images_per_second:,.0f} images/s)"
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
+from core.engines.openvino import FP32
+from core.engines.registry import engine_label
 from core.models.install import pack_model
-from core.models.registry import Model
-from core.optimize.graph import LADDER
+from core.models.model import Model
+from core.optimize.progress import StepState
+from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
-from core.optimize.steps import StepState
-from core.recognition.results import ENGINE_LABELS
 from pages._ui.optimize.form import start
 from pages._ui.optimize.gate_report import comparison, figures, verdict
 from pages._ui.shell.messages import escape
@@ -35,9 +37,9 @@ def model_facts(model: Model) -> None:
                 icon=":material/info:",
             )
             return
-        facts = [f"{name}: {escape(value)}" for name, value in card.quantization.items()]
+        facts = [f"{escape(name)}: {escape(value)}" for name, value in card.quantization.items()]
         facts += [
-            f"{ENGINE_LABELS[engine]}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos"
+            f"{engine_label(engine)}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos"
             for engine, score in card.scores.items()
         ]
         st.caption("INT8 copy · " + " · ".join(facts))
@@ -60,8 +62,9 @@ def progress(session: Session) -> None:
                 job.cancel()
                 st.rerun()
         share = (done + (current.share or 0.0 if current else 0.0)) / len(steps)
-        doing = f"{current.title}: {current.detail}" if current and current.detail else current and current.title
-        st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing or 'Starting'}")
+        name, detail = (current.title, current.detail) if current else ("Starting", "")
+        doing = escape(f"{name}: {detail}" if detail else name)
+        st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing}")
         _steps_table(steps)
 
 
@@ -93,9 +96,9 @@ def _attempt(session: Session, job: OptimizationJob) -> None:
     if job.status == "failed":
         st.error(escape(job.message), icon=":material/error:")
     elif job.status == "cancelled":
-        st.info(job.message, icon=":material/cancel:")
+        st.info(escape(job.message), icon=":material/cancel:")
     if job.report is not None and job.model is not None:
-        verdict(job.report)
+        verdict(job.report, job.before)
         figures(job.report, job.before)
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.report is not None and job.model is not None:
@@ -126,12 +129,18 @@ def _choice(session: Session, job: OptimizationJob, model: Model, key: str) -> N
     if session.chosen_model is model:
         st.markdown(":material/check_circle: **In use**", width="content")
         if st.button("Go back to the model before", icon=":material/undo:", key=f"back-{key}"):
-            session.chosen_model = job.source
+            session.chosen_model = job.in_use
             st.rerun()
     else:
-        good = job.report is not None and job.report.passed
+        worse = _is_worse(job)
+        if job in session.declined:
+            st.markdown(":material/check_circle: **The model before was kept**", width="content")
+        elif worse and st.button("Keep the model in use", icon=":material/undo:", key=f"keep-{key}", type="primary"):
+            session.declined.append(job)
+            st.rerun()
+        good = job.report is not None and job.report.passed and not worse
         if st.button(
-            "Use this model",
+            "Use this model all the same" if worse else "Use this model",
             icon=":material/check:",
             key=f"use-{key}",
             type="primary" if good else "secondary",
@@ -149,6 +158,11 @@ def _choice(session: Session, job: OptimizationJob, model: Model, key: str) -> N
         help="The model's folder as a ZIP. Unpacked into the models folder of a server's data folder, it is "
         "installed there for everybody.",
     )
+
+
+def _is_worse(job: OptimizationJob) -> bool:
+    """Whether the model in use, judged on the same images, agreed more with FP32."""
+    return job.report is not None and job.before is not None and job.report.is_worse_than(job.before)
 
 
 def _ladder(session: Session, newest: OptimizationJob) -> None:
@@ -176,9 +190,10 @@ def _ladder(session: Session, newest: OptimizationJob) -> None:
         st.table((table if known else table.drop(columns="Top-1 accuracy")).set_index("Recipe"))
         untried = [recipe for recipe in LADDER[LADDER.index(newest.recipe) + 1 :] if recipe not in results]
         if untried:
-            if st.button(f"Try next: {untried[0].title}", icon=":material/arrow_forward:", type="primary"):
+            kind: Literal["primary", "secondary"] = "secondary" if _is_worse(newest) else "primary"
+            if st.button(f"Try next: {untried[0].title}", icon=":material/arrow_forward:", type=kind):
                 start(session, newest.plan, untried[0])
-        elif st.button("Keep FP32: recognise with OpenVINO FP32", icon=":material/shield:", type="primary"):
-            session.engine = "openvino-fp32"
-            st.toast("OpenVINO FP32 is now the engine of this session.")
+        elif st.button(f"Keep FP32: recognise with {FP32.label}", icon=":material/shield:", type="primary"):
+            session.engine = FP32.name
+            st.toast(f"{FP32.label} is now the engine of this session.")
             st.rerun()

@@ -13,7 +13,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.base.errors import AppError
-from core.models.registry import Model
+from core.models.model import Model
 from core.optimize.calibration import (
     ADVISED_CALIBRATION_IMAGES,
     DEFAULT_CALIBRATION_IMAGES,
@@ -23,11 +23,12 @@ from core.optimize.calibration import (
     labels_from_folders,
     split,
 )
-from core.optimize.graph import RECIPES, Recipe
-from core.optimize.run import OptimizationJob, Plan
+from core.optimize.quantize import RECIPES, Recipe
+from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.shell.links import absolute, stack_links
+from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
 
 _MAX_LABELS_MIB = 16  # 20,000 long paths and their classes
@@ -64,7 +65,7 @@ def calibration_form(session: Session, stack: ImageStack) -> None:
             # After an attempt, what to do next is one of the buttons beside its result.
             kind: Literal["primary", "secondary"] = "secondary" if session.optimizations else "primary"
             if st.button("Calibrate on this stack", type=kind, icon=":material/tune:"):
-                start(session, Plan(stack, chosen, labels), RECIPES[recipe])
+                start(session, CalibrationPlan(stack, chosen, labels), RECIPES[recipe])
             few = len(chosen.calibration) < ADVISED_CALIBRATION_IMAGES
             st.caption(
                 f"Fewer than {ADVISED_CALIBRATION_IMAGES} images calibrate roughly; a larger stack does better."
@@ -74,13 +75,13 @@ def calibration_form(session: Session, stack: ImageStack) -> None:
             )
 
 
-def start(session: Session, plan: Plan, recipe: Recipe) -> None:
+def start(session: Session, plan: CalibrationPlan, recipe: Recipe) -> None:
     """Begin an optimisation of the session's model; its files go with the session."""
     runtime = get_runtime()
     model = _source(session)
     folder = runtime.new_model_folder(model.card.name)
     weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
-    session.optimizations.append(OptimizationJob(model, plan, recipe, folder, runtime.settings))
+    session.optimizations.append(OptimizationJob(model, plan, recipe, folder, runtime.settings, in_use=session.model))
     st.rerun()
 
 
@@ -122,7 +123,7 @@ def _labels(model: Model, stack: ImageStack) -> NDArray[np.int64] | None:
         try:
             read = labels_from_csv(uploaded.getvalue(), names, model.card.classes)
         except AppError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escape(error), icon=":material/error:")
             return None
         st.caption(f"The file gives {int((read >= 0).sum()):,} of {len(names):,} images a class.")
         return read

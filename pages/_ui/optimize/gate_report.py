@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.optimize.gate import GATE_AGREEMENT, GateReport
+from core.optimize.gate import GateReport
 
 _METRIC_WIDTH = 154  # px: two beside each other on a phone, four on a wide page
 
 
-def verdict(report: GateReport) -> None:
-    """Whether INT8 stays close enough to FP32, in one sentence."""
+def verdict(report: GateReport, before: GateReport | None) -> None:
+    """Whether INT8 stays close enough to FP32, and whether it was closer before, in a sentence each."""
     same = report.agreement
     text = (
         f"INT8 names the same class as FP32 on {same.top1:.1%} of {same.images:,} images that were not used for "
@@ -20,8 +20,14 @@ def verdict(report: GateReport) -> None:
     if report.passed:
         st.success(text, icon=":material/verified:")
     else:
-        chance = " With so few images this may be chance; more images decide." if same.high >= GATE_AGREEMENT else ""
-        st.warning(f"{text} {GATE_AGREEMENT:.0%} is asked for.{chance}", icon=":material/warning:")
+        chance = " With so few images this may be chance; more images decide." if same.high >= report.asked else ""
+        st.warning(f"{text} {report.asked:.0%} is asked for.{chance}", icon=":material/warning:")
+    if before is not None and report.is_worse_than(before):
+        st.warning(
+            f"The model in use does better: it names FP32's class on {before.agreement.top1:.1%} of the same images. "
+            "Keeping it is advised.",
+            icon=":material/trending_down:",
+        )
 
 
 def figures(after: GateReport, before: GateReport | None) -> None:

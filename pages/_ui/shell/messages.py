@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import re
 
-def escape(text: str) -> str:
-    """``text`` with every character that could mean something in Markdown escaped."""
-    return "".join(f"\\{character}" if character in r"\`*_{}[]()<>#+-.!|~$:&" else character for character in text)
+_MARK = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~$:&=@^]")
+# Where Streamlit looks into text whose backslashes are gone already: icons and emoji (:name:), addresses (https://,
+# www., a@b), arrows and dashes. Only a character between the two keeps them apart, so an invisible one.
+_SEAM = re.compile(r"(?:(?=@)|:(?=\S)|[wW]{3}(?=\.)|[-<>=~](?=[-<>=~]))")
+_WORD_JOINER = "\u2060"
+
+
+def escape(text: object) -> str:
+    """Text that did not come from this program, as Markdown that shows it as it is, on one line.
+
+    For everything Streamlit reads as Markdown: also labels of buttons and expanders, metrics, tables, progress, help.
+    Not for options of ``st.selectbox``, cells of ``st.dataframe``, ``st.code``: those show text as it is.
+    """
+    line = " ".join(str(text).split())
+    return _MARK.sub(r"\\\g<0>", _SEAM.sub(rf"\g<0>{_WORD_JOINER}", line))
 
 
 def images(count: int) -> str:

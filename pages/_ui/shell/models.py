@@ -6,18 +6,19 @@ import re
 import shutil
 import tempfile
 import weakref
-from functools import partial
+from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 
 import streamlit as st
 
-from core.base.errors import AppError
+from core.base.errors import AppError, ModelError
 from core.base.settings import MIB
+from core.engines.registry import engine_label
 from core.models import imagenet
 from core.models.install import write_model
 from core.models.labels import read_labels
-from core.models.registry import Model
-from core.recognition.results import ENGINE_LABELS
+from core.models.model import Model
 from core.runtime import get_runtime
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
@@ -27,27 +28,42 @@ _MAX_LABELS_MIB = 4
 
 
 def model_choice(session: Session) -> None:
-    """The model of this session, for the sidebar: installed ones, and the session's own."""
-    registry = get_runtime().models
-    models = [registry.get(name) for name in registry.names] + session.own_models
-    if session.model not in models:
-        models.append(session.model)
+    """The model of this session, for the sidebar: installed ones, the session's own, and a word about damaged ones."""
+    usable, damaged = get_runtime().models.installed()
+    models = [*usable, *session.own_models]
+    current: Model | None = None
+    with suppress(ModelError):  # the default one is missing or damaged, and there may be others
+        current = session.model
+        if current not in models:
+            models.append(current)
     place = st.selectbox(
         "Model",
         range(len(models)),
-        index=models.index(session.model),
+        index=models.index(current) if current else None,
         format_func=lambda place: models[place].card.title,
+        placeholder="Choose a model",
         disabled=session.working,
     )
+    if damaged:
+        with st.expander(f"Damaged models: {len(damaged)}", icon=":material/broken_image:"):
+            for one in damaged:
+                st.markdown(f"**{escape(one.name)}**: {escape(one.reason)}")
+    if place is None:
+        return
     chosen = models[place]
-    if chosen is not session.model:
+    if chosen is not current:
         session.chosen_model = chosen
         st.rerun()
     card = chosen.card
     with st.expander(f"{len(card.classes):,} classes", icon=":material/list:"):
-        st.markdown(", ".join(card.classes))
+        st.markdown(_class_list(card.classes))
         for engine, score in card.scores.items():
-            st.caption(f"{ENGINE_LABELS[engine]}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos")
+            st.caption(f"{engine_label(engine)}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos")
+
+
+@lru_cache(maxsize=4)  # a thousand classes take a millisecond
+def _class_list(classes: tuple[str, ...]) -> str:
+    return escape(", ".join(classes))
 
 
 def add_model(session: Session) -> None:
@@ -66,18 +82,19 @@ def add_model(session: Session) -> None:
 
 def _imagenet(session: Session) -> None:
     job = session.imagenet_job
-    registry = get_runtime().models
-    if imagenet.NAME in registry.names:
-        if session.model is registry.get(imagenet.NAME):
+    usable, _ = get_runtime().models.installed()
+    installed = next((model for model in usable if model.folder.name == imagenet.NAME), None)
+    if installed is not None:
+        if session.model is installed:
             st.markdown(":material/check_circle: **In use**")
         elif st.button("Use ImageNet", icon=":material/check:"):
-            session.chosen_model = registry.get(imagenet.NAME)
+            session.chosen_model = installed
             st.rerun()
     elif job is not None and job.status == "running":
         _imagenet_progress(session)
     else:
         if job is not None and job.status == "cancelled":
-            st.info(job.message, icon=":material/cancel:")
+            st.info(escape(job.message), icon=":material/cancel:")
         elif job is not None and job.message:
             st.error(escape(job.message), icon=":material/error:")
         if st.button("Get ImageNet", icon=":material/download:"):
@@ -138,7 +155,7 @@ def _own_weights(session: Session) -> None:
                 settings=runtime.settings,
             )
         except AppError as error:
-            st.error(escape(str(error)), icon=":material/error:")
+            st.error(escape(error), icon=":material/error:")
             return
     keep_model(session, model)
     st.rerun()

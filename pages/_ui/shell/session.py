@@ -10,11 +10,12 @@ import streamlit as st
 
 from core.api.client_names import client_name
 from core.base.errors import StackNotFound
+from core.engines.engine import EngineName
+from core.engines.registry import default_engine
 from core.models.imagenet import InstallJob
-from core.models.registry import Model
+from core.models.model import Model
 from core.optimize.run import OptimizationJob
 from core.recognition.jobs import RecognitionJob
-from core.recognition.results import EngineName
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.viewer.view import ViewState
@@ -31,13 +32,14 @@ class Session:
     view_version: int = 0
     job: RecognitionJob | None = None
     upload_error: str = ""
-    engine: EngineName = "openvino-int8"
+    engine: EngineName = field(default_factory=lambda: default_engine().name)
     batch_size: int | None = None
     compare: bool = False
     chosen_model: Model | None = None
     own_models: list[Model] = field(default_factory=list)
     imagenet_job: InstallJob | None = None
     optimizations: list[OptimizationJob] = field(default_factory=list)
+    declined: list[OptimizationJob] = field(default_factory=list)  # those instead of which the model in use was kept
 
     @property
     def model(self) -> Model:
@@ -76,7 +78,7 @@ class Session:
             get_runtime().store.delete(self.stack.id)
         for optimization in self.optimizations:
             optimization.cancel()
-        self.stack, self.job, self.optimizations = None, None, []
+        self.stack, self.job, self.optimizations, self.declined = None, None, [], []
         self.view, self.view_version = ViewState(), self.view_version + 1
         self.upload_error = ""
 

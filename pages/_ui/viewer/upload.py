@@ -41,7 +41,7 @@ def stack_summary(stack: ImageStack) -> None:
     """One line about what came in, and everything that was skipped, with its reason."""
     sizes = Counter((entry.header.width, entry.header.height) for entry in stack.entries)
     (width, height), _ = sizes.most_common(1)[0]
-    size = f"{width} × {height} px" + (f" and {len(sizes) - 1:,} other sizes" if len(sizes) > 1 else "")
+    size = f"{width:d} × {height:d} px" + (f" and {len(sizes) - 1:,} other sizes" if len(sizes) > 1 else "")
     volume = megabytes(sum(entry.file_size for entry in stack.entries))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {volume}", width="content")

@@ -11,7 +11,7 @@ import pytest
 
 from core.base.logs import ID_SHOWN, LineFormatter
 from core.base.settings import PROJECT_ROOT, Settings
-from core.models.registry import Model
+from core.models.model import Model
 from core.recognition.jobs import RecognitionJob
 from core.recognition.service import Order, RecognitionService
 from tests.builders import photo_png

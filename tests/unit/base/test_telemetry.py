@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from core.base.settings import PROJECT_ROOT
+from tests.helpers import SECONDS
 
 pytestmark = pytest.mark.torch
 
@@ -24,6 +25,6 @@ print(type(telemetry).__name__, tm.__name__, sys.modules["openvino_telemetry"])
 
 def test_neither_openvino_nor_nncf_finds_the_package_that_reports() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", TRY], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", TRY], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.stdout.split() == ["MagicMock", "openvino.tools.ovc.telemetry_stub", "None"], done.stderr

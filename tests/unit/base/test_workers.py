@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.base.budget import ByteBudget
+from core.base.settings import MIB
 from core.base.workers import Job, Priority, WorkerPool
 
 SECONDS = 10.0
@@ -17,7 +19,7 @@ SECONDS = 10.0
 
 @pytest.fixture
 def pool() -> Iterator[WorkerPool]:
-    pool = WorkerPool(1)
+    pool = WorkerPool(1, ByteBudget(256 * MIB))
     yield pool
     pool.close()
 
@@ -77,7 +79,7 @@ def test_a_waiting_job_moves_forward_and_never_back(pool: WorkerPool) -> None:
 
 
 def test_a_job_runs_once_however_often_and_wherever_it_is_submitted() -> None:
-    pool = WorkerPool(4)
+    pool = WorkerPool(4, ByteBudget(256 * MIB))
     runs: list[int] = []
     lock = threading.Lock()
 
@@ -134,7 +136,7 @@ def test_a_finished_job_no_longer_holds_what_it_worked_on(pool: WorkerPool) -> N
 def test_close_lets_the_running_job_end_and_drops_the_waiting_ones() -> None:
     order: list[str] = []
     before = set(threading.enumerate())
-    pool = WorkerPool(1)
+    pool = WorkerPool(1, ByteBudget(256 * MIB))
     threads = set(threading.enumerate()) - before
     gate = Gate(pool)
     waiting = [pool.submit(recorder(order, str(number)), Priority.VISIBLE) for number in range(5)]

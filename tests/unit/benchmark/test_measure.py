@@ -19,16 +19,16 @@ from core.benchmark.measure import Meter, percentile
 
 def test_waiting_takes_time_and_no_cpu() -> None:
     with Meter() as meter:
-        time.sleep(0.05)
-    assert meter.seconds >= 0.05
-    assert meter.cpu_seconds < 0.04
+        time.sleep(0.3)
+    assert meter.seconds >= 0.3
+    assert meter.cpu_seconds < 0.15  # of all threads: what other tests have left may stir
     assert meter.growth_bytes < 50_000_000
 
 
 def test_memory_that_was_used_in_between_is_in_the_peak() -> None:
     with Meter() as meter:
         block = np.ones(60_000_000, np.uint8)
-        time.sleep(0.05)
+        time.sleep(0.3)  # several looks
         del block
     assert meter.growth_bytes > 40_000_000
     assert meter.peak_bytes > meter.growth_bytes

@@ -24,7 +24,8 @@ from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
 from core.benchmark.subjects import EngineAlone, Workshop
 from core.benchmark.sweep import measure_sweep, stream_counts, turns
-from core.models.registry import Model
+from core.images.preprocessing import STANDARD
+from core.models.model import Model
 from core.stacks.stack import ImageStack
 from tests.builders import photo_png
 from tests.conftest import MakeStack
@@ -284,12 +285,12 @@ def test_the_roofline_is_cores_over_unavoidable_core_seconds(cores: float, infer
 
 def test_stage_costs_leave_broken_images_out(make_stack: MakeStack, settings: Settings) -> None:
     good = make_stack({"a.png": photo_png(400, 300)})
-    costs = stage_costs(good, settings, Event())
+    costs = stage_costs(good, STANDARD, settings, Event())
     assert costs.decode > 0
     assert costs.preprocess > 0
     damaged = bytearray(photo_png(400, 300))
     damaged[len(damaged) // 2] ^= 0xFF
-    assert stage_costs(make_stack({"b.png": bytes(damaged)}), settings, Event()) == StageCosts(0.0, 0.0, 0.0)
+    assert stage_costs(make_stack({"b.png": bytes(damaged)}), STANDARD, settings, Event()) == StageCosts(0.0, 0.0, 0.0)
 
 
 def test_the_sweep_measures_every_setting_and_prefers_the_smallest_good_one() -> None:

@@ -74,6 +74,21 @@ def test_a_measured_size_is_remembered_by_model_and_engine(tmp_path: Path, measu
     assert [path.name for path in tmp_path.iterdir()] == ["batch_sizes.json"]
 
 
+def test_another_version_of_the_library_is_measured_anew_and_the_memory_is_bounded(
+    tmp_path: Path, measured: list[str]
+) -> None:
+    engine = FakeEngine()
+    for number in (1, 2, 2):
+        engine.library = f"Fake {number}"
+        automatic_batch_size(engine, "a", tmp_path)
+    assert len(measured) == 2
+    for number in range(batch_size.MOST_REMEMBERED):
+        automatic_batch_size(engine, f"model {number}", tmp_path)
+    assert len(json.loads((tmp_path / "batch_sizes.json").read_text())) == batch_size.MOST_REMEMBERED
+    automatic_batch_size(engine, "a", tmp_path)
+    assert len(measured) == 2 + batch_size.MOST_REMEMBERED + 1, "the oldest was forgotten"
+
+
 @pytest.mark.parametrize("begin", [0.0, 0.3, 1.1])
 @pytest.mark.parametrize("slower", [1.5, 3.0])
 def test_a_spell_of_other_work_does_not_change_the_choice(

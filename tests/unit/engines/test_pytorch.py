@@ -10,8 +10,8 @@ import pytest
 
 from core.base.errors import ModelError
 from core.engines.engine import Engine
-from core.engines.pytorch import PyTorchEngine
-from core.models.registry import Model
+from core.models.architectures import RESNET18, load_network
+from core.models.model import Model
 
 pytestmark = pytest.mark.torch
 
@@ -32,7 +32,7 @@ def batch() -> np.ndarray:
 
 def test_logits_are_one_float32_row_for_each_image(engine: Engine, starter: Model, batch: np.ndarray) -> None:
     copy = batch.copy()
-    logits = engine.infer(batch)
+    logits = engine.infer(batch)["logits"]
     assert (logits.dtype, logits.shape) == (np.float32, (len(batch), len(starter.card.classes)))
     assert (engine.name, engine.precision, engine.classes) == ("pytorch-fp32", "FP32", len(starter.card.classes))
     assert (batch == copy).all(), "the input must not be changed in place"
@@ -41,11 +41,11 @@ def test_logits_are_one_float32_row_for_each_image(engine: Engine, starter: Mode
 def test_openvino_in_fp32_gives_the_same_logits(engine: Engine, starter: Model, batch: np.ndarray) -> None:
     openvino = starter.engine("openvino-fp32")
     assert openvino.precision == "FP32", "not silently bf16"
-    assert np.abs(openvino.infer(batch) - engine.infer(batch)).max() < 1e-3
+    assert np.abs(openvino.infer(batch)["logits"] - engine.infer(batch)["logits"]).max() < 1e-3
 
 
 def test_int8_is_close_but_another_network(engine: Engine, starter: Model, batch: np.ndarray) -> None:
-    reference, int8 = engine.infer(batch), starter.engine("openvino-int8").infer(batch)
+    reference, int8 = engine.infer(batch)["logits"], starter.engine("openvino-int8").infer(batch)["logits"]
     difference = np.abs(reference - int8)
     assert difference.max() > 1e-3
     assert difference.mean() < 0.5 * reference.std()
@@ -54,15 +54,15 @@ def test_int8_is_close_but_another_network(engine: Engine, starter: Model, batch
 @pytest.mark.parametrize("shape", [(0, 224, 224, 3), (1, 3, 224, 224), (224, 224, 3)])
 def test_anything_but_a_batch_of_model_inputs_is_refused(engine: Engine, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected uint8"):
-        engine.infer(np.zeros(shape, np.uint8))
+        engine.infer(np.zeros(shape, np.uint8))["logits"]
     with pytest.raises(ValueError, match="float32"):
         engine.infer(np.zeros((1, 224, 224, 3), np.float32))
 
 
 def test_threads_get_the_logits_one_would(engine: Engine, batch: np.ndarray) -> None:
-    expected = engine.infer(batch)
+    expected = engine.infer(batch)["logits"]
     with ThreadPoolExecutor(4) as pool:
-        rows = list(pool.map(lambda index: engine.infer(batch[index : index + 1])[0], range(len(batch))))
+        rows = list(pool.map(lambda index: engine.infer(batch[index : index + 1])["logits"][0], range(len(batch))))
     assert np.abs(np.stack(rows) - expected).max() < 1e-4
 
 
@@ -72,6 +72,6 @@ def test_damaged_weights_are_refused_with_a_sentence(starter: Model, tmp_path: P
     if damage == "text":
         path.write_text("These are no weights.")
     elif damage == "cut short":
-        path.write_bytes((starter.folder / starter.weights_name).read_bytes()[:100_000])
+        path.write_bytes(starter.weights.read_bytes()[:100_000])
     with pytest.raises(ModelError, match=r"weights\.safetensors does not hold the weights of a torchvision ResNet18"):
-        PyTorchEngine(path)
+        load_network(RESNET18, path)

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.images import pixels
+from core.images.display import to_picture
+from core.images.formats import decode
+from core.images.preprocessing import STANDARD
 from core.models.torchvision_compat import import_torchvision
 from tests.builders import read_samples
 
@@ -154,21 +157,21 @@ def assert_within_one(got: np.ndarray, wanted: np.ndarray) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_model_input_equals_resize_then_crop(size: tuple[int, int]) -> None:
     rgb = noise(*size)
-    assert_within_one(pixels.to_model_input(rgb), two_step_resize(rgb))
+    assert_within_one(pixels.to_model_input(rgb, STANDARD), two_step_resize(rgb))
 
 
 @given(width=st.integers(1, 700), height=st.integers(1, 700), seed=st.integers(0, 9))
 @settings(max_examples=25, deadline=None)
 def test_model_input_of_any_size(width: int, height: int, seed: int) -> None:
     rgb = noise(width, height, seed)
-    assert_within_one(pixels.to_model_input(rgb), two_step_resize(rgb))
+    assert_within_one(pixels.to_model_input(rgb, STANDARD), two_step_resize(rgb))
 
 
 def test_model_input_shows_the_centre_and_not_the_ends() -> None:
     wide = np.zeros((100, 900, 3), np.uint8)
     wide[:, 400:500] = 255
-    assert pixels.to_model_input(wide).min() == 255
-    assert pixels.to_model_input(255 - wide).max() == 0
+    assert pixels.to_model_input(wide, STANDARD).min() == 255
+    assert pixels.to_model_input(255 - wide, STANDARD).max() == 0
 
 
 @pytest.mark.torch
@@ -182,7 +185,7 @@ def test_model_input_equals_torchvision(size: tuple[int, int]) -> None:
     preset = ResNet18_Weights.IMAGENET1K_V1.transforms()
     normalised = preset(Image.fromarray(rgb)).permute(1, 2, 0).numpy()
     wanted = (normalised * preset.std + preset.mean) * 255
-    assert_within_one(pixels.to_model_input(rgb), np.rint(wanted).astype(int))
+    assert_within_one(pixels.to_model_input(rgb, STANDARD), np.rint(wanted).astype(int))
 
 
 @pytest.mark.parametrize(
@@ -199,19 +202,19 @@ def test_model_input_equals_torchvision(size: tuple[int, int]) -> None:
     ],
 )
 def test_thumbnail_fits_and_is_never_enlarged(size: tuple[int, int], side: int, expected: tuple[int, int]) -> None:
-    with Image.open(io.BytesIO(pixels.to_thumbnail_and_model_input(noise(*size), side)[0])) as image:
+    with Image.open(io.BytesIO(pixels.to_thumbnail_and_model_input(noise(*size), side, STANDARD)[0])) as image:
         assert (image.format, image.size) == ("JPEG", expected)
 
 
 def test_the_model_input_beside_a_thumbnail_is_the_same() -> None:
     rgb = noise(333, 257)
-    _, model_input = pixels.to_thumbnail_and_model_input(rgb, 64)
-    assert np.array_equal(model_input, pixels.to_model_input(rgb))
+    _, model_input = pixels.to_thumbnail_and_model_input(rgb, 64, STANDARD)
+    assert np.array_equal(model_input, pixels.to_model_input(rgb, STANDARD))
 
 
 def test_thumbnail_looks_like_its_image() -> None:
     rgb = np.full((400, 600, 3), (200, 30, 90), np.uint8)
-    with Image.open(io.BytesIO(pixels.to_thumbnail_and_model_input(rgb, 100)[0])) as image:
+    with Image.open(io.BytesIO(pixels.to_thumbnail_and_model_input(rgb, 100, STANDARD)[0])) as image:
         assert np.abs(np.asarray(image, int) - (200, 30, 90)).max() <= 4
 
 
@@ -219,6 +222,6 @@ def test_thumbnail_looks_like_its_image() -> None:
 @settings(max_examples=25, deadline=None)
 def test_encoded_png_reads_back_the_same(width: int, height: int) -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    data = pixels.encode_png(rgb)
+    data = to_picture(rgb).content
     np.testing.assert_array_equal(read_samples(data)[0], rgb)
-    np.testing.assert_array_equal(pixels.decode(data, max_pixels=width * height), rgb)
+    np.testing.assert_array_equal(decode(data, max_pixels=width * height), rgb)

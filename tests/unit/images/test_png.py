@@ -17,17 +17,16 @@ from PIL import Image
 
 from core.base.errors import ImageError, ImageTooLarge
 from core.base.settings import MIB
+from core.images.display import to_picture
+from core.images.formats.format import MAX_SIDE, check_size
 from core.images.formats.png import (
     HEADER_BYTES,
     MAX_CHUNKS,
-    MAX_SIDE,
     PngHeader,
-    check_size,
     decode,
     read_header,
     strip,
 )
-from core.images.pixels import encode_png
 from tests.builders import (
     BROKEN_PNGS,
     PNG_KINDS,
@@ -136,7 +135,7 @@ def test_large_image_is_refused_by_its_header_alone(width: int, height: int, max
 
 def test_image_of_exactly_the_limit_is_read() -> None:
     data = photo_png(20, 10)
-    check_size(PngHeader(100, 100, 8, 2, interlaced=False), 10_000)
+    check_size(PngHeader(100, 100, 8, "RGB"), 10_000)
     assert decode(data, max_pixels=200).shape == (10, 20, 3)
     with pytest.raises(ImageTooLarge):
         decode(data, max_pixels=199)
@@ -312,7 +311,7 @@ def test_the_most_compressible_image_is_read() -> None:
 def test_decoding_holds_an_image_twice_at_most() -> None:
     """That small files become large images is what PNG is for, so what one of the largest takes is counted."""
     black = np.zeros((1000, 1000, 3), np.uint8)
-    data = encode_png(black)
+    data = to_picture(black).content
     assert len(data) < black.nbytes / 50
     assert peak_of(lambda: decode(data, max_pixels=1_000_000)) < 2.1 * black.nbytes
 

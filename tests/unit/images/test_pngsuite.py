@@ -19,7 +19,7 @@ from core.images.samples import pack
 from core.stacks.stack import ImageStack
 from tests.builders import read_samples
 
-SUITE = {path.name: path.read_bytes() for path in (Path(__file__).parents[1] / "data" / "pngsuite").glob("*.png")}
+SUITE = {path.name: path.read_bytes() for path in (Path(__file__).parents[2] / "data" / "pngsuite").glob("*.png")}
 CORRUPT = {name: data for name, data in SUITE.items() if name.startswith("x")}  # the suite's own naming
 VALID = {name: data for name, data in SUITE.items() if name not in CORRUPT}
 # What the suite says is wrong with each of them that cannot be seen in the header.

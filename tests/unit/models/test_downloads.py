@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
+from core.base.errors import AppError, Cancelled, DiskFull, DownloadError, DownloadInterrupted, DownloadRejected
 from core.models import downloads
 from core.models.downloads import download, torch_hub_file
-from core.base.errors import AppError, Cancelled, DiskFull, DownloadError, DownloadInterrupted, DownloadRejected
 from core.models.part_file import PartFile
 from tests.file_server import Answer, FileServer, ServeFile, file_servers
 from tests.helpers import SECONDS, open_files, wait_until

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.models import imagenet
 from core.base.errors import DownloadError, DownloadInterrupted, DownloadRejected
 from core.base.settings import PROJECT_ROOT, Settings
+from core.models import imagenet
 from core.models.torchvision_compat import import_torchvision
 from tests.file_server import Answer, ServeFile, file_servers
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import InvalidRequest, LabelsInvalid, WeightsInvalid
-from core.models.install import copy_model, installed_folder, pack_model, write_model
-from core.models.registry import Model, ModelRegistry
 from core.base.settings import Settings
+from core.models.install import copy_model, installed_folder, pack_model, write_model
+from core.models.model import Model
+from core.models.registry import ModelRegistry
 
 
 @pytest.mark.parametrize("name", ["", "Parts", "a/b", "..", "-a", "a b", "é", "a" * 41, "a\n"])

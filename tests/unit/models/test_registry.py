@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from core.base.errors import ModelError, ModelNotFound
-from core.models.registry import CARD_NAME, Model, ModelRegistry, file_checksum
 from core.base.settings import Settings
+from core.models.card import CARD_NAME, WEIGHTS_NAME, file_checksum
+from core.models.model import Model
+from core.models.registry import ModelRegistry
 from tests.helpers import FakeEngine, FakeModel
 
 
@@ -81,6 +83,54 @@ def test_an_engine_that_does_not_fit_its_card_is_refused_and_not_kept(tmp_path: 
     assert not model.is_loaded("openvino-int8")
 
 
+def test_one_damaged_card_hides_no_other_model(tmp_path: Path) -> None:
+    registry = installed(tmp_path, "alpha", "middle", "zebra")
+    card = tmp_path / "alpha" / CARD_NAME
+    whole = card.read_bytes()
+    card.write_bytes(b"{}")
+    for _ in range(2):
+        models, damaged = registry.installed()
+        assert [model.card.name for model in models] == ["middle", "zebra"]
+        ((name, reason),) = [(one.name, one.reason) for one in damaged]
+        assert name == "alpha"
+        assert "alpha has no valid card.json; reinstall it. (name: Field required)" in reason
+    card.write_bytes(whole)
+    assert [model.card.name for model in registry.installed()[0]] == ["middle", "alpha", "zebra"], (
+        "put right, it is there"
+    )
+    assert registry.installed()[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"network": "resnet50"}, "network: Value error, 'resnet50' is not one of resnet18"),
+        ({"preprocessing": "as you like"}, "preprocessing: "),
+        ({"preprocessing": {"std": [0, 1, 1]}}, "preprocessing: "),
+        ({"checksums": {}}, "weights.safetensors is missing"),
+    ],
+)
+def test_a_card_that_nothing_can_be_made_of_is_damaged(tmp_path: Path, change: dict[str, object], says: str) -> None:
+    registry = installed(tmp_path, "middle")
+    path = tmp_path / "middle" / CARD_NAME
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ModelError) as caught:
+        registry.get()
+    assert says in str(caught.value)
+
+
+def test_a_card_of_an_earlier_version_is_read(tmp_path: Path, starter: Model) -> None:
+    FakeModel(tmp_path / "old")
+    path = tmp_path / "old" / CARD_NAME
+    card = json.loads(path.read_text())
+    del card["network"]
+    card["preprocessing"] = "shorter side to 256 px (antialiased bilinear), centre crop 224, ImageNet mean and std"
+    path.write_text(json.dumps(card))
+    model = Model(tmp_path / "old", tmp_path)
+    assert model.preprocessing == starter.preprocessing
+    assert model.architecture is starter.architecture
+
+
 def copied(starter: Model, folder: Path) -> Path:
     shutil.copytree(starter.folder, folder, ignore=shutil.ignore_patterns("*.safetensors"))
     return folder
@@ -90,8 +140,8 @@ def test_a_new_model_never_meets_an_old_cache(starter: Model, tmp_path: Path) ->
     """New weights may come with the very same graph, and OpenVINO's cache looks at the file of the graph only."""
     folder, cache = copied(starter, tmp_path / "starter"), tmp_path / "cache"
     batch = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
-    old = Model(folder, cache).engine("openvino-int8").infer(batch)
-    weights = folder / Path(Model.int8_name).with_suffix(".bin")
+    old = Model(folder, cache).engine("openvino-int8").infer(batch)["logits"]
+    weights = folder / "resnet18-int8.bin"
     content = bytearray(weights.read_bytes())
     middle = len(content) // 2
     content[middle : middle + 200_000] = bytes(200_000)
@@ -99,8 +149,8 @@ def test_a_new_model_never_meets_an_old_cache(starter: Model, tmp_path: Path) ->
     card = json.loads((folder / CARD_NAME).read_text())
     card["checksums"][weights.name] = file_checksum(weights)
     (folder / CARD_NAME).write_text(json.dumps(card))
-    new = Model(folder, cache).engine("openvino-int8").infer(batch)
-    fresh = Model(folder, tmp_path / "empty cache").engine("openvino-int8").infer(batch)
+    new = Model(folder, cache).engine("openvino-int8").infer(batch)["logits"]
+    fresh = Model(folder, tmp_path / "empty cache").engine("openvino-int8").infer(batch)["logits"]
     assert np.abs(fresh - old).max() > 1e-3, "the change matters"
     assert (new == fresh).all()
 
@@ -116,7 +166,7 @@ def test_the_second_start_reads_the_compiled_model(starter: Model, tmp_path: Pat
 @pytest.mark.torch
 def test_the_fp32_model_is_converted_once_and_leaves_no_drafts(starter: Model, model_cache: Path) -> None:
     starter.engine("openvino-fp32")
-    path = starter.base_folder / "resnet18-fp32.xml"
+    path = starter.forms_folder / "resnet18-fp32.xml"
     before = path.stat().st_mtime_ns
     Model(starter.folder, model_cache).engine("openvino-fp32")
     assert path.stat().st_mtime_ns == before
@@ -151,9 +201,9 @@ def test_a_file_that_is_not_the_cards_is_refused_before_it_is_used(
 def test_weights_that_are_not_the_cards_are_refused(engine: str, starter: Model, tmp_path: Path) -> None:
     folder = tmp_path / "starter"
     shutil.copytree(starter.folder, folder)
-    content = bytearray((folder / Model.weights_name).read_bytes())
+    content = bytearray((folder / WEIGHTS_NAME).read_bytes())
     content[-1] ^= 1
-    (folder / Model.weights_name).write_bytes(content)
+    (folder / WEIGHTS_NAME).write_bytes(content)
     with pytest.raises(ModelError, match="not the file its card describes"):
         Model(folder, tmp_path / "cache").engine(engine)
     assert not (tmp_path / "cache").exists()
@@ -168,7 +218,7 @@ def test_a_file_is_hashed_once_for_each_version_of_it(
         hashed.append(path.name)
         return file_checksum(path)
 
-    monkeypatch.setattr("core.models.registry.file_checksum", counted)
+    monkeypatch.setattr("core.models.card.file_checksum", counted)
     folder = copied(starter, tmp_path / "starter")
     for _ in range(3):
         Model(folder, tmp_path / "cache").engine("openvino-int8")

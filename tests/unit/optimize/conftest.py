@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.models.registry import Model
+from core.models.model import Model
 from core.optimize.calibration import split
-from core.optimize.run import OptimizationJob, Plan
+from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.stacks.stack import ImageStack
 from tests.builders import png_bytes
 from tests.conftest import MakeStack
@@ -33,8 +33,8 @@ def stack(make_stack: MakeStack) -> ImageStack:
 
 
 @pytest.fixture
-def plan(stack: ImageStack) -> Plan:
-    return Plan(stack, split(COUNT, 12))
+def plan(stack: ImageStack) -> CalibrationPlan:
+    return CalibrationPlan(stack, split(COUNT, 12))
 
 
 @pytest.fixture

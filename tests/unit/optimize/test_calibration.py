@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base.errors import InvalidRequest
+from core.base.spreadsheet import write_csv
+from core.images.preprocessing import STANDARD
 from core.optimize.calibration import (
     MAX_CALIBRATION_IMAGES,
     MAX_EVALUATION_IMAGES,
@@ -53,7 +55,7 @@ def test_too_few_or_too_many_are_refused(count: int, wanted: int) -> None:
 
 def test_unreadable_images_are_left_out(make_stack: MakeStack) -> None:
     stack = make_stack({"1.png": photo_png(), "2.png": BROKEN_PNGS["data stops early"], "3.png": photo_png(seed=1)})
-    positions, inputs = load_inputs(stack, [0, 1, 2])
+    positions, inputs = load_inputs(stack, STANDARD, [0, 1, 2])
     assert positions == (0, 2)
     assert (inputs.shape, inputs.dtype) == ((2, 224, 224, 3), np.uint8)
     assert not np.array_equal(inputs[0], inputs[1])
@@ -76,6 +78,15 @@ def test_folders_named_like_classes_are_labels() -> None:
 def test_a_csv_names_classes_by_path_or_base_name(text: str) -> None:
     labels = labels_from_csv(text.encode("utf-8"), ["a/1.png", "b/2.png", "c/3.png"], CLASSES)
     assert labels.tolist() == [0, 1, -1]
+
+
+def test_names_and_classes_of_saved_results_are_known_again() -> None:
+    rows = [{"file": "=1.png", "class": "-cat"}, {"file": "'=2.png", "class": "golf ball"}]
+    text = write_csv(("file", "class"), rows)
+    assert "=1.png" not in text.replace("'=1.png", "")
+    found = labels_from_csv(text.encode(), ["=1.png", "a/'=2.png", "3.png"], ("-cat", "golf ball"))
+    assert found.tolist() == [0, 1, -1]
+    assert labels_from_csv(b"=1.png,-cat", ["=1.png"], ("-cat",)).tolist() == [0], "and those of other programs"
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"", b"a.png\n", b"other.png,cat\n", b"a.png,unknown\n"])

@@ -19,6 +19,13 @@ def test_ninety_nine_in_a_hundred_must_agree(flips: int, passed: bool) -> None:
     assert report.agreement.top1 == pytest.approx(1 - flips / 100)
 
 
+@pytest.mark.parametrize(("asked", "passed"), [(0.9, True), (0.98, True), (0.985, False), (1.0, False)])
+def test_the_report_keeps_what_was_asked_for(asked: float, passed: bool) -> None:
+    for labels in (None, np.zeros(100, np.int64)):
+        report = judge(logits([0] * 100), logits([1] * 2 + [0] * 98), labels, asked)
+        assert (report.asked, report.passed) == (asked, passed)
+
+
 def test_without_labels_there_is_no_accuracy() -> None:
     for labels in (None, np.full(3, -1)):
         report = judge(logits([0, 1, 2]), logits([0, 1, 2]), labels)

@@ -10,7 +10,7 @@ import pytest
 
 from core.base.errors import Cancelled
 from core.optimize import reference_logits as answers
-from core.optimize.reference_logits import BATCH, kept_logits, logits
+from core.optimize.reference_logits import BATCH, engine_logits, kept_logits
 from tests.conftest import MakeStack
 from tests.helpers import FakeEngine, FakeModel, grey_png
 
@@ -20,7 +20,7 @@ INPUTS = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 224, 2
 def test_answers_come_in_order_whatever_thread_gives_them() -> None:
     counted: list[int] = []
     engine = FakeEngine(parallelism=4)
-    assert logits(engine, INPUTS, counted.append).argmax(axis=1).tolist() == list(range(40))
+    assert engine_logits(engine, INPUTS, counted.append).argmax(axis=1).tolist() == list(range(40))
     assert sorted(counted) == [8, BATCH, BATCH]
 
 
@@ -30,7 +30,7 @@ def test_what_the_counter_raises_ends_the_work() -> None:
 
     engine = FakeEngine()
     with pytest.raises(Cancelled):
-        logits(engine, INPUTS, stop)
+        engine_logits(engine, INPUTS, stop)
     assert engine.batch_sizes == []
 
 

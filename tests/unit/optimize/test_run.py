@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from core.base.settings import Settings
-from core.models.registry import Model
-from core.optimize import graph
+from core.models.model import Model
 from core.optimize.calibration import split
-from core.optimize.graph import LADDER, RECIPES
-from core.optimize.run import OptimizationJob, Plan
+from core.optimize.quantize import LADDER, RECIPES, Recipe
+from core.optimize.run import CalibrationPlan, OptimizationJob
 from tests.builders import BROKEN_PNGS, photo_png
 from tests.conftest import MakeStack
 from tests.unit.optimize.conftest import COUNT, finished
@@ -25,7 +24,7 @@ def files(folder: Path) -> set[str]:
 
 
 def test_a_run_makes_a_model_that_is_used_like_any_other(
-    starter: Model, plan: Plan, tmp_path: Path, settings: Settings
+    starter: Model, plan: CalibrationPlan, tmp_path: Path, settings: Settings
 ) -> None:
     job = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "made", settings))
     assert (job.status, job.message) == ("done", "")
@@ -38,9 +37,9 @@ def test_a_run_makes_a_model_that_is_used_like_any_other(
     assert job.model.card.classes == starter.card.classes
     assert job.model.card.scores == {}, "the source's accuracy was measured with another INT8 model"
     assert job.model.checksum != starter.checksum
-    assert job.model.base_folder == starter.base_folder
+    assert job.model.forms_folder == starter.forms_folder
     inputs = np.zeros((3, 224, 224, 3), np.uint8)
-    assert job.model.engine("openvino-int8").infer(inputs).shape == (3, len(starter.card.classes))
+    assert job.model.engine("openvino-int8").infer(inputs)["logits"].shape == (3, len(starter.card.classes))
     assert job.model.engine("openvino-int8").precision == "INT8"
     details = {step.title: step.detail for step in job.steps}
     assert details["Calibrate and quantize"] == RECIPES["default"].title
@@ -49,18 +48,9 @@ def test_a_run_makes_a_model_that_is_used_like_any_other(
     assert all(step.status == "done" for step in job.steps)
 
 
-def test_the_same_inputs_give_the_same_model(starter: Model, plan: Plan, tmp_path: Path, settings: Settings) -> None:
-    made = [
-        finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / name, settings)).model
-        for name in ("first", "second")
-    ]
-    first, second = (model.card.checksums for model in made if model)
-    assert first == second
-
-
 @pytest.mark.parametrize("recipe", LADDER[1:], ids=lambda recipe: recipe.name)
 def test_every_recipe_of_the_ladder_runs(
-    recipe: graph.Recipe, starter: Model, plan: Plan, tmp_path: Path, settings: Settings
+    recipe: Recipe, starter: Model, plan: CalibrationPlan, tmp_path: Path, settings: Settings
 ) -> None:
     job = finished(OptimizationJob(starter, plan, recipe, tmp_path / "made", settings))
     assert (job.status, job.message) == ("done", "")
@@ -72,7 +62,7 @@ def test_every_recipe_of_the_ladder_runs(
 def test_a_second_attempt_asks_fp32_nothing_and_exports_nothing(
     fake_worker: object,
     starter: Model,
-    plan: Plan,
+    plan: CalibrationPlan,
     tmp_path: Path,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
@@ -91,7 +81,7 @@ def test_a_second_attempt_asks_fp32_nothing_and_exports_nothing(
 
 
 def test_a_calibrated_model_says_on_what_once_and_is_not_called_so_twice(
-    fake_worker: object, starter: Model, plan: Plan, tmp_path: Path, settings: Settings
+    fake_worker: object, starter: Model, plan: CalibrationPlan, tmp_path: Path, settings: Settings
 ) -> None:
     first = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "first", settings)).model
     assert first is not None
@@ -101,11 +91,11 @@ def test_a_calibrated_model_says_on_what_once_and_is_not_called_so_twice(
 
 
 def test_accuracy_is_measured_only_where_classes_are_known(
-    fake_worker: object, starter: Model, plan: Plan, tmp_path: Path, settings: Settings
+    fake_worker: object, starter: Model, plan: CalibrationPlan, tmp_path: Path, settings: Settings
 ) -> None:
     labels = np.full(COUNT, -1)
     labels[list(plan.split.evaluation[:3])] = 5
-    known = Plan(plan.stack, plan.split, labels)
+    known = CalibrationPlan(plan.stack, plan.split, labels)
     job = finished(OptimizationJob(starter, known, RECIPES["default"], tmp_path / "made", settings))
     assert job.report is not None
     assert job.report.fp32 is not None
@@ -121,16 +111,18 @@ def test_too_many_unreadable_images_are_said(
 ) -> None:
     broken = BROKEN_PNGS["data stops early"]
     stack = make_stack({f"{n}.png": broken if n % 2 else photo_png(seed=n) for n in range(20)})
-    plan = Plan(stack, split(20, 10))
+    plan = CalibrationPlan(stack, split(20, 10))
     job = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "made", settings))
     assert job.status == "failed"
     assert "can be read" in job.message
     assert not (tmp_path / "made").exists()
 
 
-def test_two_runs_at_once_do_not_disturb_each_other(
-    starter: Model, plan: Plan, tmp_path: Path, settings: Settings
+def test_two_runs_at_once_do_not_disturb_each_other_and_the_same_inputs_give_the_same_model(
+    starter: Model, plan: CalibrationPlan, tmp_path: Path, settings: Settings
 ) -> None:
     jobs = [OptimizationJob(starter, plan, RECIPES["default"], tmp_path / name, settings) for name in ("one", "two")]
     assert [finished(job).status for job in jobs] == ["done", "done"]
     assert files(tmp_path / "one") == files(tmp_path / "two")
+    first, second = (job.model.card.checksums for job in jobs if job.model)
+    assert first == second

@@ -12,7 +12,8 @@ import pytest
 
 from core.base.settings import PROJECT_ROOT, Settings
 from core.images import pixels
-from core.models.registry import Model
+from core.images.formats import decode
+from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.recognize import recognize
 from tests.builders import BROKEN_PNGS, photo_png
@@ -30,7 +31,7 @@ def greys(tmp_path: Path) -> Classifier:
 def test_bytes_paths_and_pixels_get_the_same_answer(starter: Model, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(PHOTOS[0])
-    rgb = pixels.to_rgb(pixels.decode(PHOTOS[0], max_pixels=10_000))
+    rgb = pixels.to_rgb(decode(PHOTOS[0], max_pixels=10_000))
     data, file, array = Classifier(starter, "openvino-int8").predict([PHOTOS[0], path, rgb])
     assert data.top == file.top == array.top
     assert [one.filename for one in (data, file, array)] == ["", "photo.png", ""]

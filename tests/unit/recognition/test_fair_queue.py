@@ -138,7 +138,7 @@ def test_a_full_queue_refuses_at_once_and_takes_again_when_there_is_room(visitor
     started = time.monotonic()
     with pytest.raises(Busy) as caught, queue.turn("d", "s"):
         pytest.fail("got a turn")
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 10  # a few microseconds; waiting would end with ``finish`` below only
     assert (caught.value.status, bool(caught.value.retry_after)) == (503, True)
     assert queue.waiting == 2
     people.finish()

@@ -11,15 +11,14 @@ import pytest
 
 from core.base.errors import ModelError
 from core.base.settings import Settings
-from core.images import pixels
+from core.engines.engine import EngineName
 from core.recognition.fair_queue import FairQueue
 from core.recognition.jobs import JobState, RecognitionJob
-from core.recognition.results import EngineName
 from core.recognition.service import Order, RecognitionService
 from core.stacks.stack import ImageStack
 from tests.builders import BROKEN_PNGS
 from tests.conftest import MakeStack
-from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
+from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until, watch_decoding
 
 COUNT = 12
 BOTH: tuple[EngineName, ...] = ("openvino-int8", "pytorch-fp32")
@@ -142,8 +141,7 @@ def test_cancelling_while_decoding_recognises_nothing(
     make_stack: MakeStack, tmp_path: Path, service: RecognitionService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = threading.Event()
-    decode = pixels.decode
-    monkeypatch.setattr(pixels, "decode", lambda data, **limits: opened.wait(SECONDS) and decode(data, **limits))
+    watch_decoding(monkeypatch, lambda data: opened.wait(SECONDS))
     stack = make_stack({f"{number}.png": grey_png(number) for number in range(COUNT)})
     engines = [FakeEngine(name) for name in BOTH]
     job = RecognitionJob(Order(stack, range(COUNT), FakeModel(tmp_path / "greys", *engines), BOTH), service)

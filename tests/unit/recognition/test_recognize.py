@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import Cancelled, ImageNotFound, InvalidRequest, ModelError
 from core.base.settings import Settings
-from core.models.registry import Model
+from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.recognize import recognize
 from core.recognition.results import TOP_K, Prediction

@@ -33,6 +33,17 @@ def test_csv_reads_back_with_awkward_names() -> None:
     assert rows[1]["error"] == "The PNG ends too early."
 
 
+def test_no_text_runs_as_a_formula_in_a_spreadsheet_and_json_keeps_it_as_it_is() -> None:
+    label = "@SUM(A1)"
+    hostile = Prediction(0, "=1+1.png", (ClassScore(label, 0.5), ClassScore("-1", 0.5)), "openvino-int8", "starter")
+    (row,) = csv.DictReader(io.StringIO(to_csv([hostile])))
+    assert (row["filename"], row["class"]) == ("'=1+1.png", "'@SUM(A1)")
+    assert row["top5"] == "'@SUM(A1) 0.5000; '-1 0.5000"
+    assert (row["position"], row["confidence"]) == ("1", "0.5"), "numbers stay numbers"
+    (item,) = json.loads(to_json([hostile]))
+    assert (item["filename"], item["class"]) == ("=1+1.png", label)
+
+
 def test_json_keeps_names_and_the_five_best() -> None:
     text = to_json([GOOD, BROKEN])
     rows = json.loads(text)

@@ -10,16 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.recognition.results import (
-    ENGINE_LABELS,
-    ENGINE_NAMES,
-    TOP_K,
-    ClassScore,
-    Prediction,
-    Timing,
-    softmax,
-    top_scores,
-)
+from core.recognition.results import TOP_K, ClassScore, Prediction, Timing, softmax, top_scores
 
 LOGITS = arrays(np.float32, (3, 7), elements=st.floats(-80, 80, width=32))
 
@@ -76,8 +67,3 @@ def test_a_prediction_speaks_for_its_best_class_and_an_unreadable_image_for_none
 def test_throughput_is_images_by_wall_clock_time(images: int, seconds: float, expected: float) -> None:
     timing = Timing(images, seconds, wait_seconds=0.5, infer_seconds=9.0, batch_size=4)
     assert timing.images_per_second == expected
-
-
-def test_every_engine_has_a_label_of_its_own() -> None:
-    assert set(ENGINE_LABELS) == set(ENGINE_NAMES)
-    assert len(set(ENGINE_LABELS.values())) == len(ENGINE_NAMES)

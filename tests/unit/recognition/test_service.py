@@ -11,7 +11,8 @@ import pytest
 
 from core.base.errors import Cancelled, InvalidRequest
 from core.base.settings import Settings
-from core.recognition.results import EngineName, Prediction, Recognition
+from core.engines.engine import EngineName
+from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Activity, Door, Order, RecognitionService, Watcher
 from core.stacks.store import StackStore
 from tests.builders import zip_bytes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.recognition.results import ClassScore, EngineName, Prediction
+from core.engines.engine import EngineName
+from core.recognition.results import ClassScore, Prediction
 from core.recognition.stack_results import StackResults, differs
 
 

@@ -17,7 +17,8 @@ from core.benchmark import limits as limits_module
 from core.benchmark import run as run_module
 from core.benchmark.benchmark_app import compare_with_benchmark_app
 from core.benchmark.report import read_report
-from core.models.registry import Model, ModelRegistry
+from core.models.model import Model
+from core.models.registry import ModelRegistry
 from core.runtime import get_runtime
 from core.stacks.store import StackStore
 from scripts import benchmark

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 
 from core.base.settings import Settings
 from core.models.registry import ModelRegistry
-from core.optimize.graph import LADDER
-from core.optimize.run import OptimizationJob
+from core.optimize.quantize import LADDER
+from core.optimize.run import CalibrationPlan, OptimizationJob
 from scripts import optimize
 from tests.builders import photo_png, zip_bytes
 from tests.fake_worker import SetAccident
@@ -71,7 +72,7 @@ def test_imagenet_from_the_web_to_an_installed_int8_model(
     assert len(model.card.classes) == 1000
     assert model.card.classes[FAVOURITE] == "tabby"
     for engine in ("openvino-int8", "openvino-fp32", "pytorch-fp32"):
-        logits = model.engine(engine).infer(np.zeros((2, 224, 224, 3), np.uint8))
+        logits = model.engine(engine).infer(np.zeros((2, 224, 224, 3), np.uint8))["logits"]
         assert logits.argmax(axis=1).tolist() == [FAVOURITE, FAVOURITE]
     printed = capsys.readouterr().out
     for step in ("Load weights", "Export to ONNX", "Convert to OpenVINO", "Calibrate and quantize"):
@@ -112,11 +113,12 @@ def test_a_model_below_the_gate_is_not_installed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("core.optimize.gate.GATE_AGREEMENT", 1.1)
+    monkeypatch.setattr("scripts.optimize.CalibrationPlan", partial(CalibrationPlan, asked=1.1))
     assert run(settings, monkeypatch, "--calibrate", stack, "--count", "10", *options) == code
     printed = capsys.readouterr()
     titles = [recipe.title for recipe in LADDER]
     assert [line.partition(": same class")[0] for line in printed.out.splitlines() if ": same class" in line] == titles
+    assert "below 110% agreement" in printed.err
     assert "not installed" in printed.err
     assert not settings.installed_dir.exists()
 

@@ -18,9 +18,9 @@ import pytest
 
 from core.base.errors import AppError, ArchiveError, ArchiveTruncated, ImageError, LimitExceeded, NotAZip
 from core.base.settings import MIB, Settings
-from core.stacks.sources import rules as archive_rules
-from core.stacks.sources.rules import MAX_NAME_CHARACTERS
-from core.stacks.sources.zip import Archive
+from core.stacks.sources import names as source_names
+from core.stacks.sources import open_source
+from core.stacks.sources.names import MAX_NAME_CHARACTERS
 from core.stacks.store import StackStore
 from tests.builders import BROKEN_PNGS, photo_png, zip_bytes
 from tests.helpers import open_files
@@ -127,7 +127,7 @@ def test_endless_names_are_skipped_and_never_normalised(open_zip: Open, monkeypa
         normalised.append(len(text))
         return normalize(form, text)
 
-    monkeypatch.setattr(archive_rules.unicodedata, "normalize", counted)
+    monkeypatch.setattr(source_names.unicodedata, "normalize", counted)
     longest = "a" * (MAX_NAME_CHARACTERS - 4) + ".png"
     archive = open_zip(zip_bytes({"a" + "\u0301\u0323" * 16_000 + ".png": PHOTO, longest: PHOTO, "a" + longest: PHOTO}))
     assert names(archive) == [longest]
@@ -272,7 +272,7 @@ def test_zip64_directory_longer_than_allowed_is_refused_unread(open_zip: Open, t
         file.seek(size)
         file.write(zip64_end(size, 0, size))
     with pytest.raises(LimitExceeded, match="list of files is too long"):
-        Archive.open(path, Settings())
+        open_source(path, Settings())
 
 
 # Cut off, and added to

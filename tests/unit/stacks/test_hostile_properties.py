@@ -14,7 +14,7 @@ from tests.builders import BROKEN_PNGS, PNG_KINDS, assemble_png, chunk, header_c
 from tests.fuzz.targets import check_archive, check_png
 from tests.hostile import directory_entry, directory_of, local_file, quoted_overlap, same_bytes_many_times, zip64_bytes
 
-SUITE = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "data" / "pngsuite").glob("*.png"))]
+SUITE = [path.read_bytes() for path in sorted((Path(__file__).parents[2] / "data" / "pngsuite").glob("*.png"))]
 PHOTO = photo_png(3, 2)
 ARCHIVES = [
     zip_bytes({"a.png": PHOTO, "b/c.png": PHOTO, "d.txt": b"text"}),

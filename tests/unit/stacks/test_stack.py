@@ -7,7 +7,6 @@ import io
 import re
 import struct
 import threading
-import time
 import weakref
 import zlib
 from collections import Counter
@@ -20,36 +19,34 @@ import pytest
 from PIL import Image
 
 from core.base.errors import ImageError, ImageNotFound, StackNotFound
-from core.base.settings import Settings
+from core.base.settings import MIB, Settings
 from core.base.workers import Priority
 from core.images import pixels
-from core.stacks import stack as stack_module
-from core.stacks.stack import MODEL_INPUT_SHAPE, ImageStack
+from core.images.formats import decode
+from core.images.preprocessing import STANDARD
+from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from tests.builders import BROKEN_PNGS, photo_png, png_bytes, zip_bytes
 from tests.conftest import MakeStack
-from tests.helpers import SECONDS, grey_png, open_files, wait_until
+from tests.helpers import SECONDS, grey_png, open_files, wait_until, watch_decoding
 
 BROKEN = BROKEN_PNGS["wrong checksum of IDAT"]
 
 
 class Decoding:
-    """Watches ``pixels.decode``, and holds it up while ``closed``."""
+    """Watches images being decoded, and holds that up while closed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.order: list[bytes] = []
         self._opened = threading.Event()
         self._opened.set()
         self._lock = threading.Lock()
-        decode = pixels.decode
+        watch_decoding(monkeypatch, self._decode)
 
-        def watched(data: bytes, *, max_pixels: int) -> pixels.Pixels:
-            with self._lock:
-                self.order.append(data)
-            assert self._opened.wait(SECONDS)
-            return decode(data, max_pixels=max_pixels)
-
-        monkeypatch.setattr(pixels, "decode", watched)
+    def _decode(self, data: bytes) -> None:
+        with self._lock:
+            self.order.append(data)
+        assert self._opened.wait(SECONDS)
 
     def close(self) -> None:
         self._opened.clear()
@@ -79,8 +76,9 @@ def prepared(stack: ImageStack) -> ImageStack:
 
 
 def model_input(stack: ImageStack, index: int) -> np.ndarray:
-    out = np.zeros(MODEL_INPUT_SHAPE, np.uint8)
-    stack.read_model_input(index, out)
+    inputs = stack.inputs(STANDARD)
+    out = np.zeros(inputs.shape, np.uint8)
+    inputs.read(index, out)
     return out
 
 
@@ -118,7 +116,9 @@ def test_originals_are_the_bytes_that_were_uploaded(make_stack: MakeStack) -> No
     files = {f"{number}.png": photo_png(seed=number) for number in range(5)}
     stack = prepared(make_stack(files))
     assert {entry.name: stack.original(index) for index, entry in enumerate(stack.entries)} == files
-    assert [stack.rendered(index) for index in range(5)] == list(files.values()), "8-bit images are not re-encoded"
+    assert [stack.picture(index).content for index in range(5)] == list(files.values()), (
+        "8-bit images are not re-encoded"
+    )
 
 
 def test_16_bit_images_are_rendered_by_their_value_range_and_shown_as_the_model_sees_them(
@@ -128,18 +128,18 @@ def test_16_bit_images_are_rendered_by_their_value_range_and_shown_as_the_model_
     original = png_bytes(samples, 16)
     stack = prepared(make_stack({"deep.png": original}))
     assert stack.original(0) == original
-    shown = Image.open(io.BytesIO(stack.rendered(0)))
+    shown = Image.open(io.BytesIO(stack.picture(0).content))
     assert (shown.mode, shown.size) == ("RGB", (64, 64))
     values = np.asarray(shown)
     assert (values.min(), values.max(), len(np.unique(values))) == (0, 255, 256), "neither clipped nor cut to 8 bits"
-    assert (pixels.to_model_input(values) == model_input(stack, 0)).all()
+    assert (pixels.to_model_input(values, STANDARD) == model_input(stack, 0)).all()
 
 
 @pytest.mark.parametrize("kind", ["wrong checksum of IDAT", "data stops early", "no end", "too few rows"])
 def test_a_broken_image_says_why_and_harms_no_other(make_stack: MakeStack, kind: str) -> None:
     files = {"1.png": grey_png(10), "2.png": BROKEN_PNGS[kind], "3.png": grey_png(30)}
     stack = prepared(make_stack(files))
-    for ask in (stack.thumbnail, stack.rendered):
+    for ask in (stack.thumbnail, stack.picture):
         with pytest.raises(ImageError, match="copy or export it again"):
             ask(1)
     assert stack.original(1) == files["2.png"]
@@ -158,7 +158,7 @@ def test_a_broken_image_does_not_stay_in_memory_however_often_it_is_asked_for(ma
     stack = prepared(make_stack({"1.png": BROKEN}))
     errors = []
     for _ in range(20):
-        for ask in (stack.thumbnail, stack.rendered):
+        for ask in (stack.thumbnail, stack.picture):
             with pytest.raises(ImageError) as caught:
                 ask(0)
             errors.append(caught.value)
@@ -177,7 +177,7 @@ def test_positions_outside_the_stack_are_refused(make_stack: MakeStack, index: i
     stack = make_stack({"1.png": grey_png(1), "2.png": grey_png(2)})
     asks: list[Callable[[int], object]] = [
         stack.original,
-        stack.rendered,
+        stack.picture,
         stack.thumbnail,
         lambda index: stack.prepare(index, Priority.VISIBLE),
     ]
@@ -271,7 +271,7 @@ def test_a_deleted_stack_gives_back_its_files_at_once(store: StackStore, extra: 
     gc.disable()
     try:
         stack = prepared(store.create(io.BytesIO(zip_bytes(files)), "a.zip"))
-        stack.rendered(0)
+        stack.picture(0)
         if extra:
             with pytest.raises(ImageError):
                 stack.thumbnail(stack.find("broken.png"))
@@ -303,28 +303,62 @@ def test_what_a_browser_would_show_otherwise_than_the_model_sees_is_left_out(mak
     darkened = plain[:33] + gamma + struct.pack(">I", zlib.crc32(gamma[4:])) + plain[33:]
     stack = make_stack({"a.png": darkened})
     assert stack.original(0) == darkened
-    assert b"gAMA" not in stack.rendered(0)
-    shown = pixels.decode(stack.rendered(0), max_pixels=1000)
-    assert np.array_equal(shown, pixels.decode(plain, max_pixels=1000))
+    assert b"gAMA" not in stack.picture(0).content
+    shown = decode(stack.picture(0).content, max_pixels=1000)
+    assert np.array_equal(shown, decode(plain, max_pixels=1000))
 
 
-def test_huge_images_are_decoded_one_at_a_time(make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack_module, "HUGE_PIXELS", 100)
+def test_huge_images_are_decoded_one_at_a_time_and_keep_no_thread_from_small_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = StackStore(Settings(work_dir=tmp_path / "few", workers=2, image_memory_bytes=64 * MIB))
+    huge = png_bytes(np.zeros((1600, 1600, 3), np.uint8), compression=1)
     lock, at_once, most = threading.Lock(), 0, 0
-    decode = pixels.decode
+    go_on = threading.Event()
 
-    def watched(data: bytes, *, max_pixels: int) -> pixels.Pixels:
+    def decode_one(data: bytes) -> None:
         nonlocal at_once, most
+        if data != huge:
+            return
         with lock:
             at_once += 1
             most = max(most, at_once)
-        time.sleep(0.005)
+        assert go_on.wait(SECONDS)
         with lock:
             at_once -= 1
-        return decode(data, max_pixels=max_pixels)
 
-    monkeypatch.setattr(pixels, "decode", watched)
-    stack = make_stack({f"{number}.png": photo_png(20, 20, seed=number) for number in range(12)})
-    for _, job in stack.prepare_ahead(range(12)):
-        job.result()
-    assert (most, at_once) == (1, 0)
+    watch_decoding(monkeypatch, decode_one)
+    try:
+        stack = store.create(io.BytesIO(zip_bytes({f"{number}.png": huge for number in range(5)})), "huge.zip")
+        wait_until(lambda: at_once == 1, "the first is at work")
+        other = store.create(io.BytesIO(zip_bytes({"small.png": photo_png()})), "small.zip")
+        other.prepare(0, Priority.VISIBLE).result(SECONDS)
+        go_on.set()
+        prepared(stack)
+    finally:
+        go_on.set()
+        store.close()
+    assert most == 1
+
+
+def test_what_waits_for_memory_ends_with_its_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = StackStore(Settings(work_dir=tmp_path / "few", workers=2, image_memory_bytes=64 * MIB))
+    huge = png_bytes(np.zeros((1600, 1600, 3), np.uint8), compression=1)
+    decoded: list[bytes] = []
+    go_on = threading.Event()
+    watch_decoding(monkeypatch, lambda data: decoded.append(data) or go_on.wait(SECONDS))
+    try:
+        stack = store.create(io.BytesIO(zip_bytes({f"{number}.png": huge for number in range(5)})), "huge.zip")
+        wait_until(lambda: len(decoded) == 1, "the first is at work")
+        first, *waiting = [stack.prepare(index, Priority.VISIBLE) for index in range(5)]
+        store.delete(stack.id)
+        for job in waiting:
+            with pytest.raises(StackNotFound):
+                job.result(SECONDS)
+        assert not first.done()
+        go_on.set()
+        wait_until(lambda: store.memory.used == 0, "everything is given back")
+    finally:
+        go_on.set()
+        store.close()
+    assert len(decoded) == 1

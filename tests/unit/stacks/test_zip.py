@@ -24,7 +24,7 @@ from core.base.errors import (
     NotAZip,
 )
 from core.base.settings import MIB, Settings
-from core.stacks.sources.zip import Archive
+from core.stacks.sources import open_source
 from tests.builders import (
     BROKEN_PNGS,
     PngKind,
@@ -292,7 +292,7 @@ def test_damaged_archives_give_errors_of_the_product_only(
     path = tmp_path_factory.getbasetemp() / "damaged.zip"
     path.write_bytes(damaged[: data.draw(st.integers(len(damaged) // 2, 2 * len(damaged)))])
     try:
-        with Archive.open(path, Settings()) as archive:
+        with open_source(path, Settings()) as archive:
             for index, entry in enumerate(archive.entries):
                 try:
                     content = archive.read(index)

@@ -1,4 +1,4 @@
-/* Made by 'npm run contract' from contract.py. */
+/* Made from contract.py; docs/development.md says how. */
 
 export interface Contract {
   ViewData?: ViewData;

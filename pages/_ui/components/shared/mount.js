@@ -58,6 +58,7 @@ export function mount(Kind, { parentElement, data, setStateValue }) {
   if (component?.root !== root || component.store !== store) {
     unmount(parentElement);
     component = new Kind(root, store);
+    root.dataset.component = "ready";
     mounted.set(parentElement, component);
     listen(component);
     store.components.add(component);

@@ -37,16 +37,13 @@ class Uploader {
     this.ref = /** @type {UploaderElements} */ (elementsOf(root));
     this.ref.browse.onclick = () => this.ref.file.click();
     this.ref.cancel.onclick = () => this.request?.abort();
-    this.ref.file.onchange = () => {
-      const files = Array.from(this.ref.file.files ?? []);
-      this.ref.file.value = ""; // so that the same file can be chosen again
-      this.take(files);
-    };
+    this.ref.file.onchange = () => this.chosen();
     this.listening = new AbortController();
     const { signal } = this.listening;
     for (const type of /** @type {const} */ (["dragenter", "dragover", "dragleave", "drop"])) {
       document.addEventListener(type, (event) => this.drag(event), { signal });
     }
+    if (this.ref.file.value) this.chosen(); // while this module was still on its way
   }
 
   /**
@@ -65,6 +62,12 @@ class Uploader {
   remove() {
     this.listening.abort();
     this.request?.abort();
+  }
+
+  chosen() {
+    const files = Array.from(this.ref.file.files ?? []);
+    this.ref.file.value = ""; // so that the same file can be chosen again
+    this.take(files);
   }
 
   /** @param {DragEvent} event */
@@ -169,6 +172,7 @@ export default (/** @type {Mounting<UploaderData>} */ { parentElement, data, set
     uploader?.remove();
     uploader = new Uploader(root, data, report);
     uploaders.set(parentElement, uploader);
+    root.dataset.component = "ready";
   }
   uploader.configure(data, report);
   const mounted = uploader;

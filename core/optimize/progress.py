@@ -20,7 +20,7 @@ class StepState:
     share: float | None = None
 
 
-class Steps:
+class StepProgress:
     """All steps, those still to come included; written by one job, read from any thread.
 
     ``check`` is called whenever something happens; what it raises ends the work.

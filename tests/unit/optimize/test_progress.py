@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.base.errors import Cancelled
-from core.optimize.steps import Steps
+from core.optimize.progress import StepProgress
 
 
 def test_steps_to_come_are_there_and_the_running_one_counts_time() -> None:
-    steps = Steps(["a", "b"], lambda: None)
+    steps = StepProgress(["a", "b"], lambda: None)
     assert [(step.title, step.status, step.seconds) for step in steps.states] == [
         ("a", "waiting", 0.0),
         ("b", "waiting", 0.0),
@@ -29,7 +29,7 @@ def test_steps_to_come_are_there_and_the_running_one_counts_time() -> None:
 
 
 def test_images_are_counted_from_several_threads() -> None:
-    steps = Steps(["a"], lambda: None)
+    steps = StepProgress(["a"], lambda: None)
     steps.begin("a", images=1000)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: steps.count(5), range(100)))
@@ -47,7 +47,7 @@ def test_once_cancelled_nothing_goes_on(act: object) -> None:
         if stopped:
             raise Cancelled("Stop.")
 
-    steps = Steps(["a", "b"], check)
+    steps = StepProgress(["a", "b"], check)
     steps.begin("a", images=2)
     stopped = True
     with pytest.raises(Cancelled):

@@ -1,0 +1,251 @@
+"""A bounded number of bytes in flight for the whole process, shared fairly between clients.
+
+Whoever is about to hold much memory for a moment asks first, and waits where there is none left: in a thread
+(``hold``), in a coroutine (``held``), or without waiting at all (``request``, and a callback on what it grants).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import math
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from threading import Event
+from typing import Any, Final
+
+from core.base.errors import Busy, Cancelled, TooManyRequests
+from core.base.settings import MIB
+
+# Work that takes no more is small: it has a quarter of the budget to itself, so that it never waits for large work.
+SMALL_BYTES: Final = 32 * MIB
+_POLL_SECONDS = 0.1  # how often a thread that waits looks whether it was cancelled
+_REMEMBERED = 4096  # clients whose past use counts
+
+
+class Reservation:
+    """Bytes asked for. ``granted`` is done once they may be used; ``release`` gives them back, or stops waiting."""
+
+    def __init__(self, lane: _Lane, client: str, count: int, urgency: int) -> None:
+        self.granted: Future[None] = Future()
+        self.granted.set_running_or_notify_cancel()  # so that a waiting coroutine that is cancelled leaves it alone
+        self.client = client
+        self.count = count
+        self.urgency = urgency
+        self.state = "waiting"
+        self._lane = lane
+
+    def hasten(self, urgency: int) -> None:
+        """Let it go before what the same client needs less urgently; lower is more urgent."""
+        self._lane.hasten(self, urgency)
+
+    def release(self) -> None:
+        """Give the bytes back; once is enough, more is harmless."""
+        self._lane.release(self)
+
+
+class ByteBudget:
+    """Grants bytes: first to the client that had the fewest lately, of its requests the most urgent one.
+
+    So a client with many large images delays another by about one of them. Nothing is overtaken for being large:
+    what does not fit waits until it does, and what is larger than all there is gets all there is. Safe to use from
+    any thread.
+    """
+
+    def __init__(self, total: int) -> None:
+        """``total`` bytes, of which small work (up to ``SMALL_BYTES``) has a quarter and large work the rest."""
+        self._small = _Lane(total // 4)
+        self._large = _Lane(total - total // 4)
+
+    @property
+    def used(self) -> int:
+        """Bytes granted now."""
+        return self._small.used + self._large.used
+
+    def request(
+        self, count: int, *, client: str = "", urgency: int = 0, most_waiting: int | None = None
+    ) -> Reservation:
+        """Ask for ``count`` bytes without waiting for them.
+
+        Args:
+            client: whose share they come out of.
+            urgency: orders the requests of one client; lower first.
+            most_waiting: refuse where this client has so many waiting already.
+
+        Raises:
+            TooManyRequests: see ``most_waiting``.
+            Busy: the budget is closed.
+        """
+        lane = self._small if count <= SMALL_BYTES else self._large
+        return lane.request(client, count, urgency, most_waiting)
+
+    @contextmanager
+    def hold(self, count: int, *, client: str = "", urgency: int = 0, cancelled: Event | None = None) -> Iterator[None]:
+        """Have ``count`` bytes for the ``with`` block, blocking the thread until they are there.
+
+        Raises:
+            Cancelled: the event was set meanwhile.
+            Busy: the budget was closed.
+        """
+        reservation = self.request(count, client=client, urgency=urgency)
+        try:
+            while True:
+                try:
+                    reservation.granted.result(_POLL_SECONDS if cancelled else None)
+                    break
+                except TimeoutError:
+                    if cancelled is not None and cancelled.is_set():
+                        raise Cancelled("Cancelled.") from None
+            yield
+        finally:
+            reservation.release()
+
+    @asynccontextmanager
+    async def held(
+        self,
+        count: int,
+        left: Coroutine[Any, Any, None] | None = None,
+        *,
+        client: str = "",
+        urgency: int = 0,
+        most_waiting: int | None = None,
+    ) -> AsyncIterator[None]:
+        """The same for a coroutine.
+
+        Args:
+            count, client, urgency, most_waiting: as for ``request``.
+            left: ends when nobody waits for the work any more.
+
+        Raises:
+            Cancelled: ``left`` ended first.
+            TooManyRequests, Busy: as for ``request``.
+        """
+        reservation = self.request(count, client=client, urgency=urgency, most_waiting=most_waiting)
+        leaving = asyncio.ensure_future(left or asyncio.sleep(math.inf))
+        try:
+            if not reservation.granted.done():
+                await asyncio.wait(
+                    {asyncio.wrap_future(reservation.granted), leaving}, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not reservation.granted.done():
+                    raise Cancelled("The client has gone.")
+            reservation.granted.result()
+            yield
+        finally:
+            leaving.cancel()
+            reservation.release()
+
+    def close(self) -> None:
+        """Grant nothing more; who waits gets Busy."""
+        self._small.close()
+        self._large.close()
+
+
+class _Lane:
+    """A part of the budget with a queue of its own.
+
+    The order between clients is start-time fair queueing (Goyal, Vin and Cheng, 1996): a clock that runs with the
+    bytes granted, and for each client the time at which its granted bytes are paid for.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._waiting: dict[str, list[tuple[int, int, Reservation]]] = {}  # a heap for each client
+        self._counts: dict[str, int] = {}
+        self._clock = 0
+        self._paid: dict[str, int] = {}
+        self._closed = False
+        self.used = 0
+
+    def request(self, client: str, count: int, urgency: int, most_waiting: int | None) -> Reservation:
+        reservation = Reservation(self, client, min(max(count, 0), self._capacity), urgency)
+        with self._lock:
+            if self._closed:
+                raise _closing()
+            if most_waiting is not None and self._counts.get(client, 0) >= most_waiting:
+                raise TooManyRequests(
+                    "You have many requests waiting already. Wait for their answers before you send more."
+                )
+            self._push(reservation)
+            self._counts[client] = self._counts.get(client, 0) + 1
+            granted = self._grant()
+        _tell(granted)
+        return reservation
+
+    def hasten(self, reservation: Reservation, urgency: int) -> None:
+        with self._lock:
+            if reservation.state == "waiting" and urgency < reservation.urgency:
+                reservation.urgency = urgency
+                self._push(reservation)  # its older place in the heap no longer counts
+
+    def release(self, reservation: Reservation) -> None:
+        with self._lock:
+            state, reservation.state = reservation.state, "released"
+            if state == "granted":
+                self.used -= reservation.count
+            elif state == "waiting":
+                self._forget(reservation.client)
+            granted = self._grant()
+        _tell(granted)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            waiting = {entry[2] for heap in self._waiting.values() for entry in heap if entry[2].state == "waiting"}
+            for reservation in waiting:
+                reservation.state = "released"
+            self._waiting.clear()
+            self._counts.clear()
+        for reservation in waiting:
+            reservation.granted.set_exception(_closing())
+
+    def _push(self, reservation: Reservation) -> None:
+        heap = self._waiting.setdefault(reservation.client, [])
+        heapq.heappush(heap, (reservation.urgency, next(self._numbers), reservation))
+
+    def _grant(self) -> list[Reservation]:
+        """Take from the queue what there is room for. The lock is held; whoever is granted is told without it."""
+        granted = []
+        while (first := self._first()) and self.used + first.count <= self._capacity:
+            heapq.heappop(self._waiting[first.client])
+            self._forget(first.client)
+            self._clock = max(self._clock, self._paid.get(first.client, 0))
+            self._paid[first.client] = self._clock + first.count
+            self.used += first.count
+            first.state = "granted"
+            granted.append(first)
+        if len(self._paid) > _REMEMBERED:
+            self._paid = {client: paid for client, paid in self._paid.items() if paid > self._clock}
+        return granted
+
+    def _first(self) -> Reservation | None:
+        """The next in turn."""
+        heads = []
+        for client, heap in list(self._waiting.items()):
+            while heap and (heap[0][2].state != "waiting" or heap[0][0] != heap[0][2].urgency):
+                heapq.heappop(heap)
+            if heap:
+                heads.append((max(self._clock, self._paid.get(client, 0)), heap[0][1], heap[0][2]))
+            else:
+                del self._waiting[client]
+        return min(heads, key=lambda head: head[:2])[2] if heads else None
+
+    def _forget(self, client: str) -> None:
+        """One fewer waits."""
+        self._counts[client] -= 1
+        if not self._counts[client]:
+            del self._counts[client]
+
+
+def _tell(granted: list[Reservation]) -> None:
+    for reservation in granted:
+        reservation.granted.set_result(None)
+
+
+def _closing() -> Busy:
+    return Busy("The server is shutting down. Try again in a minute.")

@@ -1,0 +1,161 @@
+"""What an image format is to everything else: headers without decoding, frames as pixels, files for a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base.errors import ImageTooLarge
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+"""Samples ``[H, W, C]``: C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)."""
+
+ColorKind = Literal["grey", "grey + alpha", "RGB", "RGBA", "palette"]
+
+MAX_SIDE = 1_000_000  # pixels; libpng's own limit, PNG_USER_WIDTH_MAX and PNG_USER_HEIGHT_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What a file says of one of its frames before anything is decoded.
+
+    ``bit_depth`` is bits per sample, or per palette index, as stored. ``label`` tells a frame from the others of its
+    file (``"z 14"``); empty where a file has one frame only.
+    """
+
+    width: int
+    height: int
+    bit_depth: int
+    color: ColorKind
+    label: str = ""
+
+    @property
+    def pixels(self) -> int:
+        """How many the frame has."""
+        return self.width * self.height
+
+    @property
+    def highest_sample(self) -> int:
+        """The highest value of a decoded sample: fewer than 8 bits, and palettes, are decoded to 8."""
+        return 65535 if self.bit_depth > 8 else 255
+
+    @property
+    def description(self) -> str:
+        """The kind of image in words, such as ``"16-bit grey"``."""
+        return f"{self.bit_depth}-bit {self.color}"
+
+
+class FileReader(Protocol):
+    """One file, wherever it is kept. Threads may read at the same time."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    def read(self, start: int = 0, count: int | None = None) -> bytes:
+        """``count`` bytes from ``start`` on, fewer where the file ends before; without ``count`` all of them, checked.
+
+        Raises:
+            ImageError: the file is damaged where it is kept.
+        """
+        ...
+
+
+class InMemory:
+    """A file whose bytes are at hand."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self._data)
+
+    def read(self, start: int = 0, count: int | None = None) -> bytes:
+        """See ``FileReader.read``."""
+        if start == 0 and count is None:
+            return self._data
+        return self._data[start : None if count is None else start + count]
+
+
+class ImageFormat(Protocol):
+    """One image file format. To add one: a module in this package with such an object called ``FORMAT``.
+
+    Attributes:
+        name: what people call it, such as ``"PNG"``.
+        extensions: in lower case with the dot, such as ``(".png",)``; what a file is called decides who reads it.
+        media_type: of its files.
+        head_bytes: as many first bytes as ``matches`` wants to see.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def extensions(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def media_type(self) -> str: ...  # noqa: D102
+    @property
+    def head_bytes(self) -> int: ...  # noqa: D102
+
+    def matches(self, head: bytes) -> bool:
+        """Whether a file that begins with ``head`` is one of this format."""
+        ...
+
+    def read_headers(self, file: FileReader) -> Sequence[ImageHeader]:
+        """One for each frame, at least one, from as few bytes as possible and without decoding.
+
+        Raises:
+            ImageError: not a file of this format, or damaged.
+        """
+        ...
+
+    def decode(
+        self, file: FileReader, frame: int = 0, *, max_pixels: int, at_least: tuple[int, int] | None = None
+    ) -> Pixels:
+        """Decode one frame. uint16 where it has more than 8 bits a sample, uint8 otherwise, of the full range.
+
+        Args:
+            file: the whole file; of a file of many frames only what this one needs should be read.
+            frame: position in what ``read_headers`` gives.
+            max_pixels: as for ``check_size``.
+            at_least: width and height that are enough: a format that decodes smaller sizes faster may give any size
+                between these and the full one. Without it, the full size.
+
+        Raises:
+            ImageTooLarge: see ``check_size``.
+            ImageError: not a file of this format, or damaged.
+        """
+        ...
+
+    def browsers_show(self, header: ImageHeader) -> bool:
+        """Whether ``for_browser`` has a file for a frame with this header; if not, it must be decoded."""
+        ...
+
+    def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
+        """A file of ``media_type`` in which every browser shows exactly what ``decode`` and then ``to_rgb`` give.
+
+        Raises:
+            ImageError: not a file of this format, or damaged.
+        """
+        ...
+
+
+def check_size(header: ImageHeader, max_pixels: int) -> None:
+    """Refuse an image by its header, before anything is decoded.
+
+    Raises:
+        ImageTooLarge: more than ``max_pixels`` pixels, or a side longer than ``MAX_SIDE``.
+    """
+    if header.pixels > max_pixels or max(header.width, header.height) > MAX_SIDE:
+        raise ImageTooLarge(
+            f"The image has {header.width} x {header.height} pixels; at most {max_pixels:,} in all and "
+            f"{MAX_SIDE:,} on a side can be read. Make it smaller."
+        )

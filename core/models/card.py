@@ -1,0 +1,128 @@
+"""A model's card: what is known of it, and the checksums of the files beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from core.base.errors import ModelError
+from core.engines.engine import EngineName
+from core.images.preprocessing import Preprocessing
+from core.models.architectures import ARCHITECTURES, RESNET18, Architecture
+
+CARD_NAME = "card.json"
+WEIGHTS_NAME = "weights.safetensors"
+
+
+class EngineScore(BaseModel):
+    """Accuracy of one engine on the card's validation set, and its agreement with the reference engine; shares 0..1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    top1: float
+    top5: float
+    agreement: float = Field(description="share of images with the same first class as PyTorch FP32")
+    agreement_low: float = Field(description="lower end of its Wilson 95% interval")
+    agreement_high: float = Field(description="upper end of its Wilson 95% interval")
+    mean_kl: float = Field(description="mean KL divergence from PyTorch FP32, nats")
+    images: int
+
+
+class ModelCard(BaseModel):
+    """What is known of a model; the contents of its ``card.json``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    title: str
+    description: str
+    architecture: str = Field(description="for people")
+    network: str = Field(RESNET18.name, description="which of core.models.architectures it is")
+    classes: tuple[str, ...]
+    data: str
+    recipe: dict[str, str]
+    preprocessing: Preprocessing
+    quantization: dict[str, str]
+    scores: dict[EngineName, EngineScore] = {}
+    versions: dict[str, str]
+    checksums: dict[str, str] = Field(description="SHA-256 of each file beside the card")
+
+    @field_validator("network")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in ARCHITECTURES:
+            raise ValueError(f"{name!r} is not one of {', '.join(ARCHITECTURES)}")
+        return name
+
+    @field_validator("checksums")
+    @classmethod
+    def _with_weights(cls, checksums: dict[str, str]) -> dict[str, str]:
+        if WEIGHTS_NAME not in checksums:
+            raise ValueError(f"{WEIGHTS_NAME} is missing")
+        return checksums
+
+    @property
+    def kind(self) -> Architecture:
+        """The description of its network."""
+        return ARCHITECTURES[self.network]
+
+    @property
+    def checksum(self) -> str:
+        """Short checksum of all files; part of every cache key, so that a new model never meets an old cache."""
+        return hashlib.sha256("".join(sorted(self.checksums.values())).encode()).hexdigest()[:12]
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card in a model's folder.
+
+    Raises:
+        ModelError: it is missing or damaged; the message says where.
+    """
+    try:
+        return ModelCard.model_validate_json((folder / CARD_NAME).read_bytes())
+    except OSError as error:
+        raise ModelError(f"{CARD_NAME} of the model in {folder.name} cannot be read; reinstall it.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        reason = f"{place}: {first['msg']}" if place else first["msg"]
+        raise ModelError(f"The model in {folder.name} has no valid {CARD_NAME}; reinstall it. ({reason})") from error
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write ``card`` into a model's folder."""
+    (folder / CARD_NAME).write_text(card.model_dump_json(indent=2) + "\n")
+
+
+def check_file(path: Path, card: ModelCard) -> Path:
+    """``path``, a file beside ``card``, if it is what the card says; hashed once for each version of the file.
+
+    Raises:
+        ModelError: it cannot be read, or was damaged or replaced.
+    """
+    try:
+        found = path.stat()
+        known = _checksum_of_version(path, found.st_size, found.st_mtime_ns)
+    except OSError as error:
+        raise ModelError(f"{path.name} of the model {card.name} cannot be read; install the model again.") from error
+    if known != card.checksums.get(path.name):
+        raise ModelError(
+            f"{path.name} of the model {card.name} is not the file its card describes: it was damaged or "
+            "replaced. Install the model again."
+        )
+    return path
+
+
+@lru_cache(maxsize=256)
+def _checksum_of_version(path: Path, size: int, mtime_ns: int) -> str:
+    """``file_checksum``, computed once for each version of a file, which its size and time tell apart."""
+    return file_checksum(path)
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,70 @@
+"""``convert`` as a process of its own, which the system holds to limits; ``core.models.weights`` starts it.
+
+The reader is made to need little whatever it reads. The limits are for what nobody thought of: they are set before the
+first byte of the file is looked at, and the kernel keeps them, also when the server that asked is gone.
+
+Arguments: those of ``convert``. Writes one line of JSON to standard output: an empty object,
+or the error.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import resource
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from core.base.errors import WeightsInvalid
+from core.models.weight_files.convert import convert
+from core.models.weight_files.tensors import MIB
+
+# 45 MB take 0.2 s and 40 MB of memory.
+MEMORY_BYTES = 64 * MIB  # beyond what the started process has, and three times the file: one tensor and its copies
+CPU_SECONDS = 20  # and one more for each 10 MiB
+WALL_SECONDS = 60  # and three more for each 10 MiB: slow disks, busy machines
+_OPEN_FILES = 32
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main(source: Path, target: Path, network: str, max_bytes: int) -> None:
+    """Convert, and say how it went."""
+    _confine(source, max_bytes)
+    answer: dict[str, object] = {}
+    try:
+        convert(source, target, network, max_bytes)
+    except WeightsInvalid as error:
+        answer = {"message": str(error)}
+    except MemoryError:
+        answer = {"message": f"{source.name} takes more memory than a file of its size should; save it again."}
+    except OSError as error:
+        answer = {"message": error.strerror or str(error), "errno": error.errno}
+    print(json.dumps(answer))
+
+
+def _confine(source: Path, max_bytes: int) -> None:
+    size = 0
+    with suppress(OSError):  # told by convert
+        size = min(source.stat().st_size, max_bytes)
+    tens = size // (10 * MIB)
+    signal.alarm(WALL_SECONDS + 3 * tens)
+    _limit(resource.RLIMIT_CPU, CPU_SECONDS + tens)
+    _limit(resource.RLIMIT_FSIZE, max_bytes + MIB)
+    _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    _limit(resource.RLIMIT_CORE, 0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # ends with the thread that waits for it
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        _limit(resource.RLIMIT_AS, mapped + MEMORY_BYTES + 3 * size)
+
+
+def _limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

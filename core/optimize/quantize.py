@@ -1,0 +1,129 @@
+"""Quantization to INT8 by NNCF, and the recipes for it. NNCF is imported by the functions that use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.images.preprocessing import Preprocessing
+from core.optimize.gate import GATE_AGREEMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One way to quantize; see NNCF's documentation of post-training quantization for the terms."""
+
+    name: str
+    title: str
+    preset: Literal["performance", "mixed"]
+    fast_bias_correction: bool
+    accuracy_aware: bool = False
+
+
+# What the field tries, in this order, when INT8 strays too far from FP32: each costs more time or a little speed.
+# "performance" quantizes activations symmetrically, which suits ResNet: all of them are behind a ReLU.
+LADDER = (
+    Recipe("default", "Default: fast bias correction", "performance", fast_bias_correction=True),
+    Recipe("full-bias", "Full bias correction", "performance", fast_bias_correction=False),
+    Recipe("mixed", "Mixed preset, full bias correction", "mixed", fast_bias_correction=False),
+    Recipe("accuracy-aware", "Accuracy-aware: some layers stay FP32", "mixed", False, accuracy_aware=True),
+)
+RECIPES = {recipe.name: recipe for recipe in LADDER}
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Model inputs uint8 ``[N, *input_shape]`` and the class index ``[N]`` that FP32 names for each."""
+
+    inputs: NDArray[np.uint8]
+    classes: NDArray[np.int64]
+
+
+def load_nncf() -> None:
+    """Import NNCF ahead of ``quantize``."""
+    import nncf  # noqa: F401
+
+
+def quantize(
+    model: Any,
+    calibration: NDArray[np.uint8],
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    *,
+    validation: Validation | None = None,
+    on_progress: Progress = lambda activity, done, total: None,
+) -> Any:
+    """Quantize a converted model to INT8 with NNCF post-training quantization; returns a new ``ov.Model``.
+
+    Args:
+        model: ``ov.Model`` with a normalised float32 NCHW input.
+        calibration: model inputs uint8 ``[N, *input_shape]``, the kind of images the model will see.
+        recipe: which of NNCF's ways to take.
+        preprocessing: whose mean and scale the model's input has.
+        validation: for an accuracy-aware recipe, other images on which INT8 is held against FP32.
+        on_progress: called with NNCF's name of what it is doing, and how much of it is done, of how much.
+    """
+    import nncf
+
+    def prepared(inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return normalise(inputs[None], preprocessing)
+
+    dataset = nncf.Dataset(list(calibration), prepared)
+    options = {
+        "preset": nncf.QuantizationPreset(recipe.preset),
+        "subset_size": len(calibration),
+        "fast_bias_correction": recipe.fast_bias_correction,
+    }
+    with _nncf_progress(on_progress):
+        if not recipe.accuracy_aware:
+            return nncf.quantize(model, dataset, **options)
+        if validation is None or not len(validation.inputs):
+            raise ValueError("an accuracy-aware recipe needs validation images")
+
+        def agreement(compiled: Any, items: Iterable[tuple[NDArray[np.uint8], int]]) -> float:
+            return float(np.mean([compiled(prepared(inputs))[0].argmax() == known for inputs, known in items]))
+
+        # NNCF hands out the items untransformed, and sometimes only a few of them: each carries FP32's class.
+        items = list(zip(validation.inputs, validation.classes, strict=True))
+        return nncf.quantize_with_accuracy_control(
+            model,
+            calibration_dataset=dataset,
+            validation_dataset=nncf.Dataset(items, lambda item: prepared(item[0])),
+            validation_fn=agreement,
+            max_drop=1 - GATE_AGREEMENT,
+            **options,
+        )
+
+
+@contextmanager
+def _nncf_progress(on_progress: Progress) -> Iterator[None]:
+    """Tell what NNCF's progress bars show. It offers no hook for them, but all of them go through one class."""
+    from nncf.common.logging.track_progress import track
+
+    show = track.__iter__
+
+    def tell(bar: Any) -> Iterator[Any]:
+        total = int(bar.total or len(bar.sequence))
+        for done, item in enumerate(show(bar)):
+            on_progress(bar.description, done, total)
+            yield item
+        on_progress(bar.description, total, total)
+
+    track.__iter__ = tell
+    try:
+        yield
+    finally:
+        track.__iter__ = show
+
+
+def normalise(inputs: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """Model inputs uint8 ``[N, *input_shape]`` as a graph without built-in normalisation takes them: float32 NCHW."""
+    mean, std = np.array(preprocessing.mean, np.float32), np.array(preprocessing.std, np.float32)
+    return np.ascontiguousarray(((inputs.astype(np.float32) / 255 - mean) / std).transpose(0, 3, 1, 2))
