@@ -83,6 +83,13 @@ class StackNotFound(AppError):
     status = 404
 
 
+class FileNotKept(AppError):
+    """A file that was sent for a page is not there (any more)."""
+
+    code = "file_not_found"
+    status = 404
+
+
 class ImageNotFound(AppError):
     """The stack has no image of this name or position."""
 
