@@ -21,6 +21,7 @@ import pytest
 
 from core.base.errors import AppError, ArchiveEmpty, ImageError, LimitExceeded, NotAZip, StackNotFound, TooManyStacks
 from core.base.settings import PROJECT_ROOT, Settings
+from core.base.workers import Priority
 from core.stacks import store as store_module
 from core.stacks.store import StackStore
 from tests.builders import zip_bytes
@@ -206,7 +207,7 @@ def test_a_deleted_stack_that_an_error_holds_in_a_circle_gives_its_disk_back(mak
     """An error has the frames of those it went through, and they have the error."""
     store = make_store()
     stack = store.create(io.BytesIO(ZIP), "a.zip")
-    wait_until(lambda: stack.progress.done == stack.progress.total, "the decoding")
+    stack.prepare(0, Priority.VISIBLE).result(SECONDS)
     gone = weakref.ref(stack)
     gc.disable()
     try:

@@ -77,10 +77,11 @@ class Uploader {
   /** @param {DragEvent} event */
   drag(event) {
     if (!event.dataTransfer?.types.includes("Files")) return;
+    const taken = event.defaultPrevented; // by another field, on which the file was dropped
     event.preventDefault();
     const leaves = event.type === "drop" || (event.type === "dragleave" && event.relatedTarget === null);
     this.ref.target.hidden = leaves || this.request !== null;
-    if (event.type === "drop") this.take(Array.from(event.dataTransfer.files));
+    if (event.type === "drop" && !taken) this.take(Array.from(event.dataTransfer.files));
   }
 
   /** @param {File[]} files */
