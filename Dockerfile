@@ -29,10 +29,11 @@ ENV PATH=/app/.venv/bin:$PATH \
     STREAMLIT_SERVER_HEADLESS=true \
     # Without an address to print, Streamlit would ask a server on the internet for its own.
     STREAMLIT_BROWSER_SERVER_ADDRESS=localhost \
-    # In the frame of a Hugging Face Space browsers withhold the cookie that this check needs, and model weights and
-    # labels could not be uploaded. The address they are sent to still holds the session's id, which nobody can guess.
-    # compose.yaml turns it on again.
-    STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION=false
+    # In the frame of a Hugging Face Space browsers withhold the cookie that this check needs, and class labels could
+    # not be uploaded. The address they are sent to still holds the session's id, which nobody can guess, and pages of
+    # other sites are refused by another check. compose.yaml turns it on again, and lets nobody frame the app.
+    STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION=false \
+    AISR_FRAME_ANCESTORS=https://huggingface.co
 USER 1000:1000
 VOLUME /data
 EXPOSE 8501

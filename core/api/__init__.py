@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from core.api.body_limit import BodyLimitMiddleware
 from core.api.clients import STACK_COOKIE
+from core.api.files import files_router
 from core.api.http_manners import HttpMannersMiddleware
 from core.api.image_threads import ImageThreads
 from core.api.images import images_router
@@ -78,5 +79,6 @@ def create_api(
     api.include_router(service_router(registry, metrics))
     api.include_router(short_routes(store, registry, predictions, threads, settings))
     api.include_router(stacks_router(store, registry, service, predictions, settings))
+    api.include_router(files_router(store.files, settings))
     api.include_router(images_router(store, threads))
     return api

@@ -87,7 +87,7 @@ class AccessMiddleware:
             return
         headers = Headers(scope=scope)
         if self._header and not headers.get(self._header):
-            await refuse(scope, send, 401, "unauthorized", _NEEDED)
+            await refuse(scope, send, "unauthorized", _NEEDED)
         elif not self._token or self._knows(headers.get("cookie", "")):
             await self._app(scope, receive, send)
         elif authorization := headers.get("authorization"):
@@ -100,7 +100,7 @@ class AccessMiddleware:
         wait = math.ceil(self._wrong.wait(client, time.monotonic()))
         if wait:
             detail = _BANNED.format(seconds=wait)
-            await refuse(scope, send, 429, "too_many_attempts", detail, {"Retry-After": str(wait)})
+            await refuse(scope, send, "too_many_attempts", detail, {"Retry-After": str(wait)})
         elif self._may(authorization):
             self._wrong.forget(client)
             await self._app(scope, receive, self._with_cookie(scope, send))
@@ -146,4 +146,4 @@ def _same(given: str, expected: str) -> bool:
 
 
 async def _challenge(scope: Scope, send: Send) -> None:
-    await refuse(scope, send, 401, "unauthorized", _NEEDED, {"WWW-Authenticate": CHALLENGE})
+    await refuse(scope, send, "unauthorized", _NEEDED, {"WWW-Authenticate": CHALLENGE})

@@ -6,15 +6,15 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import PureWindowsPath
 from typing import Protocol
 
-import anyio
 from anyio.to_thread import run_sync
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from core.api.body_limit import lift_body_limit
-from core.base.errors import Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType, UploadTimedOut
+from core.base.errors import Cancelled, InvalidRequest, LimitExceeded, NotAZip, UnsupportedType
 from core.base.settings import MIB, Settings
+from core.stacks.files import FileStore, KeptFile
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.stacks.upload import ONLY_ZIP, Upload, too_large
@@ -22,6 +22,8 @@ from core.stacks.upload import ONLY_ZIP, Upload, too_large
 FORM_OVERHEAD_BYTES = 64 * 1024  # what a form may hold beside the file: boundaries, headers, small fields
 PIECE_BYTES = MIB  # collected before a thread writes them
 MAX_NAME = 255  # characters of a stack's name that are kept
+WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
+ONLY_WEIGHTS = f"Weights come as {', '.join(WEIGHTS_ENDINGS[:-1])} or {WEIGHTS_ENDINGS[-1]} files."
 FILE_TYPES = {"application/zip", "application/x-zip-compressed", "application/octet-stream"}
 
 
@@ -43,7 +45,6 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
         UnsupportedType: the body is neither a ZIP nor a form.
         InvalidRequest: the form is malformed or has no file.
         NotAZip: the file's name does not end in ``.zip``.
-        UploadTimedOut: nothing arrived for a while.
         ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``StackStore.receive``.
     """
     lift_body_limit(request.scope)
@@ -63,8 +64,31 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
                 sink = _Plain(upload, zip_name(name))
             else:
                 raise UnsupportedType("Send the ZIP as application/zip, or in a form as the field “file”.")
-            await _pump(request.stream(), sink.write, settings.upload_idle_seconds)
+            await _pump(request.stream(), sink.write)
             return await run_sync(sink.finish)
+    except ClientDisconnect as error:
+        raise Cancelled("The upload was cancelled.") from error
+
+
+async def receive_file(request: Request, files: FileStore, client: str, name: str, limit: int) -> KeptFile:
+    """The file of weights that a request's body is.
+
+    Raises:
+        UnsupportedType: its name has another ending than files of weights have.
+        LimitExceeded: it is larger than ``limit`` bytes.
+        TooManyStacks, QuotaExceeded, DiskFull: there is no room for it.
+    """
+    lift_body_limit(request.scope)
+    ending = next((ending for ending in WEIGHTS_ENDINGS if name.lower().endswith(ending)), None)
+    if ending is None:
+        raise UnsupportedType(ONLY_WEIGHTS)
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise LimitExceeded(too_large(limit))
+    try:
+        with await run_sync(files.receive, client, limit, ending) as upload:
+            await _pump(request.stream(), upload.write)
+            return await run_sync(upload.finish, name[-MAX_NAME:])
     except ClientDisconnect as error:
         raise Cancelled("The upload was cancelled.") from error
 
@@ -84,7 +108,7 @@ def zip_name(path: str) -> str:
 class _Plain:
     """The body is the ZIP."""
 
-    def __init__(self, upload: Upload, name: str) -> None:
+    def __init__(self, upload: Upload[ImageStack], name: str) -> None:
         self._upload = upload
         self._name = name
         self.write = upload.write
@@ -96,7 +120,7 @@ class _Plain:
 class _Form:
     """The body is ``multipart/form-data`` (RFC 7578); the first file in the field ``file`` counts."""
 
-    def __init__(self, upload: Upload, boundary: bytes) -> None:
+    def __init__(self, upload: Upload[ImageStack], boundary: bytes) -> None:
         if not boundary:
             raise InvalidRequest("The form's content type names no boundary.")
         self._upload = upload
@@ -170,15 +194,11 @@ class _Form:
         self._ended = True
 
 
-async def _pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None], idle_seconds: float) -> None:
+async def _pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None]) -> None:
     """Give ``body`` to ``write``, in pieces, in another thread."""
     waiting = bytearray()
     while True:
-        try:
-            with anyio.fail_after(idle_seconds):
-                chunk = await anext(body, None)
-        except TimeoutError as error:
-            raise UploadTimedOut("Nothing more arrived. Check the connection and upload again.") from error
+        chunk = await anext(body, None)
         waiting += chunk or b""
         if len(waiting) >= PIECE_BYTES or (chunk is None and waiting):
             await run_sync(write, bytes(waiting))

@@ -51,6 +51,13 @@ def skipped_entries(stack: ImageStack) -> list[SkippedEntry]:
     return [SkippedEntry(name=entry.name, code=entry.code, reason=entry.reason) for entry in stack.skipped]
 
 
+class FileAnswer(BaseModel):
+    """A file that is kept for a page."""
+
+    file_id: str = Field(description="the key to it")
+    size: int = Field(description="bytes")
+
+
 class UploadAnswer(BaseModel):
     """What came in."""
 

@@ -83,6 +83,13 @@ class StackNotFound(AppError):
     status = 404
 
 
+class FileNotKept(AppError):
+    """A file that was sent for a page is not there (any more)."""
+
+    code = "file_not_found"
+    status = 404
+
+
 class ImageNotFound(AppError):
     """The stack has no image of this name or position."""
 
@@ -120,13 +127,6 @@ class TooManyRequests(AppError):
     code = "too_many_requests"
     status = 429
     retry_after = 5
-
-
-class UploadTimedOut(AppError):
-    """An upload of which nothing more arrived."""
-
-    code = "upload_timed_out"
-    status = 408
 
 
 class UnsupportedType(AppError):

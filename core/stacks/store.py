@@ -20,6 +20,7 @@ from core.base.budget import ByteBudget
 from core.base.errors import StackNotFound, TooManyStacks
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
+from core.stacks.files import FileStore
 from core.stacks.quota import Place, Quota, Share, Usage, place_to_free
 from core.stacks.sources import open_source
 from core.stacks.stack import ImageStack, prepared_bytes
@@ -44,7 +45,8 @@ class StackStore:
 
     Every process works in a folder of its own below ``settings.work_dir`` and holds a lock on it for as long as it
     lives; folders without a living owner are removed when the next process starts. ``folder`` is that folder.
-    ``memory`` is what everything that reads images draws from. ``clock`` tells seconds; only their differences count.
+    ``files`` are those that are no stacks; ``memory`` is what everything that reads images draws from. ``clock`` tells
+    seconds; only their differences count.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class StackStore:
         _remove_abandoned_runs(settings.work_dir)
         self.folder, self._run_lock = _create_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
+        self.files = FileStore(self.folder / "files", self._place_for)
         self._deleted: weakref.WeakSet[ImageStack] = weakref.WeakSet()
         self._stopping = threading.Event()
         threading.Thread(target=self._sweep_until_stopped, name="stack-sweeper", daemon=True).start()
@@ -99,7 +102,7 @@ class StackStore:
                 upload.write(piece)
             return upload.finish(name)
 
-    def receive(self, client: str = "") -> Upload:
+    def receive(self, client: str = "") -> Upload[ImageStack]:
         """A ZIP that arrives piece by piece.
 
         Raises:
@@ -110,7 +113,7 @@ class StackStore:
         share = self._place_for(client)
         folder = self.folder / secrets.token_urlsafe(ID_BYTES)
         try:
-            return Upload(folder, share, self._settings, self._add)
+            return Upload(folder, share, self._settings.max_upload_bytes, self._add, "stack.zip")
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             share.release()
@@ -141,6 +144,7 @@ class StackStore:
         if self._deleted:
             # Failed work and its errors refer to each other in circles, and keep a stack's unlinked files with them.
             gc.collect()
+        self.files.sweep()
         oldest = self._clock() - self._settings.stack_ttl_seconds
         with self._lock:
             expired = [kept for kept in self._stacks.values() if kept.used < oldest]
@@ -181,7 +185,7 @@ class StackStore:
         shutil.rmtree(self.folder / kept.stack.id, ignore_errors=True)
         kept.share.release()
 
-    def _add(self, upload: Upload, name: str) -> ImageStack:
+    def _add(self, upload: Upload[ImageStack], name: str) -> ImageStack:
         source = open_source(upload.path, self._settings)
         upload.share.grow(prepared_bytes(len(source.entries)))
         stack = ImageStack(

@@ -1,4 +1,4 @@
-"""A ZIP that arrives piece by piece, on its way to become a stack."""
+"""A file that arrives piece by piece, most often a ZIP on its way to become a stack."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from core.base.disk import disk_errors, write_at
 from core.base.errors import LimitExceeded
-from core.base.settings import MIB, Settings
+from core.base.settings import MIB
 from core.stacks.quota import Share
-from core.stacks.stack import ImageStack
 
 ONLY_ZIP = "Only .zip files are allowed"
 GRANT_BYTES = MIB  # quota and free space are looked at once for so much
+Made = TypeVar("Made")  # what becomes of it
 
 
 def too_large(limit: int) -> str:
@@ -23,31 +23,31 @@ def too_large(limit: int) -> str:
     return f"The file is larger than the {limit // MIB:,} MB this server accepts."
 
 
-class Upload:
+class Upload(Generic[Made]):
     """Takes bytes as they come. Unless ``finish`` succeeds, nothing of it is left once the ``with`` block ends.
 
     To be used by one thread at a time. ``size`` is the number of bytes written so far, ``path`` where they are.
     """
 
     def __init__(
-        self, folder: Path, share: Share, settings: Settings, make_stack: Callable[[Upload, str], ImageStack]
+        self, folder: Path, share: Share, limit: int, make: Callable[[Upload[Made], str], Made], filename: str = "file"
     ) -> None:
-        self._limit = settings.max_upload_bytes
-        self._make_stack = make_stack
+        self._limit = limit
+        self._make = make
         self._granted = 0
         self.folder = folder
         self.share = share
         self.size = 0
-        self.path = folder / "stack.zip"
+        self.path = folder / filename
         with disk_errors():
-            folder.mkdir(mode=0o700)
+            folder.mkdir(mode=0o700, parents=True)
             self._file = self.path.open("xb", buffering=0)
 
     def write(self, piece: bytes) -> None:
         """Append ``piece``.
 
         Raises:
-            LimitExceeded: the ZIP is larger than ``max_upload_bytes``.
+            LimitExceeded: the file is larger than ``limit`` bytes.
             TooManyStacks, QuotaExceeded, DiskFull: there is no room for it.
         """
         end = self.size + len(piece)
@@ -59,15 +59,10 @@ class Upload:
         write_at(self._file.fileno(), piece, self.size)
         self.size = end
 
-    def finish(self, name: str) -> ImageStack:
-        """Open what has arrived as a stack called ``name``, and begin decoding in the background.
-
-        Raises:
-            ArchiveError: the archive is unusable or passes a limit.
-            TooManyStacks, QuotaExceeded, DiskFull: there is no room for what will be computed from it.
-        """
+    def finish(self, name: str) -> Made:
+        """What becomes of the file, which is called ``name``; raises what making it raises."""
         self._file.close()
-        return self._make_stack(self, name)
+        return self._make(self, name)
 
     def __enter__(self) -> Self:
         return self

@@ -3,8 +3,8 @@
     python -m scripts.attack
     python -m scripts.attack --only headers --only places
 
-Every attack gets a fresh server, on this machine and reachable from it alone, and takes some seconds. The attacks are in
-``scripts/dev/attacks``.
+Every attack gets a fresh server, on this machine and reachable from it alone, and takes some seconds. The attacks are
+in ``scripts/dev/attacks``.
 """
 
 from __future__ import annotations

@@ -11,27 +11,48 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
+from core.api.edge.middleware import edge_middleware
+from core.api.edge.server import harden
+from core.base.settings import Settings
 from tests.helpers import SECONDS, wait_until
+
+TCP_CLOSE = 7  # the state of a socket, in Linux's tcp_states.h
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, with the limits that the app sets where Streamlit starts it."""
+
+    limits: Settings | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.limits is not None:
+            harden(self.config, self.limits)
+        await super().startup(sockets)
 
 
 @contextmanager
-def running(api: FastAPI, end_requests_after: int | None = None) -> Iterator[str]:
-    """Serve ``api`` until the block ends; yields ``host:port``.
+def running(api: ASGIApp, limits: Settings | None = None, end_requests_after: int | None = None) -> Iterator[str]:
+    """Serve ``api`` until the block ends; yields ``host:port``. With ``limits``, behind the edge.
 
     What is running then is cancelled so many seconds later, as the app does it; without a number it is left alone.
     """
+    app = api
+    for layer in reversed(edge_middleware(limits) if limits is not None else []):
+        app = layer.cls(app, *layer.args, **layer.kwargs)
     config = uvicorn.Config(
-        api,
+        app,
         host="127.0.0.1",
         port=0,
-        http="httptools",  # the parser that requirements.txt installs for the app, whichever others there are
+        http="httptools",  # the parsers that the app gets, whichever others there are
+        ws="websockets-sansio",
         lifespan="off",
         log_level="critical",
         timeout_graceful_shutdown=end_requests_after,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
+    server.limits = limits
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started, "the server")
@@ -60,9 +81,10 @@ class Answer:
 class Connection:
     """A connection that sends exactly the bytes it is told to, when it is told to."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, source: str = "127.0.0.1") -> None:
+        """``source`` is any address of this machine (127.0.0.0/8 on Linux)."""
         host, port = address.split(":")
-        self._socket = socket.create_connection((host, int(port)), SECONDS)
+        self._socket = socket.create_connection((host, int(port)), SECONDS, source_address=(source, 0))
         self._file = self._socket.makefile("rb")
 
     def head(self, method: str, path: str, **headers: object) -> None:
@@ -72,6 +94,9 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
+
+    def read(self, count: int) -> bytes:
+        return self._file.read(count)
 
     def line(self) -> bytes:
         return self._file.readline()
@@ -87,6 +112,19 @@ class Connection:
     def rest(self) -> bytes:
         """Everything until the server closes the connection."""
         return self._file.read()
+
+    @property
+    def was_reset(self) -> bool:
+        """Whether the server has cut the connection; nothing is read to find out (Linux)."""
+        return self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server closes the connection without another word."""
+        try:
+            return self._file.read(1) == b""
+        except ConnectionResetError:
+            return True
 
     def close(self) -> None:
         self._file.close()

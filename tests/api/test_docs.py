@@ -7,6 +7,7 @@ import re
 from fastapi import FastAPI
 
 from core.api.body_limit import MAX_BODY_BYTES
+from core.api.edge.refusals import CODES
 from core.api.problems import FRAMEWORK_CODES
 from core.base import errors
 from core.base.errors import AppError
@@ -29,9 +30,7 @@ def test_every_failure_is_in_the_table_with_its_status() -> None:
     described = {code.strip("`"): int(status) for code, status, _ in rows("Failures")}
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AppError)]
     expected = (
-        {kind.code: kind.status for kind in kinds}
-        | {code: status for status, code in FRAMEWORK_CODES.items()}
-        | {"unauthorized": 401}
+        {kind.code: kind.status for kind in kinds} | {code: status for status, code in FRAMEWORK_CODES.items()} | CODES
     )
     assert described == {code: status for code, status in expected.items() if code not in ONLY_PAGES}
     assert list(described.values()) == sorted(described.values())

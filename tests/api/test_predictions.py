@@ -338,23 +338,24 @@ class TestMany:
         assert service.client.post(path, json={"images": [2]}).status_code == 200
 
     def test_one_client_alone_cannot_fill_the_queue(self, make_service: MakeService, gate: Gate) -> None:
-        service = make_service(max_running=1, max_waiting=10, max_waiting_per_client=1, client_header="X-Client")
+        service = make_service(max_running=1, max_waiting=10, max_waiting_per_client=1)
         path = create(service)
         with running(service.api) as address, ThreadPoolExecutor(4) as pool:
+            greedy, modest = "127.0.0.2", "127.0.0.3"
 
             def ask(client: str) -> Any:
-                with Connection(address) as connection:
-                    send(connection, path, {"images": [1]}, X_Client=client)
+                with Connection(address, client) as connection:
+                    send(connection, path, {"images": [1]})
                     return connection.answer()
 
-            inside = [pool.submit(ask, "greedy")]
+            inside = [pool.submit(ask, greedy)]
             wait_until(lambda: service.queue.running == 1, "a turn")
-            inside.append(pool.submit(ask, "greedy"))
+            inside.append(pool.submit(ask, greedy))
             wait_until(lambda: service.queue.waiting == 1, "a place")
-            refused = service.client.post(path, json={"images": [2]}, headers={"X-Client": "greedy"})
+            refused = TestClient(service.api, client=(greedy, 1)).post(path, json={"images": [2]})
             assert_problem(refused, 429, "too_many_requests", "Wait for their answers")
             assert int(refused.headers["retry-after"]) > 0
-            inside.append(pool.submit(ask, "modest"))
+            inside.append(pool.submit(ask, modest))
             wait_until(lambda: service.queue.waiting == 2, "another's place")
             gate.open()
             assert [one.result(SECONDS).status for one in inside] == [200, 200, 200]

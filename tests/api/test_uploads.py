@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import tracemalloc
 from collections import namedtuple
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.api import receive
-from core.base.settings import MIB
+from core.base.settings import MIB, Settings
 from core.stacks import quota as quota_module
 from core.stacks.quota import Usage
 from core.stacks.store import StackStore
@@ -268,25 +267,14 @@ class TestLimits:
                 assert_clean(service)
 
     def test_nothing_arrives_for_too_long(self, make_service: MakeService) -> None:
-        service = make_service(upload_idle_seconds=0.2)
-        with running(service.api) as address, Connection(address) as connection:
+        service = make_service()
+        with running(service.api, Settings(upload_idle_seconds=1)) as address, Connection(address) as connection:
             connection.head("POST", STACKS, Content_Type="application/zip", Content_Length=1000)
             connection.send(b"some")
-            started = time.monotonic()
             answer = connection.answer()
-        assert (answer.status, answer.json()["code"]) == (408, "upload_timed_out")
-        assert time.monotonic() - started < SECONDS / 2
+            assert (answer.status, answer.json()["code"]) == (408, "upload_timed_out")
+            wait_until(lambda: service.store.usage.stacks == 0, "its place to be given back")
         assert_clean(service)
-
-    def test_a_slow_one_is_not_cut_off(self, make_service: MakeService) -> None:
-        service = make_service(upload_idle_seconds=3)  # less than it takes, and much more than between two pieces
-        with running(service.api) as address, Connection(address) as connection:
-            connection.head("POST", STACKS, Content_Type="application/zip", Content_Length=len(SMALL))
-            step = len(SMALL) // 16 + 1
-            for start in range(0, len(SMALL), step):
-                connection.send(SMALL[start : start + step])
-                time.sleep(0.2)
-            assert connection.answer().status == 201
 
     def test_too_large_by_its_own_word_is_refused_before_anything_is_kept(self, make_service: MakeService) -> None:
         service = make_service(max_upload_bytes=MIB)
@@ -359,13 +347,15 @@ class TestLimits:
         assert service.client.post(STACKS, content=SMALL, headers=ZIP).status_code == 201
 
     def test_one_clients_quota_is_not_anothers(self, make_service: MakeService) -> None:
-        service = make_service(max_stacks_per_client=1, client_header="X-Forwarded-For")
+        service = make_service(max_stacks_per_client=1)
 
         def create(client: str) -> int:
-            headers = ZIP | {"X-Forwarded-For": client}
-            return service.client.post(STACKS, content=SMALL, headers=headers).status_code
+            headers = ZIP | {"X-Forwarded-For": "198.51.100.1"}
+            by_client = TestClient(service.api, client=(client, 4711))
+            return by_client.post(STACKS, content=SMALL, headers=headers).status_code
 
-        assert [create(client) for client in ("a", "b", "a", "forged, a", "c")] == [201, 201, 429, 429, 201]
+        clients = ("192.0.2.1", "192.0.2.2", "192.0.2.1", "2001:db8::1", "2001:db8::2")
+        assert [create(client) for client in clients] == [201, 201, 429, 201, 429]
 
     def test_a_nearly_full_disk_is_said_before_it_is_full(
         self, make_service: MakeService, monkeypatch: pytest.MonkeyPatch

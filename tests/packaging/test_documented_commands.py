@@ -41,7 +41,7 @@ TESTED = {
     "./scripts/run.sh --server.port 8600 --server.headless true &": PICTURES_TEST,
     "./scripts/run.sh --server.fileWatcherType auto": PICTURES_TEST,
     "streamlit run app.py": "e2e/test_app.py::",
-    "AISR_CLIENT_HEADER=X-Forwarded-For ./scripts/run.sh --server.baseUrlPath recognizer --server.headless true": (
+    "AISR_TRUSTED_PROXIES=127.0.0.1 ./scripts/run.sh --server.baseUrlPath recognizer --server.headless true": (
         "packaging/test_proxy.py::test_the_api_is_there_and_only_there"
     ),
     "source .venv/bin/activate": COMMAND_LINE_TEST,
@@ -64,6 +64,7 @@ TESTED = {
 }
 # The same for commands of which the arguments are checked by their own parser: beginning -> test.
 TESTED_FAMILIES = {
+    "python -m scripts.attack": "packaging/test_attack.py::test_it_names_what_broke_and_holds",
     "python -m scripts.benchmark ": (
         "unit/scripts/test_benchmark.py::test_it_prints_a_table_and_writes_what_was_asked_for"
     ),

@@ -59,7 +59,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     environment = {
         "AISR_WORK_DIR": str(folder / "work"),
         "AISR_CACHE_DIR": str(folder / "cache"),
-        "AISR_CLIENT_HEADER": "X-Forwarded-For",
+        "AISR_TRUSTED_PROXIES": "127.0.0.1",
         "AISR_BATCH_SIZE": "4",
     }
     with app_server(PROJECT_ROOT / "app.py", folder / "app.log", environment=environment, base_path=BASE) as server:

@@ -16,6 +16,7 @@ from core.models import imagenet
 from core.models.install import copy_model, installed_folder
 from core.models.model import Model
 from core.runtime import get_runtime
+from pages._ui.viewer.uploader import receive_weights
 from tests.helpers import SECONDS, wait_until
 from tests.ui.test_optimize import ROUTER, buttons, press, session, texts
 
@@ -43,12 +44,21 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
+def send_weights(app: AppTest, data: bytes, suffix: str) -> None:
+    """As the page's field does it, by way of the API."""
+    with get_runtime().store.files.receive("", len(data), f".{suffix}") as upload:
+        upload.write(data)
+        kept = upload.finish(f"../own.{suffix}")
+    receive_weights(session(app), {"file": kept.file_id})
+
+
 def fill(app: AppTest, *, name: str, weights: bytes | None, labels: bytes | None, suffix: str = "safetensors") -> None:
     app.text_input[0].set_value(name)
-    for label, data, file in (("Weights", weights, f"../own.{suffix}"), ("Class labels", labels, "labels.json")):
-        if data is not None:
-            field = next(field for field in app.file_uploader if field.label == label)
-            field.set_value((file, data, "application/octet-stream"))
+    if weights is not None:
+        send_weights(app, weights, suffix)
+    if labels is not None:
+        field = next(field for field in app.file_uploader if field.label == "Class labels")
+        field.set_value(("labels.json", labels, "application/octet-stream"))
     next(button for button in app.button if button.label == "Add").click().run()
     assert not app.exception
 

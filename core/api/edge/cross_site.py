@@ -35,10 +35,10 @@ class CrossSiteMiddleware:
             headers = Headers(scope=scope)
             # Probes ask for an address, whatever the server is called.
             if not self._named(headers.get("host", "")) and scope["path"] not in self._open_paths:
-                await refuse(scope, send, 421, "misdirected_request", _MISNAMED)
+                await refuse(scope, send, "misdirected_request", _MISNAMED)
                 return
             if scope.get("method") not in SAFE_METHODS and self._foreign(headers):
-                await refuse(scope, send, 403, "cross_site", _FOREIGN)
+                await refuse(scope, send, "cross_site", _FOREIGN)
                 return
         await self._app(scope, receive, send)
 

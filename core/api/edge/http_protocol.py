@@ -14,6 +14,8 @@ uvicorn's fast parser has no limits of its own. A connection is in one of four s
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,7 +25,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from core.api.edge.connections import Admission, Connections
-from core.api.edge.refusals import MEDIA_TYPE, problem, refuse
+from core.api.edge.refusals import CODES, MEDIA_TYPE, problem, refuse
 
 # As much as nginx takes by default (4 buffers of 8 kB). The longest request of our own is a file name of 512
 # characters, each up to 12 bytes once it is escaped; browsers send 1 kB, and cookies of other apps on the same host.
@@ -35,6 +37,7 @@ HEAD_SECONDS = 10.0  # from the connection, or the first byte of a later request
 ASIDE_SECONDS = 2.0  # the same for a connection beyond the limits
 TICK_SECONDS = 1.0
 
+_NO_LINGER = struct.pack("ii", 1, 0)
 _TOO_LARGE = "The request's headers are larger than this server accepts."
 _TOO_SLOW = "The request did not arrive in time. Check the connection and send it again."
 
@@ -123,7 +126,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         self._unparsed = 0 if self._progress else self._unparsed + len(data)
         if self._unparsed > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(431, "headers_too_large", _TOO_LARGE)
+            self._refuse("headers_too_large", _TOO_LARGE)
 
     def handle_websocket_upgrade(self) -> None:
         """From here on it is the other protocol's."""
@@ -133,9 +136,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What the parser did not accept; 431 where it was we who did not."""
         if self._too_large:
-            self._refuse(431, "headers_too_large", _TOO_LARGE)
+            self._refuse("headers_too_large", _TOO_LARGE)
         else:
-            self._refuse(400, "invalid_request", msg)
+            self._refuse("invalid_request", msg)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -192,9 +195,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.flow.read_paused:
             pass  # it is the server that takes its time
         elif self._head_since is not None and now - self._head_since > self._head_seconds:
-            self._refuse(408, "request_timed_out", _TOO_SLOW)
+            self._refuse("request_timed_out", _TOO_SLOW)
         elif self._in_body and not self.cycle.waiting_for_100_continue and not self._sending.waited(TICK_SECONDS):
-            self._refuse(408, "upload_timed_out", _TOO_SLOW)
+            self._refuse("upload_timed_out", _TOO_SLOW)
         self._watch_answer()
 
     def _watch_answer(self) -> None:
@@ -205,10 +208,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self._reading.moved(max(self._unsent - unsent, 0))
             if not self._reading.waited(TICK_SECONDS):
+                # Reset, or the system would go on offering what it holds.
+                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 self.transport.abort()
         self._unsent = unsent
 
-    def _refuse(self, status: int, code: str, detail: str) -> None:
+    def _refuse(self, code: str, detail: str) -> None:
         """Answer, where no answer has begun, and close."""
         self._head_since, self._in_body = None, False
         if self.transport.is_closing():
@@ -220,8 +225,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         if not (pending and cycle.response_started):
-            body = problem(status, code, detail)
-            head = [STATUS_LINE[status], b"content-type: ", MEDIA_TYPE, b"\r\ncontent-length: %d\r\n" % len(body)]
+            body = problem(code, detail)
+            head = [STATUS_LINE[CODES[code]], b"content-type: ", MEDIA_TYPE, b"\r\ncontent-length: %d\r\n" % len(body)]
             self.transport.write(b"".join([*head, b"connection: close\r\n\r\n", body]))
         self.transport.close()
 
@@ -266,7 +271,7 @@ def only_health(app: ASGIApp, paths: frozenset[str]) -> ASGIApp:
             await app(scope, receive, send)
             return
         detail = "The server has as many connections as it takes on. Try again in a few seconds."
-        await refuse(scope, send, 503, "busy", detail, {"Retry-After": "5", "Connection": "close"})
+        await refuse(scope, send, "busy", detail, {"Retry-After": "5", "Connection": "close"})
 
     return aside
 

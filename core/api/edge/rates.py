@@ -67,11 +67,11 @@ class RatesMiddleware:
         wait = math.ceil(rate.hit(client, time.monotonic()))
         if wait:
             detail = _TOO_OFTEN.format(seconds=wait)
-            await refuse(scope, send, 429, "too_many_requests", detail, {"Retry-After": str(wait)})
+            await refuse(scope, send, "too_many_requests", detail, {"Retry-After": str(wait)})
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
         elif self._running >= self._most:
-            await refuse(scope, send, 503, "busy", _BUSY, {"Retry-After": "5"})
+            await refuse(scope, send, "busy", _BUSY, {"Retry-After": "5"})
         else:
             self._running += 1
             try:

@@ -50,7 +50,7 @@ class Refusals(_Message):
     """The sentences for what is refused before it is sent."""
 
     several: str
-    not_zip: str
+    wrong_kind: str
     too_large: str
 
 
@@ -59,17 +59,22 @@ class UploaderData(_Message):
 
     compact: bool = Field(description="only a button")
     button: str
+    invitation: str
     hint: str
-    limit: int = Field(description="most bytes of a ZIP")
+    drop: str = Field(description="what is said while a file is held over the page")
+    endings: list[str] = Field(description="of the names of files that are taken, in lower case")
+    media_type: str
+    limit: int = Field(description="most bytes of a file")
     refusals: Refusals
-    url: str = Field(description="where a ZIP is posted")
+    url: str = Field(description="where a file is posted")
     prefetch: list[str] = Field(description="what a new stack's page needs first; with `{stack}`")
 
 
 class UploadReport(_Message):
-    """What the browser reports as the trigger `event`: the new stack's id, or the sentence why there is none."""
+    """What the browser reports as the trigger `event`: the id of the new stack or file, or why there is none."""
 
     stack: str | None = None
+    file: str | None = None
     error: str | None = None
 
 

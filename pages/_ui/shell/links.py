@@ -9,6 +9,7 @@ from core.stacks.stack import ImageStack
 from pages._ui.viewer.view import StackLinks
 
 STACKS = "api/v1/stacks"
+FILES = "api/v1/files"
 # Templates: what is in braces is filled in here or in the browser.
 INDEX = STACKS + "/{stack}/images"
 ANSWERS = STACKS + "/{stack}/answers"

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import weakref
 from contextlib import suppress
 from functools import lru_cache, partial
-from pathlib import Path
 
 import streamlit as st
 
 from core.base.errors import AppError, ModelError
-from core.base.settings import MIB
 from core.engines.registry import engine_label
 from core.models import imagenet
 from core.models.install import write_model
 from core.models.labels import read_labels
 from core.models.model import Model
 from core.runtime import get_runtime
-from pages._ui.shell.messages import escape
+from core.stacks.files import KeptFile
+from pages._ui.shell.messages import escape, megabytes
 from pages._ui.shell.session import Session
+from pages._ui.viewer.uploader import weights_uploader
 
 _REFRESH_SECONDS = 0.5
 _MAX_LABELS_MIB = 4
@@ -116,15 +115,10 @@ def _imagenet_progress(session: Session) -> None:
 
 
 def _own_weights(session: Session) -> None:
+    weights = _weights(session)
     # Another form after each model that was added; one that was refused keeps its fields for another try.
     with st.form(f"own-weights-{len(session.own_models)}", border=False):
         title = st.text_input("Name", max_chars=60, placeholder="Parts inspection")
-        weights = st.file_uploader(
-            "Weights",
-            type=["safetensors", "pth", "pt"],
-            max_upload_size=get_runtime().settings.max_weights_bytes // MIB,
-            help="Of a .pth or .pt file only the weights are read; code in it is never run.",
-        )
         labels = st.file_uploader(
             "Class labels",
             type=["txt", "json"],
@@ -139,15 +133,12 @@ def _own_weights(session: Session) -> None:
     if weights is None or labels is None or missing:
         st.error(f"Still missing: {', '.join(missing)}.", icon=":material/error:")
         return
-    with st.spinner("Checking the weights…"), tempfile.TemporaryDirectory() as scratch:
-        # Only the ending of the stranger's file name is used.
-        source = Path(scratch) / f"weights.{weights.name.rsplit('.', 1)[-1].lower()}"
-        source.write_bytes(weights.getbuffer())
+    with st.spinner("Checking the weights…"):
         runtime = get_runtime()
         folder = runtime.new_model_folder(re.sub("[^a-z0-9]+", "-", title.lower()).strip("-") or "own")
         try:
             model = write_model(
-                source,
+                weights.path,
                 partial(read_labels, labels.getvalue()),
                 folder,
                 title=title.strip(),
@@ -157,8 +148,26 @@ def _own_weights(session: Session) -> None:
         except AppError as error:
             st.error(escape(error), icon=":material/error:")
             return
+    session.keep_weights(None)
     keep_model(session, model)
     st.rerun()
+
+
+def _weights(session: Session) -> KeptFile | None:
+    """The file of weights that has been sent, or the field that takes one."""
+    weights = session.weights
+    if weights is None:
+        weights_uploader(session, key="weights")
+        st.caption("Of a .pth or .pt file only the weights are read; code in it is never run.")
+        if session.weights_error:
+            st.error(escape(session.weights_error), icon=":material/error:")
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/check_circle: **{escape(weights.name)}** · {megabytes(weights.size)}", width="stretch")
+        if st.button("Remove", key="remove-weights", type="tertiary"):
+            session.keep_weights(None)
+            st.rerun()
+    return weights
 
 
 def keep_model(session: Session, model: Model) -> None:

@@ -17,6 +17,7 @@ from core.models.model import Model
 from core.optimize.run import OptimizationJob
 from core.recognition.jobs import RecognitionJob
 from core.runtime import get_runtime
+from core.stacks.files import KeptFile
 from core.stacks.stack import ImageStack
 from pages._ui.viewer.view import ViewState
 
@@ -36,6 +37,8 @@ class Session:
     batch_size: int | None = None
     compare: bool = False
     chosen_model: Model | None = None
+    weights: KeptFile | None = None
+    weights_error: str = ""
     own_models: list[Model] = field(default_factory=list)
     imagenet_job: InstallJob | None = None
     optimizations: list[OptimizationJob] = field(default_factory=list)
@@ -69,6 +72,15 @@ class Session:
         self.stack = stack
         # Streamlit drops the session's state when the session ends, and this object with it.
         weakref.finalize(self, get_runtime().store.delete, stack.id)
+
+    def keep_weights(self, weights: KeptFile | None) -> None:
+        """Keep a file of weights that has just been uploaded, instead of the one before; it goes with the session."""
+        files = get_runtime().store.files
+        if self.weights is not None:
+            files.delete(self.weights.file_id)
+        self.weights = weights
+        if weights is not None:
+            weakref.finalize(self, files.delete, weights.file_id)
 
     def close(self) -> None:
         """Close the open stack, if any, and stop its work."""

@@ -1,4 +1,4 @@
-"""The upload field: sends a ZIP straight from the browser to the API and tells the session which stack it became."""
+"""Upload fields: a ZIP, or weights, straight from the browser to the API; the session is told what became of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.api.receive import ONLY_WEIGHTS, WEIGHTS_ENDINGS
 from core.base.errors import AppError
 from core.base.settings import MIB
 from core.images.formats import format_names
@@ -14,7 +15,7 @@ from core.runtime import get_runtime
 from core.stacks.upload import ONLY_ZIP, too_large
 from pages._ui.components.contract import Refusals, UploaderData
 from pages._ui.components.declare import declare
-from pages._ui.shell.links import STACKS, first_needed
+from pages._ui.shell.links import FILES, STACKS, first_needed
 from pages._ui.shell.session import Session
 
 _renderer = declare("uploader")
@@ -32,10 +33,14 @@ def uploader(session: Session, *, key: str, compact: bool = False) -> None:
         data=UploaderData(
             compact=compact,
             button="Open another ZIP" if compact else "Browse files",
+            invitation="Drop a ZIP of images here",
             hint=f"{format_names()}. Up to {size:,} MB and {entries:,} files. Folders are fine.",
+            drop="Drop the ZIP to open it",
+            endings=[".zip"],
+            media_type="application/zip",
             limit=settings.max_upload_bytes,
             refusals=Refusals(
-                several="Send one ZIP at a time.", not_zip=ONLY_ZIP, too_large=too_large(settings.max_upload_bytes)
+                several="Send one ZIP at a time.", wrong_kind=ONLY_ZIP, too_large=too_large(settings.max_upload_bytes)
             ),
             url=STACKS,
             prefetch=first_needed(),
@@ -43,6 +48,43 @@ def uploader(session: Session, *, key: str, compact: bool = False) -> None:
         # In the callback, so that the page is drawn once, with the new stack.
         on_event_change=lambda: receive(session, st.session_state[key].get("event")),
     )
+
+
+def weights_uploader(session: Session, *, key: str) -> None:
+    """The field for a file of weights, which becomes ``session.weights``."""
+    limit = get_runtime().settings.max_weights_bytes
+    _renderer(
+        key=key,
+        width="stretch",
+        data=UploaderData(
+            compact=False,
+            button="Browse files",
+            invitation="Drop the weights here",
+            hint=f"Up to {limit // MIB:,} MB: {', '.join(WEIGHTS_ENDINGS)}",
+            drop="Drop the weights to send them",
+            endings=list(WEIGHTS_ENDINGS),
+            media_type="application/octet-stream",
+            limit=limit,
+            refusals=Refusals(several="Send one file at a time.", wrong_kind=ONLY_WEIGHTS, too_large=too_large(limit)),
+            url=FILES,
+            prefetch=[],
+        ).model_dump(),
+        on_event_change=lambda: receive_weights(session, st.session_state[key].get("event")),
+    )
+
+
+def receive_weights(session: Session, event: Mapping[str, Any] | None) -> None:
+    """Take what the browser reports: ``{"file": id}``, or ``{"error": sentence}``."""
+    if not isinstance(event, Mapping):
+        return
+    session.weights_error = str(event.get("error", ""))[:_LONGEST_SENTENCE]
+    if "file" in event:
+        try:
+            kept = get_runtime().store.files.get(str(event["file"]))
+        except AppError as error:
+            session.weights_error = str(error)
+        else:
+            session.keep_weights(kept)
 
 
 def receive(session: Session, event: Mapping[str, Any] | None) -> None:

@@ -8,6 +8,8 @@ import uuid
 from collections import Counter
 
 import requests
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
@@ -27,6 +29,7 @@ def files_in_memory(target: Target) -> Outcome:
     """Which keeps them in memory until the session ends."""
     statuses: Counter[int] = Counter()
     with visit(target) as page:
+        page.send(BackMsg(rerun_script=ClientState()).SerializeToString())
         message = ForwardMsg()
         while message.WhichOneof("type") != "new_session":
             message.ParseFromString(page.recv(TIMEOUT_SECONDS))  # type: ignore[arg-type]

@@ -11,10 +11,9 @@ import time
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import requests
+from PIL import Image
 
-from core.images.display import to_picture
 from scripts.dev.attacks.registry import TIMEOUT_SECONDS, Outcome, Target, attack
 from scripts.dev.attacks.uploads import ZIP
 
@@ -22,11 +21,11 @@ from scripts.dev.attacks.uploads import ZIP
 @attack("stopped while decoding", "SIGTERM while images of 64 megapixels are decoded")
 def stopped_while_decoding(target: Target) -> Outcome:
     """The process should be gone, with its files, in the ten seconds that docker gives it."""
-    image = to_picture(np.zeros((8000, 8000, 3), np.uint8)).content
-    packed = io.BytesIO()
+    image, packed = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (8000, 8000)).save(image, "PNG", compress_level=1)
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for number in range(20):
-            archive.writestr(f"{number}.png", image)
+            archive.writestr(f"{number}.png", image.getvalue())
     created = requests.post(
         f"{target.address}/api/v1/stacks?name=a.zip", data=packed.getvalue(), headers=ZIP, timeout=TIMEOUT_SECONDS
     ).json()

@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from core.api import access
 from core.api.access import ACCESS_COOKIE, OPEN_PATHS, AccessMiddleware
 from core.base.settings import Settings
 
@@ -118,6 +119,62 @@ def test_under_https_the_cookie_stays_there(make_client: MakeClient) -> None:
 @pytest.mark.parametrize("path", OPEN_PATHS)
 def test_probes_need_no_secret(make_client: MakeClient, path: str) -> None:
     assert make_client(access_token=SECRET, access_header="X-User").get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/x/api/health/live", "/api/health/live/x", "/x_stcore/health", "/api/health"])
+def test_an_address_that_only_looks_like_a_probes_needs_one(make_client: MakeClient, path: str) -> None:
+    assert make_client(access_token=SECRET).get(path).status_code == 401
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Delays are counted instead."""
+    delays: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        delays.append(seconds)
+
+    monkeypatch.setattr(access.anyio, "sleep", sleep)
+    return delays
+
+
+def test_wrong_passwords_take_longer_each_time_and_then_nothing_helps(
+    make_client: MakeClient, no_waiting: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = make_client(access_token=SECRET, sign_in_attempts=3, sign_in_ban_seconds=100)
+    wrong, right = ({"Authorization": basic(password)} for password in ("guess", SECRET))
+    cookie = {"Cookie": f"{ACCESS_COOKIE}={client.get('/', headers=right).cookies[ACCESS_COOKIE]}"}
+    client.cookies.clear()
+    assert [client.get("/", headers=wrong).status_code for _ in range(4)] == [401, 401, 401, 429]
+    assert no_waiting == [0.2, 0.4, 0.8]
+    refused = client.get("/", headers=right)
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_attempts")
+    assert 0 < int(refused.headers["retry-after"]) <= 100
+    assert client.get("/").status_code == 401, "who says nothing is asked, as always"
+    assert client.get("/", headers=cookie).status_code == 200, "colleagues behind the same address go on working"
+    messages = [record.getMessage() for record in caplog.records if record.name == access.__name__]
+    assert len(messages) == 3
+    assert "guess" not in caplog.text
+
+
+def test_the_right_password_makes_up_for_wrong_ones_and_time_for_all(no_waiting: list[float]) -> None:
+    wrong = access.WrongPasswords(2, 10.0)
+    assert [wrong.add("a", 0.0), wrong.wait("a", 0.0), wrong.add("a", 1.0)] == [1, 0.0, 2]
+    assert wrong.wait("a", 1.0) == 10.0
+    assert wrong.wait("b", 1.0) == 0.0
+    assert wrong.wait("a", 11.5) == 0.0
+    assert wrong.add("a", 12.0) == 1
+    wrong.forget("a")
+    assert wrong.add("a", 12.0) == 1
+
+
+def test_clients_without_end_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "MAX_CLIENTS", 3)
+    wrong = access.WrongPasswords(1, 10.0)
+    for number in range(10):
+        wrong.add(f"client {number}", 0.0)
+    assert len(wrong._clients) == 3
+    assert wrong.wait("client 9", 0.0) > 0
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-User": ""}, {"X-Other": "me"}])

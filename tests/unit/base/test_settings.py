@@ -49,6 +49,7 @@ def test_every_setting_is_read_from_the_environment(name: str, monkeypatch: pyte
         ("max_compression_ratio", "1"),
         ("access_token", "short"),
         ("log_level", "chatty"),
+        ("trusted_proxies", "nginx"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,3 +152,28 @@ def test_close_lets_the_running_job_end_and_drops_the_waiting_ones() -> None:
     assert not any(job.done() and not job.cancelled() for job in waiting)
     assert len(threads) == 1
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_failed_job_keeps_its_error_and_nothing_that_the_work_held() -> None:
+    class Pixels:
+        pass
+
+    gone: list[weakref.ref[Pixels]] = []
+
+    def work() -> None:
+        pixels = Pixels()
+        gone.append(weakref.ref(pixels))
+        try:
+            raise OSError("full")
+        except OSError as error:
+            raise ValueError("no space") from error
+
+    gc.disable()
+    try:
+        job = Job(work)
+        job.run_once()
+        assert gone[0]() is None
+    finally:
+        gc.enable()
+    with pytest.raises(ValueError, match="no space"):
+        job.result()

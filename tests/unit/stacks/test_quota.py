@@ -13,7 +13,7 @@ import pytest
 from core.base.errors import AppError, DiskFull, QuotaExceeded, TooManyStacks
 from core.base.settings import MIB, Settings
 from core.stacks import quota as quota_module
-from core.stacks.quota import Quota, Usage
+from core.stacks.quota import IDLE_SECONDS, Place, Quota, Usage, place_to_free
 
 DiskUsage = namedtuple("DiskUsage", ["total", "used", "free"])
 EMPTY = Usage(0, 0)
@@ -160,3 +160,37 @@ def test_threads_never_pass_a_limit_together_and_leave_nothing_behind(tmp_path: 
     assert not over.is_set()
     assert quota.usage == EMPTY
     assert refused, "the limits were never reached"
+
+
+def places(*described: tuple[str, str, int, float]) -> list[Place]:
+    return [Place(stack_id, client, size, idle) for stack_id, client, size, idle in described]
+
+
+class TestMakingRoom:
+    """All places are taken, and somebody else comes."""
+
+    def test_the_client_with_the_most_gives_one_up_the_smallest_and_longest_idle_first(self) -> None:
+        taken = places(
+            ("a1", "greedy", 50 * MIB, 900.0),
+            ("a2", "greedy", 100, 1.0),
+            ("a3", "greedy", 100, 5.0),
+            ("b1", "modest", 100, 500.0),
+        )
+        assert place_to_free(taken, "newcomer") == "a3"
+        assert place_to_free(taken[:1] + taken[3:] + places(("a4", "greedy", 3 * MIB, 1.0)), "newcomer") == "a1"
+
+    def test_who_has_as_many_as_anybody_gets_no_more(self) -> None:
+        taken = places(*((f"{client}{number}", client, 100, 10.0) for client in "ab" for number in range(3)))
+        assert place_to_free(taken, "a") is None
+        assert place_to_free(taken + places(("a9", "a", 100, 10.0)), "b") is None, "they would only change places"
+
+    def test_many_clients_with_one_each_lose_only_what_they_have_left_alone(self) -> None:
+        taken = places(*((f"s{number}", f"client {number}", 100, 10.0) for number in range(5)))
+        assert place_to_free(taken, "newcomer") is None
+        left_alone = places(("old", "x", 90 * MIB, IDLE_SECONDS), ("older", "y", 90 * MIB, IDLE_SECONDS + 1))
+        assert place_to_free(taken + left_alone, "newcomer") == "older"
+
+    def test_the_servers_own_stay(self) -> None:
+        own = places(*((f"s{number}", "", 100, 9999.0) for number in range(5)))
+        assert place_to_free(own, "newcomer") is None
+        assert place_to_free([], "newcomer") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import stat
@@ -9,14 +10,17 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from core.base.errors import AppError, ArchiveEmpty, ImageError, LimitExceeded, NotAZip, StackNotFound, TooManyStacks
 from core.base.settings import PROJECT_ROOT, Settings
+from core.base.workers import Priority
 from core.stacks import store as store_module
 from core.stacks.store import StackStore
 from tests.builders import zip_bytes
@@ -183,6 +187,41 @@ def test_a_full_store_refuses_until_a_stack_goes(make_store: MakeStore) -> None:
     store.delete(second.id)
     assert store.get(store.create(io.BytesIO(ZIP), "a.zip").id)
     assert len(store) == 2
+
+
+def test_however_many_places_one_client_takes_another_gets_its_own(make_store: MakeStore) -> None:
+    store = make_store(max_stacks=4)
+    first, *others = (store.create(io.BytesIO(ZIP), "a.zip", "greedy") for _ in range(4))
+    store.get(first.id)  # the longest open, and just looked at
+    mine = store.create(io.BytesIO(ZIP), "mine.zip", "newcomer")
+    assert store.get(mine.id) is mine
+    assert store.get(first.id) is first
+    with pytest.raises(StackNotFound):
+        store.get(others[0].id)
+    for _ in range(3):
+        with suppress(TooManyStacks):
+            store.create(io.BytesIO(ZIP), "a.zip", "greedy")
+    assert store.get(mine.id) is mine, "and keeps it"
+    assert len(store) == store.usage.stacks == 4
+
+
+def test_a_deleted_stack_that_an_error_holds_in_a_circle_gives_its_disk_back(make_store: MakeStore) -> None:
+    """An error has the frames of those it went through, and they have the error."""
+    store = make_store()
+    stack = store.create(io.BytesIO(ZIP), "a.zip")
+    stack.prepare(0, Priority.VISIBLE).result(SECONDS)
+    gone = weakref.ref(stack)
+    gc.disable()
+    try:
+        circle: list[object] = [stack]
+        circle.append(circle)
+        store.delete(stack.id)
+        del stack, circle
+        assert gone() is not None
+        store.sweep()
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_uploads_side_by_side_do_not_pass_the_limit_together(make_store: MakeStore) -> None:

@@ -83,14 +83,24 @@ export interface UploaderData {
    */
   compact: boolean;
   button: string;
+  invitation: string;
   hint: string;
   /**
-   * most bytes of a ZIP
+   * what is said while a file is held over the page
+   */
+  drop: string;
+  /**
+   * of the names of files that are taken, in lower case
+   */
+  endings: string[];
+  media_type: string;
+  /**
+   * most bytes of a file
    */
   limit: number;
   refusals: Refusals;
   /**
-   * where a ZIP is posted
+   * where a file is posted
    */
   url: string;
   /**
@@ -103,14 +113,15 @@ export interface UploaderData {
  */
 export interface Refusals {
   several: string;
-  not_zip: string;
+  wrong_kind: string;
   too_large: string;
 }
 /**
- * What the browser reports as the trigger `event`: the new stack's id, or the sentence why there is none.
+ * What the browser reports as the trigger `event`: the id of the new stack or file, or why there is none.
  */
 export interface UploadReport {
   stack?: string | null;
+  file?: string | null;
   error?: string | null;
 }
 /**

@@ -1,6 +1,6 @@
 /*
- * Takes a ZIP by a file dialog, or dropped anywhere on the page, and sends it straight to the API, which writes it to
- * disk as it arrives. Python learns the id of the new stack, or the sentence that says why there is none.
+ * Takes a ZIP, or another file, by a file dialog or dropped anywhere on the page, and sends it straight to the API,
+ * which writes it to disk as it arrives. Python learns the id of the new stack or file, or why there is none.
  */
 import { NO_ANSWER, resolveUrl, sentenceOf } from "../shared/addresses.js";
 import { elementsOf, find } from "../shared/elements.js";
@@ -12,7 +12,7 @@ import { formatBytes } from "../shared/format.js";
 /**
  * The elements of uploader.html, by the names in their `data-ref`.
  *
- * @typedef {Record<"choose" | "hint" | "sending" | "name" | "status" | "bar" | "target", HTMLElement>
+ * @typedef {Record<"choose" | "invitation" | "hint" | "sending" | "name" | "status" | "bar" | "target" | "drop", HTMLElement>
  *   & Record<"browse" | "cancel", HTMLButtonElement> & { file: HTMLInputElement }} UploaderElements
  */
 
@@ -54,7 +54,11 @@ class Uploader {
     this.data = data;
     this.report = report;
     this.root.toggleAttribute("data-compact", data.compact);
+    this.ref.invitation.textContent = data.invitation;
     this.ref.hint.textContent = data.hint;
+    this.ref.drop.textContent = data.drop;
+    this.ref.file.accept = data.endings.join(",");
+    this.ref.file.ariaLabel = data.invitation;
     this.ref.browse.textContent = data.button;
     if (this.request?.readyState === XMLHttpRequest.DONE) this.finish();
   }
@@ -73,19 +77,21 @@ class Uploader {
   /** @param {DragEvent} event */
   drag(event) {
     if (!event.dataTransfer?.types.includes("Files")) return;
+    const taken = event.defaultPrevented; // by another field, on which the file was dropped
     event.preventDefault();
     const leaves = event.type === "drop" || (event.type === "dragleave" && event.relatedTarget === null);
     this.ref.target.hidden = leaves || this.request !== null;
-    if (event.type === "drop") this.take(Array.from(event.dataTransfer.files));
+    if (event.type === "drop" && !taken) this.take(Array.from(event.dataTransfer.files));
   }
 
   /** @param {File[]} files */
   take(files) {
     if (this.request || !files.length) return;
-    const { limit, refusals } = this.data;
+    const { endings, limit, refusals } = this.data;
     const [file] = files;
+    const name = file.name.toLowerCase();
     if (files.length > 1) this.report({ error: refusals.several });
-    else if (!/\.zip$/i.test(file.name)) this.report({ error: refusals.not_zip });
+    else if (!endings.some((ending) => name.endsWith(ending))) this.report({ error: refusals.wrong_kind });
     else if (file.size > limit) this.report({ error: refusals.too_large });
     else this.send(file);
   }
@@ -101,7 +107,10 @@ class Uploader {
     request.upload.onload = () => this.open();
     request.onload = () => {
       const answer = request.response;
-      if (request.status === 201) {
+      if (request.status === 201 && answer.file_id) {
+        this.finish();
+        this.report({ file: answer.file_id });
+      } else if (request.status === 201) {
         prefetch(this.data.prefetch, answer.stack_id);
         this.report({ stack: answer.stack_id });
       } else {
@@ -112,7 +121,7 @@ class Uploader {
     request.onabort = () => this.finish();
     request.responseType = "json";
     request.open("POST", resolveUrl(this.data.url) + `?name=${encodeURIComponent(file.name)}`);
-    request.setRequestHeader("Content-Type", "application/zip");
+    request.setRequestHeader("Content-Type", this.data.media_type);
     request.send(file);
     this.ref.choose.hidden = true;
     this.ref.sending.hidden = false;
