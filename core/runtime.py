@@ -44,7 +44,9 @@ class AppRuntime:
 
     def _load_default(self) -> None:
         try:
-            Classifier(self.models.get(), default_engine().name).batch_size(0, self.settings)
+            classifier = Classifier(self.models.get(), default_engine().name)
+            classifier.batch_size(0, self.settings)
+            classifier.warm_up()
         except AppError as error:
             _log.error("The default model is not ready: %s", error)
 

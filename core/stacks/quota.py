@@ -96,6 +96,9 @@ class Quota:
     def _grow(self, client: str, count: int) -> None:
         limits = self._settings
         with self._lock:
+            if count < 0:
+                self._bytes[client] += count
+                return
             if self._bytes.total() + count > limits.max_stored_bytes:
                 raise TooManyStacks("The server has no room for more images now. Try again in a few minutes.")
             if client and self._bytes[client] + count > limits.max_bytes_per_client:
@@ -124,13 +127,15 @@ class Share:
         self._released = False
 
     def grow(self, count: int) -> None:
-        """Take room for ``count`` bytes more.
+        """Take room for ``count`` bytes more; a negative count gives room back. Nothing happens after ``release``.
 
         Raises:
             TooManyStacks: the server's room is used up.
             QuotaExceeded: the client's is.
             DiskFull: the disk is.
         """
+        if self._released:
+            return
         self._quota._grow(self.client, count)
         self.bytes += count
 

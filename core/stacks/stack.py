@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from core.base.errors import DiskFull, ImageError, ImageNotFound, StackNotFound
 from core.base.settings import Settings
@@ -21,7 +21,7 @@ from core.images.formats.format import FileReader, Pixels
 from core.images.memory import decoding_bytes
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.stacks.inputs import ModelInputs
-from core.stacks.scratch import BlobFile, RowFile
+from core.stacks.scratch import BlobFile, RowFile, row_bytes
 from core.stacks.sources.source import Entry, Skipped, Source
 
 THUMBNAIL_BYTES = 13_000  # on disk, for a photo
@@ -75,7 +75,8 @@ class ImageStack:
             pool: the threads that decode.
             settings: the limits.
             client: whose share of the memory decoding comes out of.
-            grow: is told of bytes on disk beyond ``prepared_bytes``, and raises where there is no room for them.
+            grow: is told of bytes on disk beyond ``prepared_bytes``, negative where they are given back, and raises
+                where there is no room for them.
             preprocessing: of the default model inputs.
         """
         self.id = stack_id
@@ -217,6 +218,21 @@ class ImageStack:
         return ModelInputs(
             preprocessing, lambda index, priority: self._prepare_for(kept, index, priority), kept.rows.read_into
         )
+
+    def new_rows(self, shape: tuple[int, ...], dtype: DTypeLike) -> RowFile:
+        """A file for an array of each image, for whoever computes one; its room is given back with the object.
+
+        Raises:
+            QuotaExceeded, TooManyStacks, DiskFull, StackNotFound: as ``inputs``.
+        """
+        with self._lock:
+            if self._deleted:
+                raise _closed()
+            count = len(self) * row_bytes(shape, dtype)
+            self._grow(count)
+            rows = RowFile(self._folder, shape, dtype)
+        weakref.finalize(rows, self._grow, -count).atexit = False
+        return rows
 
     def prepare(self, index: int, priority: Priority) -> Job:
         """Have an image's thumbnail and default model input made, unless they were; see ``ModelInputs.prepare``."""

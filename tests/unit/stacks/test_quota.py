@@ -37,6 +37,20 @@ def test_what_is_taken_is_counted_and_given_back_once(tmp_path: Path) -> None:
     assert quota.usage == EMPTY
 
 
+def test_room_is_given_back_also_on_a_full_disk_and_never_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota = make(tmp_path, max_bytes_per_client=100)
+    share = quota.open("a")
+    share.grow(100)
+    monkeypatch.setattr(quota_module.shutil, "disk_usage", lambda folder: DiskUsage(1, 1, 0))
+    share.grow(-40)
+    assert (quota.usage, share.bytes) == (Usage(1, 60), 60)
+    share.release()
+    share.grow(-60)
+    assert (quota.usage, share.bytes) == (EMPTY, 60)
+
+
 def test_one_client_may_have_so_many_stacks_and_others_as_many(tmp_path: Path) -> None:
     quota = make(tmp_path, max_stacks_per_client=2)
     first = quota.open("a")
