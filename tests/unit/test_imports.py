@@ -13,7 +13,7 @@ from core.base.settings import PROJECT_ROOT
 from tests.builders import photo_png, zip_bytes
 
 CORE = PROJECT_ROOT / "core"
-HEAVY = ("torch", "torchvision", "nncf", "onnx", "openvino")
+HEAVY = ("torch", "torchvision", "nncf", "onnx", "openvino", "sklearn")
 # Module -> the heavy libraries it may import, and then only inside the function that needs them.
 ALLOWED = {
     "benchmark/baselines.py": {"torch"},
@@ -26,6 +26,8 @@ ALLOWED = {
     "optimize/quantize.py": {"nncf"},
     "models/torchvision_compat.py": {"torch"},
     "models/weights.py": {"safetensors", "torch"},
+    "teach/evaluate.py": {"sklearn"},
+    "teach/head.py": {"sklearn"},
 }
 MODULES = sorted(path.relative_to(CORE).as_posix() for path in CORE.rglob("*.py"))
 
@@ -69,7 +71,7 @@ names = client.post("/upload", files={"file": ("a.zip", archive)}).json()["filen
 answers = client.post("/predict_optimized", json={"filenames": names, "batch_size": 2}).json()
 runtime.close()
 print(len(answers), all(answer["class"] != "error" for answer in answers))
-unwanted = ("torch", "torchvision", "nncf", "onnx", "onnxruntime", "safetensors", "streamlit", "pandas", "skimage")
+unwanted = ("torch", "torchvision", "nncf", "onnx", "sklearn", "safetensors", "streamlit", "pandas", "skimage")
 print(sorted(name for name in unwanted if name in sys.modules))
 """
 
