@@ -17,6 +17,7 @@ from core.models.registry import ModelRegistry
 from core.recognition.classifier import Classifier
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
+from core.teach.service import TeachingService
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class AppRuntime:
     store: StackStore
     models: ModelRegistry
     recognition: RecognitionService
+    teaching: TeachingService
 
     def warm_up(self) -> None:
         """Load the default model's default engine, and measure its batch size, before somebody waits for it."""
@@ -58,4 +60,6 @@ def get_runtime() -> AppRuntime:
     # made ResNet18 ten times slower (5 instead of 55 images/s beside two busy processes); on idle ones it gains little.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     settings = get_settings()
-    return AppRuntime(settings, StackStore(settings), ModelRegistry(settings), RecognitionService(settings))
+    store, models, recognition = StackStore(settings), ModelRegistry(settings), RecognitionService(settings)
+    teaching = TeachingService(settings, recognition, models, store.folder / "taught")
+    return AppRuntime(settings, store, models, recognition, teaching)

@@ -23,6 +23,7 @@ from core.api.service import service_router
 from core.api.short_routes import short_routes
 from core.api.stacks import stacks_router
 from core.api.stopping import StoppingMiddleware
+from core.api.teaching import teaching_router
 from core.api.traffic import TrafficMiddleware
 from core.base.settings import Settings
 from core.base.version import VERSION
@@ -30,6 +31,7 @@ from core.images.formats import format_names
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
+from core.teach.service import TeachingService
 
 __all__ = ["ROUTES", "STACK_COOKIE", "create_api"]
 
@@ -43,9 +45,19 @@ ROUTES = ("/upload", "/uploaded_images/{filename:path}", "/predict", "/predict_o
 
 
 def create_api(
-    store: StackStore, registry: ModelRegistry, settings: Settings, service: RecognitionService, base_path: str = ""
+    store: StackStore,
+    registry: ModelRegistry,
+    settings: Settings,
+    service: RecognitionService,
+    base_path: str = "",
+    *,
+    teaching: TeachingService | None = None,
 ) -> FastAPI:
-    """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash)."""
+    """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash).
+
+    Without ``teaching`` it has a service of its own, which installs nothing.
+    """
+    teaching = teaching or TeachingService(settings, service, registry, store.folder / "taught")
     # The page of the documentation works without the internet too: its scripts come from here.
     api = FastAPIOffline(
         title="AI Image Stack Recognizer",
@@ -79,6 +91,7 @@ def create_api(
     api.include_router(service_router(registry, metrics))
     api.include_router(short_routes(store, registry, predictions, threads, settings))
     api.include_router(stacks_router(store, registry, service, predictions, settings))
+    api.include_router(teaching_router(store, teaching))
     api.include_router(files_router(store.files, settings))
     api.include_router(images_router(store, threads))
     return api

@@ -12,11 +12,13 @@ Status = Literal["running", "done", "cancelled", "failed"]
 
 
 class BackgroundJob(ABC):
-    """A job begins with ``start`` and ends by itself; ``message`` says why where it did not end well."""
+    """A job begins with ``start`` and ends by itself; ``message`` says why where it did not end well, and so does
+    ``error`` where that was the product's own."""
 
     def __init__(self, name: str) -> None:
         self.status: Status = "running"
         self.message = ""
+        self.error: AppError | None = None
         self.cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -47,6 +49,7 @@ class BackgroundJob(ABC):
         except Cancelled as error:
             self._end("cancelled", str(error))
         except AppError as error:
+            self.error = error
             self._end("failed", str(error))
         except OSError as error:
             self._end("failed", f"Nothing could be written: {error.strerror or error}.")

@@ -192,6 +192,20 @@ class DiskFull(AppError):
     status = 507
 
 
+class NotAllowed(AppError):
+    """The operator does not allow it."""
+
+    code = "not_allowed"
+    status = 403
+
+
+class TeachingNotFound(AppError):
+    """Nobody has begun to teach this stack."""
+
+    code = "teaching_not_found"
+    status = 404
+
+
 class EngineUnavailable(AppError):
     """An engine cannot run here: its package is missing or its model cannot be made."""
 

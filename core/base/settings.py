@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         description="Private folder for uploaded stacks; each stack gets a folder of its own, deleted with it.",
     )
     model: str = Field("starter", description="Name of the model that recognises images by default.")
+    keep_models: Literal["auto", "yes", "no"] = Field(
+        "auto",
+        description="Whether people may install the models they teach, for all users of this server: `yes`, `no`, or "
+        "`auto`, where it listens on this computer alone (`--server.address localhost`) without a proxy.",
+    )
     imagenet_url: str = Field(
         "https://download.pytorch.org/models/resnet18-f37072fd.pth",
         description="Where torchvision's ImageNet weights come from, or a mirror; its name holds the file's checksum.",

@@ -69,6 +69,14 @@ class Model:
         """The file of weights."""
         return self.folder / WEIGHTS_NAME
 
+    def checked_weights(self) -> Path:
+        """The file of weights, which is what the card says.
+
+        Raises:
+            ModelError: it is missing or damaged.
+        """
+        return check_file(self.weights, self.card)
+
     @property
     def int8_path(self) -> Path:
         """Where the INT8 IR is, if the model has one; its weights are beside it, ending in ``.bin``."""
@@ -82,7 +90,7 @@ class Model:
 
     def network(self) -> Any:
         """See ``ModelFiles``."""
-        return load_network(self.architecture, check_file(self.weights, self.card))[0]
+        return load_network(self.architecture, self.checked_weights())[0]
 
     def int8_ir(self) -> Path:
         """See ``ModelFiles``."""
@@ -92,7 +100,7 @@ class Model:
     def fp32_ir(self) -> Path:
         """See ``ModelFiles``; it is not part of the model, because keeping it would double the model's size."""
         folder = self.forms_folder
-        make_forms(self.architecture, check_file(self.weights, self.card), self.preprocessing, folder)
+        make_forms(self.architecture, self.checked_weights(), self.preprocessing, folder)
         return folder / self.architecture.fp32_name
 
     def cache_folder(self, kind: str, packages: Sequence[str]) -> Path:

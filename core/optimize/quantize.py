@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -58,6 +58,7 @@ def quantize(
     preprocessing: Preprocessing,
     *,
     validation: Validation | None = None,
+    float_layers: Sequence[str] = (),
     on_progress: OnProgress = lambda activity, done, total: None,
 ) -> Any:
     """Quantize a converted model to INT8 with NNCF post-training quantization; returns a new ``ov.Model``.
@@ -68,6 +69,7 @@ def quantize(
         recipe: which of NNCF's ways to take.
         preprocessing: whose mean and scale the model's input has.
         validation: for an accuracy-aware recipe, other images on which INT8 is held against FP32.
+        float_layers: kinds of layers, by OpenVINO's names, that stay in floating point.
         on_progress: called with NNCF's name of what it is doing, and how much of it is done, of how much.
     """
     import nncf
@@ -80,6 +82,7 @@ def quantize(
         "preset": nncf.QuantizationPreset(recipe.preset),
         "subset_size": len(calibration),
         "fast_bias_correction": recipe.fast_bias_correction,
+        "ignored_scope": nncf.IgnoredScope(types=list(float_layers)) if float_layers else None,
     }
     with _nncf_progress(on_progress):
         if not recipe.accuracy_aware:

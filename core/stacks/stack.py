@@ -234,6 +234,14 @@ class ImageStack:
         weakref.finalize(rows, self._grow, -count).atexit = False
         return rows
 
+    def reserve(self, count: int) -> None:
+        """Count ``count`` bytes on disk, for something that lives as long as the stack, towards its client's share.
+
+        Raises:
+            QuotaExceeded, TooManyStacks, DiskFull: there is no room for them.
+        """
+        self._grow(count)
+
     def prepare(self, index: int, priority: Priority) -> Job:
         """Have an image's thumbnail and default model input made, unless they were; see ``ModelInputs.prepare``."""
         return self._prepare_for(self._default, index, priority)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -113,8 +113,8 @@ class Labels:
         name = None if name is None else _clean(name)
         self.assign_each(dict.fromkeys(indices, name))
 
-    def assign_each(self, labels: Mapping[int, str | None]) -> None:
-        """Give each of these images its class, in one change; the others keep theirs.
+    def assign_each(self, labels: Mapping[int, str | None], classes: Sequence[str] = ()) -> None:
+        """Give each of these images its class, in one change; the others keep theirs. ``classes`` are added first.
 
         Raises:
             LabelsInvalid: as ``assign``; then nothing has changed.
@@ -124,8 +124,8 @@ class Labels:
             for index in labels:
                 if not 0 <= index < self._count:
                     raise LabelsInvalid(f"There is no image {index}; the stack has images 0 to {self._count - 1}.")
-            classes = self._with(*cleaned.values())
-            self._do(classes, {index: None if name is None else cleaned[name] for index, name in labels.items()})
+            known = self._with(*map(_clean, classes), *cleaned.values())
+            self._do(known, {index: None if name is None else cleaned[name] for index, name in labels.items()})
 
     def undo(self) -> bool:
         """Undo the last change; False where there is none."""

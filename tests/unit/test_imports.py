@@ -24,6 +24,7 @@ ALLOWED = {
     "models/onnx_export.py": {"onnx", "openvino", "torch"},
     "models/openvino_ir.py": {"openvino"},
     "optimize/quantize.py": {"nncf"},
+    "models/staged_resnet18.py": {"torch"},
     "models/torchvision_compat.py": {"torch"},
     "models/weights.py": {"safetensors", "torch"},
     "teach/evaluate.py": {"sklearn"},
