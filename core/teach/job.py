@@ -17,9 +17,9 @@ from core.models.card import Teaching
 from core.models.install import copy_model
 from core.models.model import Model
 from core.optimize.calibration import MIN_IMAGES, split
-from core.optimize.gate import GateReport
+from core.optimize.gate import GATE_AGREEMENT, GateReport
 from core.optimize.progress import StepProgress, StepState
-from core.optimize.quantize import LADDER, Recipe
+from core.optimize.quantize import TAUGHT_LADDER, Recipe
 from core.optimize.run import STEPS as INT8_STEPS
 from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.stacks.stack import ImageStack
@@ -39,6 +39,7 @@ _WAIT, _LOOK, _FIT, _JUDGE, _WRITE = (
 )
 TEACH_STEPS = (_WAIT, _LOOK, _FIT, _JUDGE, _WRITE)
 _POLL_SECONDS = 0.1
+FLIPS_FOR_EACH_ERROR = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,15 @@ class Lesson:
             counts[label] += 1
         if self.kept is None and (len(counts) < 2 or min(counts.values()) < 3):
             raise InvalidRequest("Teaching needs at least two classes with three labelled images each.")
+
+
+def asked_agreement(accuracy: float) -> float:
+    """The share of images on which INT8 must name FP32's class, for a head that is right on a share ``accuracy``.
+
+    Where classes overlap, many images lie on the border, and the least difference moves them: of the head's own errors
+    a tenth may flip as well.
+    """
+    return GATE_AGREEMENT - (1 - accuracy) * FLIPS_FOR_EACH_ERROR
 
 
 class NotGoodEnough(ModelError):
@@ -166,7 +176,7 @@ class TeachingJob(BackgroundJob):
             self._steps.begin(_WRITE)
             base, kept = self._write(scratch, given, head, facts)
             self._steps.end("done")
-            made, gate = self._quantize(base, scratch)
+            made, gate = self._quantize(base, scratch, found.accuracy.value)
             self.check_cancelled(CANCELLED)
             self.model = copy_model(made, lesson.folder, title=lesson.title, settings=self._settings, beside=(kept,))
         estimate = Estimate.of(found, files)
@@ -223,11 +233,11 @@ class TeachingJob(BackgroundJob):
         )
         return model, kept
 
-    def _quantize(self, base: Model, scratch: Path) -> tuple[Model, GateReport]:
+    def _quantize(self, base: Model, scratch: Path, accuracy: float) -> tuple[Model, GateReport]:
         """The INT8 model of the first recipe that passes the gate."""
         stack = self.looker.stack
-        plan = CalibrationPlan(stack, split(len(stack)))
-        for recipe in LADDER:
+        plan = CalibrationPlan(stack, split(len(stack)), asked=asked_agreement(accuracy))
+        for recipe in TAUGHT_LADDER:
             made = self._try(base, plan, recipe, scratch / recipe.name)
             if made is not None:
                 return made
