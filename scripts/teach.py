@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--backbone", default="starter", metavar=f"starter|{imagenet.NAME}|NAME", help="default: %(default)s"
     )
     parser.add_argument("--stages", choices=["all", "last"], default="all", help="what the head looks at")
+    parser.add_argument("--train-longer", action="store_true", help="the last stage too, where that is better")
     parser.add_argument("--name", required=True, help="name of the installed model")
     parser.add_argument("--report", type=Path, metavar="report.json", help="file to write")
     return parser
@@ -93,7 +94,7 @@ def _teach(options: argparse.Namespace, settings: Settings) -> TeachingReport:
         learnt = labels if options.per_class is None else choose(labels, options.per_class, options.seed)
         classes = tuple(sorted(set(labels.values())))
         looker = Looker(RecognitionService(settings), stack, backbone)
-        lesson = Lesson(learnt, classes, folder, options.name, options.stages)
+        lesson = Lesson(learnt, classes, folder, options.name, options.stages, longer=options.train_longer)
         report = _follow(TeachingJob(looker, lesson, settings))
         held_out = [index for index in sorted(labels) if index not in learnt and stack.error(index) is None]
         return report.model_copy(update=_judge(stack, labels, held_out, options.name, settings))
@@ -169,6 +170,8 @@ def _print(report: TeachingReport) -> None:
     if report.accuracy_held_out is not None:
         print(f"INT8 on {report.images_held_out:,} images held out: {report.accuracy_held_out:.1%} right.")
     print(f"INT8 and FP32 give the same class to {report.agreement_int8_fp32:.1%}.")
+    if report.train_longer:
+        print(f"Trained longer: {report.train_longer}.")
     print(f"20 more of {report.helps_most!r} would help most.")
     for note in report.notes:
         print(note)

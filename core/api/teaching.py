@@ -64,6 +64,9 @@ class TeachRequest(BaseModel):
         "all", description="what the head looks at: all four stages, or the last, which makes a plain ResNet18"
     )
     further: bool = Field(False, description="go on from the examples that the backbone was taught with")
+    train_longer: bool = Field(
+        False, description="train the last stage too, which takes minutes, and keep that where it is better"
+    )
     keep: bool | None = Field(
         None, description="install the model; left out, where the server allows it. Else it goes with the stack"
     )
@@ -172,7 +175,9 @@ def teaching_router(store: StackStore, teaching: TeachingService) -> APIRouter:
     def teach(request: Request, stack_id: str, body: TeachRequest) -> TeachingState:
         """Teach the labels of a stack. Ask with GET how far it is; predictions take the model it names at the end."""
         looker = teaching.looker(store.get(stack_id), body.backbone, client_of(request), "api")
-        job = teaching.teach(looker, body.name, stages=body.stages, keep=body.keep, further=body.further)
+        job = teaching.teach(
+            looker, body.name, stages=body.stages, keep=body.keep, further=body.further, longer=body.train_longer
+        )
         return TeachingState.of(job)
 
     @router.get("/teach", responses=responses(404))

@@ -10,19 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.base.background import BackgroundJob
 from core.base.errors import Cancelled, InvalidRequest, ModelError
 from core.base.settings import Settings
+from core.base.worker_process import WorkerEnded, WorkerProcess
 from core.models.card import Teaching
 from core.models.install import copy_model
 from core.models.model import Model
-from core.optimize.calibration import MIN_IMAGES, split
+from core.optimize.calibration import MIN_IMAGES, load_inputs, split
 from core.optimize.gate import GATE_AGREEMENT, GateReport
 from core.optimize.progress import StepProgress, StepState
 from core.optimize.quantize import TAUGHT_LADDER, Recipe
 from core.optimize.run import STEPS as INT8_STEPS
 from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.stacks.stack import ImageStack
+from core.teach import longer
 from core.teach.evaluate import evaluate
 from core.teach.features import Looker
 from core.teach.head import Examples, Head, examples, fit
@@ -37,7 +42,8 @@ _WAIT, _LOOK, _FIT, _JUDGE, _WRITE = (
     "Cross-validate",
     "Write the model",
 )
-TEACH_STEPS = (_WAIT, _LOOK, _FIT, _JUDGE, _WRITE)
+_LONGER = "Train longer"
+TEACH_STEPS = (_WAIT, _LOOK, _FIT, _JUDGE, _LONGER, _WRITE)
 _POLL_SECONDS = 0.1
 FLIPS_FOR_EACH_ERROR = 0.1
 
@@ -53,6 +59,7 @@ class Lesson:
         title: for people.
         stages: which the head looks at.
         kept: examples of an earlier teaching, to go on from.
+        longer: train the last stage too, and keep that where it is better.
     """
 
     labels: Mapping[int, str]
@@ -61,6 +68,7 @@ class Lesson:
     title: str
     stages: Stages = "all"
     kept: Examples | None = None
+    longer: bool = False
 
     def check(self, stack: ImageStack) -> None:
         """Raise InvalidRequest for what can be known to fail before any work."""
@@ -69,6 +77,8 @@ class Lesson:
         counts = dict.fromkeys(self.labels.values(), 0)
         for label in self.labels.values():
             counts[label] += 1
+        if self.kept is not None and self.longer:
+            raise InvalidRequest("Training longer needs images, and of earlier examples there are none any more.")
         if self.kept is None and (len(counts) < 2 or min(counts.values()) < 3):
             raise InvalidRequest("Teaching needs at least two classes with three labelled images each.")
 
@@ -120,6 +130,7 @@ class TeachingJob(BackgroundJob):
         self._settings = settings
         self._turn = turn or nullcontext()
         self._steps = StepProgress(TEACH_STEPS, lambda: self.check_cancelled(CANCELLED))
+        self._worker: WorkerProcess | None = None
         self._int8: OptimizationJob | None = None
         self._int8_steps = tuple(map(StepState, INT8_STEPS))
         self.start()
@@ -135,6 +146,8 @@ class TeachingJob(BackgroundJob):
         super().cancel()
         if (int8 := self._int8) is not None:
             int8.cancel()
+        if (worker := self._worker) is not None:
+            worker.kill()
 
     def work(self) -> None:
         """Teach in a draft folder beside the last one's, which the model replaces at the end."""
@@ -170,11 +183,13 @@ class TeachingJob(BackgroundJob):
         found = evaluate(seen)
         self._steps.tell(f"{found.accuracy.value:.1%} right ({found.accuracy.low:.1%} to {found.accuracy.high:.1%})")
         labels = {self.looker.stack.entries[index].name: label for index, label in lesson.labels.items()}
-        facts = facts_of(backbone, given, labels, found.accuracy)
         with tempfile.TemporaryDirectory(dir=lesson.folder.parent, prefix="teaching.") as name:
             scratch = Path(name)
+            facts = facts_of(backbone, given, labels, found.accuracy)
+            trained, said = self._train_longer(scratch, seen, head, facts)
+            facts = facts.model_copy(update={"longer": said})
             self._steps.begin(_WRITE)
-            base, kept = self._write(scratch, given, head, facts)
+            base, kept = self._write(scratch, given, head, facts, trained)
             self._steps.end("done")
             made, gate = self._quantize(base, scratch, found.accuracy.value)
             self.check_cancelled(CANCELLED)
@@ -190,6 +205,7 @@ class TeachingJob(BackgroundJob):
             seconds_features=round(seconds_features, 3),
             seconds_fit=round(seconds_fit, 3),
             agreement_int8_fp32=round(gate.agreement.top1, 4),
+            train_longer=said,
             **estimate.model_dump(exclude={"accuracy"}),
         )
         self._made(lesson.folder)
@@ -215,13 +231,53 @@ class TeachingJob(BackgroundJob):
             given.classes, given.numbers, head_input(given.features, stages), head_input(given.mirrored, stages)
         )
 
-    def _write(self, scratch: Path, given: Examples, head: Head, facts: Teaching) -> tuple[Model, Path]:
+    def _train_longer(
+        self, scratch: Path, seen: Examples, head: Head, facts: Teaching
+    ) -> tuple[Mapping[str, NDArray[np.float32]], str]:
+        """The parameters that are better than the backbone's, if any, and what is to be said of it."""
+        if not self.lesson.longer:
+            self._steps.skip(_LONGER, "not asked for")
+            return {}, ""
+        self._steps.begin(_LONGER)
+        longer.check(seen)
+        looker = self.looker
+        work = scratch / "longer"
+        work.mkdir()
+        base = self._model(work, head, facts, {})
+        indices = [index for index in sorted(self.lesson.labels) if looker.stack.error(index) is None]
+        _, inputs = load_inputs(looker.stack, looker.backbone.preprocessing, indices)
+
+        def on_progress(done: int, total: int) -> None:
+            self._steps.tell(f"epoch {done:,} of {total:,}", done / total)
+
+        try:
+            with WorkerProcess(longer.WORKER) as self._worker:
+                found, trained = longer.train_longer(self._worker, base, seen, head, inputs, work, on_progress)
+        except WorkerEnded:
+            self.check_cancelled(CANCELLED)
+            raise
+        finally:
+            self._worker = None
+        self._steps.tell(str(found))
+        return (trained.parameters if trained else {}), str(found)
+
+    def _write(
+        self,
+        scratch: Path,
+        given: Examples,
+        head: Head,
+        facts: Teaching,
+        trained: Mapping[str, NDArray[np.float32]],
+    ) -> tuple[Model, Path]:
+        kept = scratch / EXAMPLES_NAME
+        write_examples(given, kept)
+        return self._model(scratch, head, facts, trained), kept
+
+    def _model(self, scratch: Path, head: Head, facts: Teaching, trained: Mapping[str, NDArray[np.float32]]) -> Model:
         backbone, lesson = self.looker.backbone, self.lesson
         base = scratch / lesson.folder.name
         base.mkdir()
-        kept = scratch / EXAMPLES_NAME
-        write_examples(given, kept)
-        model = write_taught(
+        return write_taught(
             base,
             backbone,
             backbone.checked_weights(),
@@ -230,8 +286,8 @@ class TeachingJob(BackgroundJob):
             stages=lesson.stages,
             title=lesson.title,
             cache_dir=self._settings.cache_dir,
+            trained=trained,
         )
-        return model, kept
 
     def _quantize(self, base: Model, scratch: Path, accuracy: float) -> tuple[Model, GateReport]:
         """The INT8 model of the first recipe that passes the gate."""

@@ -93,6 +93,7 @@ class TeachingService:
         stages: Stages = "all",
         keep: bool | None = None,
         further: bool = False,
+        longer: bool = False,
     ) -> TeachingJob:
         """Begin to teach the labels of the looker's stack.
 
@@ -102,6 +103,7 @@ class TeachingService:
             title: for people; left out, the name.
             stages: which the head looks at.
             keep: install it; None does where that is allowed.
+            longer: train the last stage too, and keep that where it is better.
             further: the labels come to the examples that the backbone was taught with.
 
         Raises:
@@ -124,7 +126,7 @@ class TeachingService:
             self._check_free(name)
         else:
             folder = self._folder / f"{name}-{secrets.token_hex(8)}"
-        lesson = Lesson(labels.by_image, labels.classes, folder, title or name, stages, kept)
+        lesson = Lesson(labels.by_image, labels.classes, folder, title or name, stages, kept, longer)
         lesson.check(stack)
         with self._lock:
             running = self._jobs.get(stack)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -52,23 +53,26 @@ def write_taught(
     stages: Stages,
     title: str,
     cache_dir: Path,
+    trained: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
 ) -> Model:
     """Write a taught model into ``folder``, which is there and empty; it has no INT8 copy yet.
 
     Args:
         folder: of the model.
         backbone: what was taught.
-        weights: of the network below the head, the backbone's own or trained further.
+        weights: of the backbone.
         head: over the features of ``stages``.
         facts: for the card.
         stages: which the head looks at.
         title: for people.
         cache_dir: see ``Model``.
+        trained: parameters of the network that were trained further, by name; the head's among them count.
 
     Raises:
         OSError: it cannot be written.
     """
-    write_with_head(weights, folder / WEIGHTS_NAME, head.weight, head.bias)
+    weight, bias = trained.get("fc.weight", head.weight), trained.get("fc.bias", head.bias)
+    write_with_head(weights, folder / WEIGHTS_NAME, weight, bias, trained)
     network = network_of(stages)
     images = sum(facts.examples.values())
     card = ModelCard(
