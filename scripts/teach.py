@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from core.base.errors import AppError, ModelError
+from core.base.errors import AppError, Int8NotGoodEnough, ModelError
 from core.base.settings import Settings, get_settings
 from core.engines.registry import default_engine
 from core.models import imagenet
@@ -31,7 +31,7 @@ from core.recognition.service import RecognitionService
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.teach.features import Looker
-from core.teach.job import Lesson, NotGoodEnough, TeachingJob
+from core.teach.job import Lesson, TeachingJob
 from core.teach.label_files import from_csv, from_folders
 from core.teach.report import TeachingReport
 from scripts.dev._stacks import open_stack_file
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted. No model was installed.", file=sys.stderr)
         return 130
-    except NotGoodEnough as error:
+    except Int8NotGoodEnough as error:
         print(error, file=sys.stderr)
         return 1
     except (AppError, OSError) as error:

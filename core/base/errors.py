@@ -164,6 +164,13 @@ class LabelsInvalid(ModelError):
     status = 422
 
 
+class Int8NotGoodEnough(ModelError):
+    """INT8 strays too far from FP32 with every recipe, so the model was not kept."""
+
+    code = "int8_not_good_enough"
+    status = 422
+
+
 class DownloadError(AppError):
     """A file that cannot be had from the web."""
 

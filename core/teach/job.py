@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.background import BackgroundJob
-from core.base.errors import Cancelled, InvalidRequest, ModelError
+from core.base.errors import Cancelled, Int8NotGoodEnough, InvalidRequest, ModelError
 from core.base.settings import Settings
 from core.base.worker_process import WorkerEnded, WorkerProcess
 from core.models.card import Teaching
@@ -90,13 +90,6 @@ def asked_agreement(accuracy: float) -> float:
     a tenth may flip as well.
     """
     return GATE_AGREEMENT - (1 - accuracy) * FLIPS_FOR_EACH_ERROR
-
-
-class NotGoodEnough(ModelError):
-    """INT8 strays too far from FP32 with every recipe."""
-
-    code = "int8_not_good_enough"
-    status = 422
 
 
 class TeachingJob(BackgroundJob):
@@ -297,7 +290,7 @@ class TeachingJob(BackgroundJob):
             made = self._try(base, plan, recipe, scratch / recipe.name)
             if made is not None:
                 return made
-        raise NotGoodEnough(
+        raise Int8NotGoodEnough(
             f"INT8 stays below {plan.asked:.0%} agreement with FP32, so the model was not kept. "
             "Label more images, or open a larger stack."
         )

@@ -6,6 +6,7 @@ milliseconds an image. The statistics of batch normalisation stay the backbone's
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -158,4 +159,6 @@ def _epochs(tail: _Tail, copies: Sequence[tuple[Any, Any]], classes: Any, rows: 
 
 
 if __name__ == "__main__":
+    # Before PyTorch is imported; see core.runtime.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     serve({"train": train})

@@ -72,6 +72,8 @@ TESTED_FAMILIES = {
     "python -m scripts.benchmark_server ": "packaging/test_benchmark_server.py::",
     "python -m scripts.benchmark_viewer ": "unit/scripts/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
+    "python -m scripts.teach ": "unit/scripts/test_teach.py::test_a_model_is_taught_judged_and_used",
+    "python -m scripts.predict NEW.zip --model ": "unit/scripts/test_teach.py::test_a_model_is_taught_judged_and_used",
     "python -m scripts.optimize --model imagenet ": (
         "unit/scripts/test_optimize.py::test_imagenet_from_the_web_to_an_installed_int8_model"
     ),
