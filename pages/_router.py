@@ -10,6 +10,7 @@ from pages._ui.inference.run_panel import engine_options
 from pages._ui.shell.messages import escape
 from pages._ui.shell.models import model_choice
 from pages._ui.shell.session import current_session
+from pages._ui.teach.making import adopt_taught
 
 # Our own file: Streamlit would fetch a symbol from the internet.
 ICON = Path(__file__).parent / "_ui" / "shell" / "icon.svg"
@@ -27,12 +28,14 @@ page = st.navigation(
     [
         st.Page("viewer.py", title="Viewer", icon=":material/photo_library:", default=True),
         st.Page("inference.py", title="Inference", icon=":material/label:"),
+        st.Page("teach.py", title="Teach", icon=":material/school:"),
         st.Page("optimize.py", title="Optimize", icon=":material/tune:"),
         st.Page("benchmark.py", title="Benchmark", icon=":material/speed:"),
     ],
     position="top",
 )
 session = current_session()
+adopt_taught(session)
 with st.sidebar:
     st.subheader("Recognition")
     try:

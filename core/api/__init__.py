@@ -16,6 +16,7 @@ from core.api.files import files_router
 from core.api.http_manners import HttpMannersMiddleware
 from core.api.image_threads import ImageThreads
 from core.api.images import images_router
+from core.api.live_teaching import live_teaching_router
 from core.api.metrics import Metrics
 from core.api.predictions import PredictionThreads
 from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_problems
@@ -92,6 +93,7 @@ def create_api(
     api.include_router(short_routes(store, registry, predictions, threads, settings))
     api.include_router(stacks_router(store, registry, service, predictions, settings))
     api.include_router(teaching_router(store, teaching))
+    api.include_router(live_teaching_router(store, teaching))
     api.include_router(files_router(store.files, settings))
     api.include_router(images_router(store, threads))
     return api

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,8 +89,10 @@ class Evaluation:
     notes: tuple[str, ...]
 
 
-def evaluate(given: Examples, *, curve: bool = True, seed: int = 0) -> Evaluation:
-    """Cross-validate; ``curve`` fits three times as many heads.
+def evaluate(
+    given: Examples, *, curve: bool = True, seed: int = 0, check: Callable[[], None] = lambda: None
+) -> Evaluation:
+    """Cross-validate; ``curve`` fits three times as many heads. Before each fit, ``check`` may raise what ends it.
 
     Raises:
         InvalidRequest: a class has fewer than three examples, so that none can be held out.
@@ -99,11 +101,11 @@ def evaluate(given: Examples, *, curve: bool = True, seed: int = 0) -> Evaluatio
     if given.counts.min() < 3:
         name = given.classes[int(given.counts.argmin())]
         raise InvalidRequest(f"Judging needs three labelled images of each class; {name!r} has {given.counts.min()}.")
-    probabilities = _held_out(given, 1.0, seed)
+    probabilities = _held_out(given, 1.0, seed, check)
     named = probabilities.argmax(axis=1)
     confusion = np.zeros((len(given.classes),) * 2, np.int64)
     np.add.at(confusion, (given.numbers, named), 1)
-    shares = {share: _held_out(given, share, seed) for share in SHARES} if curve else {}
+    shares = {share: _held_out(given, share, seed, check) for share in SHARES} if curve else {}
     points = [(share, found.argmax(axis=1)) for share, found in shares.items()] + [(1.0, named)]
     return Evaluation(
         classes=given.classes,
@@ -120,10 +122,11 @@ def evaluate(given: Examples, *, curve: bool = True, seed: int = 0) -> Evaluatio
     )
 
 
-def _held_out(given: Examples, share: float, seed: int) -> NDArray[np.float32]:
+def _held_out(given: Examples, share: float, seed: int, check: Callable[[], None]) -> NDArray[np.float32]:
     """Probabilities ``[N, C]`` by heads fitted on a ``share`` of the other folds' examples."""
     found = np.zeros((len(given), len(given.classes)), np.float32)
     for learn, judge in _folds(given, seed):
+        check()
         if share < 1:
             learn = _thinned(given, learn, share)  # noqa: PLW2901
         found[judge] = fit(given.subset(learn)).probabilities(given.features[judge])

@@ -8,8 +8,9 @@ import shutil
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from core.base.errors import Busy, InvalidRequest, ModelNotFound, NotAllowed
 from core.base.settings import MIB, Settings
@@ -21,6 +22,8 @@ from core.stacks.stack import ImageStack
 from core.teach.features import Looker
 from core.teach.job import Lesson, TeachingJob
 from core.teach.labels import Labels
+from core.teach.live import LiveTeaching
+from core.teach.session import TeachingSession
 from core.teach.taught import Stages, backbone_for_more, read_examples
 
 AT_A_TIME = 1  # teachings; each takes a process of a gigabyte
@@ -65,6 +68,7 @@ class TeachingService:
         self._labels: WeakKeyDictionary[ImageStack, Labels] = WeakKeyDictionary()
         self._jobs: WeakKeyDictionary[ImageStack, TeachingJob] = WeakKeyDictionary()
         self._lent: WeakKeyDictionary[ImageStack, str] = WeakKeyDictionary()
+        self._live: WeakValueDictionary[str, LiveTeaching] = WeakValueDictionary()
         self._paid: WeakSet[ImageStack] = WeakSet()
         self._lock = threading.Lock()
 
@@ -79,6 +83,24 @@ class TeachingService:
             ModelError: no such model, or it is damaged.
         """
         return Looker(self._recognition, stack, self._registry.get(backbone), client, door)
+
+    def watch(self, looker: Looker, *, further: bool = False) -> LiveTeaching:
+        """Learn the labels of the looker's stack while they are given, as long as somebody keeps the result.
+
+        With ``further`` the looker's backbone was taught before, and its examples come to the labels.
+
+        Raises:
+            ModelError: it holds none, or they are damaged.
+        """
+        kept = read_examples(looker.backbone) if further else None
+        looker = self._for_more(looker) if further else looker
+        live = LiveTeaching(TeachingSession(looker, self.labels(looker.stack), kept))
+        self._live[looker.stack.id] = live
+        return live
+
+    def live(self, stack: ImageStack) -> LiveTeaching | None:
+        """What a page has begun to watch, if it still does."""
+        return self._live.get(stack.id)
 
     def job(self, stack: ImageStack) -> TeachingJob | None:
         """The latest teaching of a stack."""
@@ -118,9 +140,7 @@ class TeachingService:
         keep = self.may_keep if keep is None else keep
         kept = read_examples(looker.backbone) if further else None
         if further:
-            looker = Looker(
-                looker.service, stack, backbone_for_more(looker.backbone, self._registry), looker.client, looker.door
-            )
+            looker = self._for_more(looker)
         folder = installed_folder(name, self._settings)
         if keep:
             self._check_free(name)
@@ -140,6 +160,10 @@ class TeachingService:
             job = TeachingJob(looker, lesson, self._settings, turn, cancelled, self._lend(stack, keep=keep))
             self._jobs[stack] = job
             return job
+
+    def _for_more(self, looker: Looker) -> Looker:
+        """Who looks with the network that saw the examples of the looker's backbone."""
+        return replace(looker, backbone=backbone_for_more(looker.backbone, self._registry))
 
     def _check_free(self, name: str) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
 
 from core.base.errors import InvalidRequest
@@ -51,15 +51,15 @@ class TeachingSession:
                 self._suggestions = key, suggester.suggest(known, self.looker.read(known))
             return self._suggestions[1]
 
-    def evaluation(self, cancelled: Event) -> Evaluation:
-        """How good the head is; takes as long as a few dozen fits. Raises as ``suggestions``.
+    def evaluation(self, cancelled: Event, check: Callable[[], None] = lambda: None) -> Evaluation:
+        """How good the head is; takes as long as a few dozen fits, and ``check`` may end it. Raises as ``suggestions``.
 
         Rows of ``mistakes`` are places in ``labelled()``.
         """
         with self._lock:
             version = self.labels.version
             if self._evaluation is None or self._evaluation[0] != version:
-                self._evaluation = version, evaluate(self._examples(cancelled))
+                self._evaluation = version, evaluate(self._examples(cancelled), check=check)
             return self._evaluation[1]
 
     def labelled(self) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from core.api.live_teaching import LabelAction, TeachingColumns
 from core.api.schemas import AnswerColumns, ImageColumns
 
 
@@ -32,6 +33,9 @@ class ViewData(_Message):
     thumbnail_url: str = Field(description="with `{index}`")
     values_url: str = Field(description="with `{index}`")
     results_url: str = Field(description="answers with AnswerColumns; empty while there are none")
+    teaching_url: str = Field(description="answers with TeachingColumns, takes LabelAction; empty without Label mode")
+    teaching_revision: int = Field(description="of what is there now: the browser asks where it knows another one")
+    saved_version: int = Field(description="version of the labels that were saved; leaving with others asks")
     tag: str = Field(description="names the stack in the address of the page; empty, the address is left alone")
     height: int = Field(description="CSS pixels of the part that shows images")
     reports: bool = Field(description="whether this component tells Python about changes")
@@ -44,6 +48,7 @@ class ViewReport(_Message):
     version: int
     current: int
     selected: str
+    taught: int = Field(0, description="revision of labels and suggestions on show: Python draws what goes with it")
 
 
 class Refusals(_Message):
@@ -76,6 +81,7 @@ class UploadReport(_Message):
     stack: str | None = None
     file: str | None = None
     error: str | None = None
+    unknown_files: int | None = Field(None, description="of labels that were taken: lines about other files")
 
 
 MESSAGES: tuple[type[BaseModel], ...] = (
@@ -85,6 +91,8 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     UploadReport,
     ImageColumns,
     AnswerColumns,
+    TeachingColumns,
+    LabelAction,
 )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
@@ -13,7 +11,6 @@ from core.engines.openvino import FP32
 from core.engines.registry import engine_label
 from core.models.install import pack_model
 from core.models.model import Model
-from core.optimize.progress import StepState
 from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
 from pages._ui.optimize.form import start
@@ -21,9 +18,9 @@ from pages._ui.optimize.gate_report import all_figures, figures, verdict
 from pages._ui.shell.messages import escape
 from pages._ui.shell.models import keep_model
 from pages._ui.shell.session import Session
+from pages._ui.shell.steps import steps_progress, steps_table
 
 _REFRESH_SECONDS = 0.5
-_MARKS = {"waiting": "○", "running": "▸", "done": "✓", "stopped": "✕"}
 
 
 def model_facts(model: Model) -> None:
@@ -54,19 +51,14 @@ def running_attempt(session: Session) -> None:
         st.rerun()
         return
     steps = job.steps
-    done = sum(step.status == "done" for step in steps)
-    current = next((step for step in steps if step.status == "running"), None)
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{job.recipe.title}** · {job.seconds:.0f} s", width="content")
             if st.button("Cancel", icon=":material/close:", key="cancel-optimization"):
                 job.cancel()
                 st.rerun()
-        share = (done + (current.share or 0.0 if current else 0.0)) / len(steps)
-        name, detail = (current.title, current.detail) if current else ("Starting", "")
-        doing = escape(f"{name}: {detail}" if detail else name)
-        st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing}")
-        _steps_table(steps)
+        steps_progress(steps)
+        steps_table(steps)
 
 
 def newest_attempt(session: Session) -> None:
@@ -107,23 +99,7 @@ def _attempt(session: Session, job: OptimizationJob) -> None:
             with st.popover("All figures", icon=":material/table_chart:"):
                 all_figures(job.report, job.before)
         with st.popover("Steps", icon=":material/timer:"):
-            _steps_table(job.steps)
-
-
-def _steps_table(steps: Sequence[StepState]) -> None:
-    rows = "".join(
-        f'<tr style="{"opacity:.6" if step.status == "waiting" else ""}">'
-        f'<td style="padding:.15rem .6rem .15rem 0">{_MARKS[step.status]}</td>'
-        f'<td style="padding:.15rem 1rem .15rem 0;white-space:nowrap">{html.escape(step.title)}</td>'
-        '<td style="padding:.15rem 1rem .15rem 0;text-align:right;white-space:nowrap;'
-        f'font-variant-numeric:tabular-nums">{f"{step.seconds:.1f} s" if step.seconds else ""}</td>'
-        f'<td style="padding:.15rem 0;width:100%">{html.escape(step.detail)}</td></tr>'
-        for step in steps
-    )
-    st.html(
-        '<table style="border-collapse:collapse;font-size:.9rem"><thead style="position:absolute;clip-path:inset(50%)">'
-        f"<tr><th>State</th><th>Step</th><th>Time</th><th>Result</th></tr></thead><tbody>{rows}</tbody></table>"
-    )
+            steps_table(job.steps)
 
 
 def _choice(session: Session, job: OptimizationJob, model: Model, key: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
+from core.teach.live import LiveTeaching
 from pages._ui.viewer.view import StackLinks
 
 STACKS = "api/v1/stacks"
@@ -15,25 +18,39 @@ INDEX = STACKS + "/{stack}/images"
 ANSWERS = STACKS + "/{stack}/answers"
 IMAGE = STACKS + "/{stack}/images/{index}/display"
 THUMBNAIL = STACKS + "/{stack}/images/{index}/thumbnail"
+LABELS = STACKS + "/{stack}/labels"
+TEACHING = STACKS + "/{stack}/teaching"
 VALUES = STACKS + "/{stack}/images/{index}/values"
+
+
+def of_stack(template: str, stack: ImageStack) -> str:
+    """An address of ``stack``."""
+    return template.replace("{stack}", stack.id)
 
 
 def stack_links(stack: ImageStack) -> StackLinks:
     """Where the components find ``stack``; the address of its results changes whenever they do."""
-
-    def of_stack(template: str) -> str:
-        return template.replace("{stack}", stack.id)
-
     version = get_runtime().recognition.results(stack).version
     return StackLinks(
         stack_id=stack.id,
         count=len(stack),
-        index_url=of_stack(INDEX),
-        image_url=of_stack(IMAGE),
-        thumbnail_url=of_stack(THUMBNAIL),
-        values_url=of_stack(VALUES),
+        index_url=of_stack(INDEX, stack),
+        image_url=of_stack(IMAGE, stack),
+        thumbnail_url=of_stack(THUMBNAIL, stack),
+        values_url=of_stack(VALUES, stack),
         tag=stack.fingerprint,
-        results_url=f"{of_stack(ANSWERS)}?version={version}" if version else "",
+        results_url=f"{of_stack(ANSWERS, stack)}?version={version}" if version else "",
+    )
+
+
+def label_links(stack: ImageStack, live: LiveTeaching, saved_version: int) -> StackLinks:
+    """The same with Label mode, where labels and suggestions stand in the place of results."""
+    return replace(
+        stack_links(stack),
+        results_url="",
+        teaching_url=of_stack(TEACHING, stack),
+        teaching_revision=live.revision,
+        saved_version=saved_version,
     )
 
 

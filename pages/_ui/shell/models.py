@@ -60,6 +60,12 @@ def model_choice(session: Session) -> None:
             st.caption(f"{engine_label(engine)}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos")
 
 
+def teachable_models(session: Session) -> list[Model]:
+    """Models whose network can learn other classes: installed ones, and those of this session."""
+    usable, _ = get_runtime().models.installed()
+    return list(dict.fromkeys([*usable, *session.own_models]))
+
+
 @lru_cache(maxsize=4)  # a thousand classes take a millisecond
 def _class_list(classes: tuple[str, ...]) -> str:
     return escape(", ".join(classes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -19,6 +20,8 @@ from core.recognition.jobs import RecognitionJob
 from core.runtime import get_runtime
 from core.stacks.files import KeptFile
 from core.stacks.stack import ImageStack
+from core.teach.job import TeachingJob
+from core.teach.live import LiveTeaching
 from pages._ui.viewer.view import ViewState
 
 _KEY = "session"
@@ -42,6 +45,13 @@ class Session:
     own_models: list[Model] = field(default_factory=list)
     imagenet_job: InstallJob | None = None
     optimizations: list[OptimizationJob] = field(default_factory=list)
+    live: LiveTeaching | None = None
+    backbone: Model | None = None  # what is taught
+    saved_labels: int = 0  # version of the labels that were saved last
+    opened_sessions: int = 0
+    teach_error: str = ""
+    teaching_job: TeachingJob | None = None
+    taught: Model | None = None  # what became of it
     declined: list[OptimizationJob] = field(default_factory=list)  # those instead of which the model in use was kept
 
     @property
@@ -90,9 +100,22 @@ class Session:
             get_runtime().store.delete(self.stack.id)
         for optimization in self.optimizations:
             optimization.cancel()
+        self.stop_teaching()
         self.stack, self.job, self.optimizations, self.declined = None, None, [], []
         self.view, self.view_version = ViewState(), self.view_version + 1
         self.upload_error = ""
+
+    def stop_teaching(self) -> None:
+        """End what is learned and made of the stack's labels; models that were made stay."""
+        if self.live is not None:
+            self.live.stop()
+        if self.teaching_job is not None:
+            self.teaching_job.cancel()
+        self.live, self.teaching_job, self.taught, self.saved_labels, self.teach_error = None, None, None, 0, ""
+
+    def show(self, current: int, selected: Sequence[int] = ()) -> None:
+        """Have viewer and gallery show this image, and these selected."""
+        self.view, self.view_version = ViewState(current, tuple(sorted(selected))), self.view_version + 1
 
     @property
     def optimizing(self) -> bool:

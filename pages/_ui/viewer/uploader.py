@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -48,6 +48,19 @@ def uploader(session: Session, *, key: str, compact: bool = False) -> None:
         # In the callback, so that the page is drawn once, with the new stack.
         on_event_change=lambda: receive(session, st.session_state[key].get("event")),
     )
+
+
+def uploader_field(data: UploaderData, *, key: str, receive: Callable[[], None]) -> None:
+    """A field for another kind of file; ``receive`` is called once there is something in ``told``."""
+    _renderer(key=key, width=COMPACT_PX if data.compact else "stretch", data=data.model_dump(), on_event_change=receive)
+
+
+def told(key: str) -> Mapping[str, Any]:
+    """What the browser reports of the field ``key``, its sentences cut to a length that people read."""
+    event = st.session_state[key].get("event")
+    if not isinstance(event, Mapping):
+        return {}
+    return {name: value[:_LONGEST_SENTENCE] if isinstance(value, str) else value for name, value in event.items()}
 
 
 def weights_uploader(session: Session, *, key: str) -> None:

@@ -21,6 +21,9 @@ class StackLinks:
     ``image_url``, ``thumbnail_url`` and ``values_url`` contain ``{index}``. ``results_url`` is empty while there
     are no results; it must change whenever they do, for example by a version number in its query. ``tag`` names
     the stack in the address of the page, where anybody may see it; empty, the address is left alone.
+
+    ``teaching_url`` turns Label mode on, for labels and suggestions of ``teaching_revision``, of which those up to
+    ``saved_version`` would not be lost with the page.
     """
 
     stack_id: str
@@ -31,6 +34,9 @@ class StackLinks:
     values_url: str
     results_url: str = ""
     tag: str = ""
+    teaching_url: str = ""
+    teaching_revision: int = 0
+    saved_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ def exchange(
         )
         st.session_state[start_key] = start
     data = ViewData(
-        **start.model_dump(),
+        **start.model_dump(exclude={"taught"}),
         count=stack.count,
         index_url=stack.index_url,
         image_url=stack.image_url,
@@ -101,6 +107,9 @@ def exchange(
         values_url=stack.values_url,
         results_url=stack.results_url,
         tag=stack.tag,
+        teaching_url=stack.teaching_url,
+        teaching_revision=stack.teaching_revision,
+        saved_version=stack.saved_version,
         height=height,
         reports=reports,
     )

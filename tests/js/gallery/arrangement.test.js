@@ -11,7 +11,7 @@ import { IMAGES, openPage } from "../page.js";
 beforeEach(openPage);
 
 /** @type {Wish} */
-const NOTHING = { name: "", label: "", least: null, most: null, differing: false, order: "position", descending: false };
+const NOTHING = { name: "", label: "", least: null, most: null, differing: false, kind: "", order: "position", descending: false };
 
 /** Six images; 0, 1 and 2 have answers of two engines, 4 of one. */
 function answered() {

@@ -15,6 +15,7 @@ import { differ, difference } from "../shared/answers.js";
  * @property {number | null} least share of one
  * @property {number | null} most share of one
  * @property {boolean} differing
+ * @property {"" | "label" | "suggestion"} kind those with a label, or without one
  * @property {string} order a key of ORDERS
  * @property {boolean} descending
  */
@@ -65,7 +66,7 @@ export function arrange(store, wish) {
  * @param {StackStore} store
  * @param {Wish} wish
  */
-function testsOf(store, { name, label, least, most, differing }) {
+function testsOf(store, { name, label, least, most, differing, kind }) {
   /** @type {((index: number) => boolean)[]} */
   const tests = [];
   const part = name.trim().toLowerCase();
@@ -73,6 +74,7 @@ function testsOf(store, { name, label, least, most, differing }) {
   if (store.answers.size === 0) return tests;
   const leading = (/** @type {number} */ index) => store.answers.get(index)?.[0];
   const confidence = (/** @type {number} */ index) => leading(index)?.confidence ?? NaN; // compares as false
+  if (kind) tests.push((index) => (leading(index)?.kind === "label") === (kind === "label"));
   if (label) tests.push((index) => leading(index)?.label === label);
   if (least !== null) tests.push((index) => confidence(index) >= least);
   if (most !== null) tests.push((index) => confidence(index) <= most);

@@ -18,7 +18,7 @@ export class ArrangementControls {
     this.ref = ref;
     this.store = store;
     for (const field of [ref.filter, ref.least, ref.most]) field.oninput = onChange;
-    for (const field of [ref.className, ref.differing]) field.onchange = onChange;
+    for (const field of [ref.className, ref.differing, ref.kind]) field.onchange = onChange;
     ref.sort.onchange = () => {
       this.setDescending(ORDERS[ref.sort.value].descendingFirst ?? false);
       onChange();
@@ -50,7 +50,7 @@ export class ArrangementControls {
 
   clear() {
     const { ref } = this;
-    for (const field of [ref.filter, ref.className, ref.least, ref.most]) field.value = "";
+    for (const field of [ref.filter, ref.className, ref.least, ref.most, ref.kind]) field.value = "";
     ref.differing.checked = false;
   }
 
@@ -63,13 +63,14 @@ export class ArrangementControls {
 
   /** @returns {Wish} */
   get wish() {
-    const { ref, descending } = this;
+    const { ref, store, descending } = this;
     return {
       name: ref.filter.value,
       label: ref.className.value,
       least: percentage(ref.least),
       most: percentage(ref.most),
       differing: ref.differing.checked,
+      kind: store.teaching.on ? /** @type {Wish["kind"]} */ (ref.kind.value) : "",
       order: ref.sort.value,
       descending,
     };
@@ -84,7 +85,15 @@ export class ArrangementControls {
     ref.className.replaceChildren(new Option("All classes", ""), ...options);
     ref.className.value = classes.some(([label]) => label === chosen) ? chosen : "";
     const engines = store.answerLines;
-    for (const option of ref.sort.options) option.hidden = option.disabled = engines < ORDERS[option.value].engines;
+    const labelling = store.teaching.on;
+    for (const option of ref.sort.options) {
+      option.hidden = option.disabled = engines < ORDERS[option.value].engines;
+      if (option.value === "confidence") option.textContent = labelling ? "By share" : ORDERS.confidence.title;
+    }
+    ref.kind.hidden = !labelling;
+    // A share is no confidence; and what is typed here while labelling would hide what is labelled.
+    ref.between.hidden = ref.legend.hidden = labelling;
+    if (labelling) ref.least.value = ref.most.value = "";
     ref.disagreement.hidden = engines < 2;
     if (ref.sort.selectedOptions[0].disabled) {
       ref.sort.value = "position";

@@ -2,7 +2,7 @@
 import { resolveUrl } from "../shared/addresses.js";
 import { band, differ } from "../shared/answers.js";
 import { find } from "../shared/elements.js";
-import { formatConfidence, textElement } from "../shared/format.js";
+import { formatShare, spoken, textElement } from "../shared/format.js";
 import { onLongPress } from "../shared/long_press.js";
 
 /** @import { Answer } from "../shared/answers.js" */
@@ -74,15 +74,15 @@ export class Cell {
     const name = store.name(index);
     const answers = store.answers.get(index) ?? [];
     const selected = store.selected.has(index);
-    const spoken = answers.map(({ label, confidence, engine, model }) => `${label} ${formatConfidence(confidence)}, ${engine}, model ${model}`);
+    const said = answers.map(spoken);
     this.element.dataset.index = String(index);
     this.element.classList.toggle("selected", selected);
     this.checkbox.checked = selected;
     this.checkbox.setAttribute("aria-label", `Select ${name}`);
     this.file.textContent = name.slice(name.lastIndexOf("/") + 1);
     this.image.alt = `Thumbnail of ${name}`;
-    this.open.title = [name, ...spoken].join("\n");
-    this.open.setAttribute("aria-label", [`Image ${index + 1}: ${name}`, ...spoken].join("; "));
+    this.open.title = [name, ...said].join("\n");
+    this.open.setAttribute("aria-label", [`Image ${index + 1}: ${name}`, ...said].join("; "));
     this.showLabel(answers);
     this.refreshCurrent();
   }
@@ -92,13 +92,16 @@ export class Cell {
     const [leading] = answers;
     this.label.replaceChildren();
     this.engine.textContent = leading?.engine ?? "";
-    this.bar.hidden = !leading;
+    this.bar.hidden = !leading || leading.kind !== undefined;
     delete this.element.dataset.band;
+    delete this.element.dataset.kind;
     if (!leading) return;
-    const { label, confidence } = leading;
-    this.element.dataset.band = band(confidence);
+    const { label, confidence, kind } = leading;
+    if (kind) this.element.dataset.kind = kind;
+    else this.element.dataset.band = band(confidence);
     this.bar.style.setProperty("--share", String(confidence));
-    this.label.append(textElement("span", "class", label), textElement("span", "confidence", formatConfidence(confidence)));
+    this.label.append(textElement("span", "class", label));
+    if (kind !== "label") this.label.append(textElement("span", "confidence", formatShare(leading)));
     if (differ(answers)) this.label.append(textElement("span", "differs", "≠"));
   }
 

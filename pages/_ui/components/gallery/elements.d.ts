@@ -16,6 +16,20 @@ export interface GalleryElements {
   most: HTMLInputElement;
   disagreement: HTMLElement;
   differing: HTMLInputElement;
+  kind: HTMLSelectElement;
+  between: HTMLElement;
+
+  labelling: HTMLElement;
+  chips: HTMLElement;
+  noClasses: HTMLElement;
+  target: HTMLElement;
+  give: HTMLSelectElement;
+  accept: HTMLButtonElement;
+  undo: HTMLButtonElement;
+  redo: HTMLButtonElement;
+  review: HTMLButtonElement;
+  after: HTMLSelectElement;
+  note: HTMLElement;
   legend: HTMLElement;
 
   scroller: HTMLElement;

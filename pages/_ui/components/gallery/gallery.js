@@ -11,6 +11,7 @@ import { arrange } from "./arrangement.js";
 import { ArrangementControls } from "./arrangement_controls.js";
 import { Cell } from "./cell.js";
 import { GAP, GridLayout } from "./grid_layout.js";
+import { LabelBar } from "./label_bar.js";
 import { Marquee } from "./marquee.js";
 
 /** @import { ViewData } from "../shared/contract.js" */
@@ -58,12 +59,17 @@ class Gallery {
     this.ref.grid.replaceChildren();
     this.ref.size.value = readPreference("thumbnail-size", this.ref.size.value);
     this.controls = new ArrangementControls(this.ref, store, () => this.arrange());
+    this.labelBar = new LabelBar(this.ref, store);
+    store.teaching.shown = () => this.shown;
     this.marquee = new Marquee(this.ref, store, (...box) => this.grid.touched(this.shown, ...box));
     this.arrange();
     this.bindControls();
     const { signal } = this.listeners;
     store.addEventListener("current", () => this.follow(), { signal });
     store.addEventListener("selection", () => this.refresh(), { signal });
+    for (const type of ["current", "selection", "teaching"]) {
+      store.addEventListener(type, () => this.labelBar.show(), { signal });
+    }
     store.addEventListener("results", () => this.answered(), { signal });
     const indexed = () => {
       this.arrange();
@@ -78,6 +84,7 @@ class Gallery {
   configure({ height }) {
     this.ref.scroller.style.setProperty("--scroller-height", `${height}px`);
     if (this.count !== this.store.count) this.arrange();
+    this.labelBar.show();
     this.layout();
     if (!this.settled) this.reveal(); // later only when the current image changes: people scroll where they like
     this.settled = true;
@@ -115,7 +122,10 @@ class Gallery {
   answered() {
     this.controls.showClasses();
     const { shown, filtered } = arrange(this.store, this.controls.wish);
-    if (filtered !== this.filtered || shown.join() !== this.shown.join()) this.arrange();
+    if (filtered !== this.filtered || shown.join() !== this.shown.join()) {
+      this.arrange();
+      if (this.store.teaching.on) this.reveal();
+    }
     this.layout();
     this.refresh();
   }
@@ -280,6 +290,7 @@ class Gallery {
   onKey(event, target) {
     const { store, ref } = this;
     const { columns, rowHeight } = this.grid;
+    if (store.teaching.onKey(event, target)) return true;
     const inGrid = ref.grid.contains(target);
     const rows = Math.max(1, Math.floor(ref.scroller.clientHeight / rowHeight));
     /** @type {Record<string, number>} */

@@ -1,7 +1,16 @@
 /* What engines have answered for one image; the first answer leads. */
 
 /** @import { AnswerColumns } from "./contract.js" */
-/** @typedef {{ label: string, confidence: number, engine: string, model: string }} Answer */
+/**
+ * In Label mode, `kind` says whether a person or the server named the class.
+ *
+ * @typedef {object} Answer
+ * @property {string} label
+ * @property {number} confidence of a suggestion, its share; of a label, one
+ * @property {string} engine
+ * @property {string} model
+ * @property {"label" | "suggestion"} [kind]
+ */
 
 /**
  * The answers for each image, by its position.

@@ -7,6 +7,8 @@ export interface Contract {
   UploadReport?: UploadReport;
   ImageColumns?: ImageColumns;
   AnswerColumns?: AnswerColumns;
+  TeachingColumns?: TeachingColumns;
+  LabelAction?: LabelAction;
 }
 /**
  * What Python sends to a viewer or a gallery. Addresses are relative to the page.
@@ -53,6 +55,18 @@ export interface ViewData {
    */
   results_url: string;
   /**
+   * answers with TeachingColumns, takes LabelAction; empty without Label mode
+   */
+  teaching_url: string;
+  /**
+   * of what is there now: the browser asks where it knows another one
+   */
+  teaching_revision: number;
+  /**
+   * version of the labels that were saved; leaving with others asks
+   */
+  saved_version: number;
+  /**
    * names the stack in the address of the page; empty, the address is left alone
    */
   tag: string;
@@ -73,6 +87,10 @@ export interface ViewReport {
   version: number;
   current: number;
   selected: string;
+  /**
+   * revision of labels and suggestions on show: Python draws what goes with it
+   */
+  taught?: number;
 }
 /**
  * What Python sends to the upload field.
@@ -123,6 +141,10 @@ export interface UploadReport {
   stack?: string | null;
   file?: string | null;
   error?: string | null;
+  /**
+   * of labels that were taken: lines about other files
+   */
+  unknown_files?: number | null;
 }
 /**
  * A stack's images column by column, each as long as the stack: small, and fast to read, for thousands of them.
@@ -203,4 +225,66 @@ export interface AnswerRun {
    * softmax probability of that class, 0..1
    */
   confidences: number[];
+}
+/**
+ * Labels and suggestions of a stack, column by column; small, and fast to read, for thousands of images.
+ */
+export interface TeachingColumns {
+  /**
+   * changes with everything in here but `pending` and `note`
+   */
+  revision: number;
+  /**
+   * of the labels
+   */
+  version: number;
+  /**
+   * whether more is being learned: ask again
+   */
+  pending: boolean;
+  /**
+   * what is going on, or missing for suggestions; empty otherwise
+   */
+  note: string;
+  classes: string[];
+  /**
+   * positions of labelled images
+   */
+  images: number[];
+  /**
+   * of each, the place of its class in `classes`
+   */
+  labels: number[];
+  /**
+   * positions of unlabelled images that have a suggestion
+   */
+  suggested: number[];
+  /**
+   * of each, the place of its class in `classes`; -1 for none of these
+   */
+  suggestions: number[];
+  /**
+   * of each, what the suggestion's softmax output is, in percent
+   */
+  shares: number[];
+  /**
+   * unlabelled images, what teaches most first
+   */
+  queue: number[];
+  can_undo: boolean;
+  can_redo: boolean;
+}
+/**
+ * One thing a person does.
+ */
+export interface LabelAction {
+  do?: "label" | "undo" | "redo";
+  /**
+   * positions of the images to label
+   */
+  images?: number[];
+  /**
+   * their class; null takes it away
+   */
+  label?: string | null;
 }

@@ -14,6 +14,27 @@ export function formatBytes(bytes) {
 export const formatConfidence = (confidence) => `${(confidence * 100).toFixed(1)}%`;
 
 /**
+ * How sure an answer is, as it is written; nothing for a label, and whole percents for a suggestion.
+ *
+ * @param {Answer} answer
+ */
+export function formatShare({ confidence, kind }) {
+  if (kind === "label") return "";
+  return kind ? `${Math.round(confidence * 100)}%` : formatConfidence(confidence);
+}
+
+/**
+ * An answer as it is read out.
+ *
+ * @param {Answer} answer
+ */
+export function spoken(answer) {
+  const { label, engine, model } = answer;
+  const sure = formatShare(answer);
+  return `${sure ? `${label} ${sure}` : label}, ${engine}${model ? `, model ${model}` : ""}`;
+}
+
+/**
  * A new element with a class and a text.
  *
  * @param {string} tag
@@ -47,17 +68,18 @@ export function showName(element, name) {
  */
 export function showAnswers(element, answers) {
   element.replaceChildren(
-    ...answers.map(({ label, confidence, engine, model }, order) => {
+    ...answers.map((answer, order) => {
+      const { label, confidence, engine, model, kind } = answer;
       const line = textElement("div", "answer", "");
-      line.dataset.band = band(confidence);
+      if (kind) line.dataset.kind = kind;
+      else line.dataset.band = band(confidence);
       line.classList.toggle("differs", order > 0 && label !== answers[0].label);
       const bar = textElement("span", "bar", "");
       bar.style.setProperty("--share", String(confidence));
       line.append(
         textElement("span", "label", label),
-        textElement("span", "confidence", formatConfidence(confidence)),
-        bar,
-        textElement("span", "source", `${engine} · ${model}`),
+        ...(kind === "label" ? [] : [textElement("span", "confidence", formatShare(answer)), bar]),
+        textElement("span", "source", model ? `${engine} · ${model}` : engine),
       );
       return line;
     }),

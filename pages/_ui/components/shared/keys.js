@@ -30,13 +30,13 @@ function nothingFocused(root) {
 }
 
 /**
- * True for a key that a plain button of the page, pressed just now, has no use for: an arrow, Home, Page Down.
+ * True for a key that a plain button of the page, pressed just now, has no use for: an arrow, Home, Page Down, a digit.
  *
  * @param {KeyboardEvent} event
  * @param {Element} element
  */
 function unusedByButton(event, element) {
-  return /^(Arrow|Page|Home|End)/.test(event.key) && element.matches?.("button:not([role], [aria-haspopup])");
+  return /^(Arrow|Page|Home|End)|^\d$/.test(event.key) && element.matches?.("button:not([role], [aria-haspopup])");
 }
 
 /** @param {KeyboardEvent} event */
@@ -51,19 +51,19 @@ function routeKey(event) {
     if (plain && event.key.length === 1) event.stopPropagation(); // typing "r" must not rerun the app
     return;
   }
-  if (!plain) return;
   const viewers = mounted.filter((component) => component.isViewer && (!owner || component.store === owner.store));
   const candidates = owner
     ? [...new Set([owner, ...viewers])]
     : viewers.filter(({ root }) => nothingFocused(root) || unusedByButton(event, target));
+  if (!plain && !event.ctrlKey && !event.metaKey) return;
   for (const component of candidates) {
-    if (component.onKey(event, target)) {
+    if (plain ? component.onKey(event, target) : component.store.teaching.onShortcut(event)) {
       event.preventDefault();
       event.stopPropagation();
       return;
     }
   }
-  if (candidates.length > 0 && event.key.length === 1) event.stopPropagation(); // a slip beside "x" must not open a dialog
+  if (plain && candidates.length > 0 && event.key.length === 1) event.stopPropagation(); // a slip beside "x" must not open a dialog
 }
 
 /**

@@ -2,7 +2,7 @@
  * What the viewer and the gallery of a page share: one StackStore for each stack id.
  *
  * The store owns the current image and the selection; components change it through its methods and draw when its
- * events fire ("current", "selection", "index", "results"). Python hears of a change once things have been quiet
+ * events fire ("current", "selection", "index", "results", "teaching"). Python hears of a change once things have been quiet
  * for REPORT_DELAY_MS, through the one mounted component that reports, and overrules the browser only by sending
  * a new `version`.
  */
@@ -11,6 +11,7 @@ import { answersByImage } from "./answers.js";
 import { showLink } from "./link.js";
 import { clamp } from "./numbers.js";
 import { decodeRanges, encodeRanges } from "./ranges.js";
+import { Teaching } from "./teaching.js";
 
 /** @import { Answer } from "./answers.js" */
 /** @import { ImageColumns, ViewData, ViewReport } from "./contract.js" */
@@ -54,6 +55,7 @@ export class StackStore extends EventTarget {
   constructor(id) {
     super();
     this.id = id;
+    this.teaching = new Teaching(this);
   }
 
   /**
@@ -82,7 +84,10 @@ export class StackStore extends EventTarget {
       this.indexUrl = data.index_url;
       this.fetchIndex(data.index_url);
     }
-    if (data.results_url !== this.resultsUrl) {
+    this.teaching.update(data);
+    if (this.teaching.on) {
+      this.resultsUrl = undefined; // fetched when Label mode ends
+    } else if (data.results_url !== this.resultsUrl) {
       this.resultsUrl = data.results_url;
       this.fetchResults(data.results_url);
     }
@@ -112,6 +117,11 @@ export class StackStore extends EventTarget {
       return; // those on show stay
     }
     if (url !== this.resultsUrl) return; // overtaken by newer ones
+    this.setAnswers(answers);
+  }
+
+  /** @param {Map<number, Answer[]>} answers */
+  setAnswers(answers) {
     this.answers = answers;
     this.answerLines = 0;
     for (const found of answers.values()) this.answerLines = Math.max(this.answerLines, found.length);
@@ -201,7 +211,7 @@ export class StackStore extends EventTarget {
     return Array.from({ length: this.count }, (_, index) => index);
   }
 
-  /** @param {"current" | "selection" | "index" | "results"} type */
+  /** @param {"current" | "selection" | "index" | "results" | "teaching"} type */
   emit(type) {
     this.dispatchEvent(new Event(type));
   }
@@ -214,7 +224,8 @@ export class StackStore extends EventTarget {
 
   /** @returns {ViewReport} */
   state() {
-    return { stack: this.id, version: this.version ?? 0, current: this.current, selected: encodeRanges(this.selected) };
+    const state = { stack: this.id, version: this.version ?? 0, current: this.current, selected: encodeRanges(this.selected) };
+    return this.teaching.on ? { ...state, taught: this.teaching.revision } : state;
   }
 
   /**

@@ -48,4 +48,6 @@ export interface ViewerElements {
   keep: HTMLInputElement;
   status: HTMLElement;
   dialog: HTMLDialogElement;
+  zoomKeys: HTMLElement;
+  labelKeys: HTMLElement;
 }

@@ -1,6 +1,6 @@
 /* The viewer: the controls, keys and caption around the stage. */
 import { elementsOf, focusedIn, rootOf } from "../shared/elements.js";
-import { formatBytes, formatConfidence, showAnswers, showFill, showName } from "../shared/format.js";
+import { formatBytes, formatShare, showAnswers, showFill, showName } from "../shared/format.js";
 import { linkedImage } from "../shared/link.js";
 import { onLongPress } from "../shared/long_press.js";
 import { mount } from "../shared/mount.js";
@@ -48,6 +48,7 @@ class StackViewer {
     store.addEventListener("index", () => this.show(), { signal });
     store.addEventListener("selection", () => this.showSelection(), { signal });
     store.addEventListener("results", () => this.showCaption(), { signal });
+    store.addEventListener("teaching", () => this.showKeys(), { signal });
     rootOf(root).addEventListener("fullscreenchange", () => this.showFullScreen(), { signal });
     onLongPress(this.ref.stage, () => store.toggle(store.current), signal);
     window.addEventListener("popstate", () => this.followLink(), { signal });
@@ -58,6 +59,7 @@ class StackViewer {
   configure({ height }) {
     this.ref.stage.style.setProperty("--stage-height", `${height}px`);
     this.stage.measure();
+    this.showKeys();
     this.show();
   }
 
@@ -106,6 +108,7 @@ class StackViewer {
   onKey(event, target) {
     const { ref, store, stage } = this;
     if (ref.dialog.open) return false;
+    if (store.teaching.onKey(event, target)) return true;
     /** @type {Record<string, () => void>} */
     const moves = {
       ArrowLeft: () => stage.step(-1),
@@ -197,6 +200,12 @@ class StackViewer {
     this.announceTimer = setTimeout(() => this.announce(), ANNOUNCE_MS);
   }
 
+  showKeys() {
+    const { on } = this.store.teaching;
+    this.ref.labelKeys.hidden = !on;
+    this.ref.zoomKeys.hidden = on;
+  }
+
   showPosition() {
     const { ref, store } = this;
     const position = store.count ? store.current + 1 : 0;
@@ -214,7 +223,7 @@ class StackViewer {
     const { store } = this;
     if (this.film.playing) return;
     const [leading] = store.answers.get(store.current) ?? [];
-    const answer = leading ? `, ${leading.label} ${formatConfidence(leading.confidence)}` : "";
+    const answer = leading ? `, ${leading.label} ${formatShare(leading)}` : "";
     this.ref.status.textContent = `Image ${store.current + 1} of ${store.count}: ${store.name(store.current)}${answer}`;
   }
 

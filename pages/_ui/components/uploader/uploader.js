@@ -110,6 +110,9 @@ class Uploader {
       if (request.status === 201 && answer.file_id) {
         this.finish();
         this.report({ file: answer.file_id });
+      } else if (request.status === 200) {
+        this.finish();
+        this.report({ unknown_files: answer.unknown_files });
       } else if (request.status === 201) {
         prefetch(this.data.prefetch, answer.stack_id);
         this.report({ stack: answer.stack_id });

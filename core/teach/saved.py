@@ -1,0 +1,91 @@
+"""A teaching as one file, to go on another day: labels, what the model is made from, and what was on show."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from core.base.errors import InvalidRequest, LabelsInvalid
+from core.stacks.stack import ImageStack
+from core.teach.labels import MAX_CLASSES, Labels
+
+MAX_BYTES = 4 * 1024 * 1024  # 20,000 labels take a tenth of it
+_Text = Annotated[str, StringConstraints(max_length=200)]
+_Position = Annotated[int, Field(ge=0)]
+
+
+class SavedTeaching(BaseModel):
+    """What the file holds; positions are of images in the stack, from 0, and the images themselves are not in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    format: Literal["aisr-teaching-1"] = "aisr-teaching-1"
+    stack: _Text = Field(description="the stack's fingerprint")
+    classes: list[_Text] = Field(max_length=MAX_CLASSES)
+    images: list[_Position] = Field(description="labelled ones")
+    labels: list[_Position] = Field(description="of each, the place of its class in `classes`")
+    model: _Text = Field(description="name of the model that the head is for")
+    threshold: float | None = Field(None, description="below it an image shows none of the classes; null is automatic")
+    current: _Position = 0
+    selected: list[_Position] = []
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.images) != len(self.labels) or max(self.labels, default=-1) >= len(self.classes):
+            raise ValueError("labels, images and classes do not fit each other")
+        return self
+
+    @classmethod
+    def of(
+        cls,
+        labels: Labels,
+        stack: ImageStack,
+        *,
+        model: str,
+        threshold: float | None,
+        current: int,
+        selected: tuple[int, ...],
+    ) -> Self:
+        """What there is now."""
+        by_image, classes = labels.by_image, list(labels.classes)
+        place = {name: number for number, name in enumerate(classes)}
+        return cls(
+            stack=stack.fingerprint,
+            classes=classes,
+            images=list(by_image),
+            labels=[place[name] for name in by_image.values()],
+            model=model,
+            threshold=threshold,
+            current=current,
+            selected=list(selected),
+        )
+
+    def restore(self, labels: Labels) -> None:
+        """Make ``labels`` what was saved, in one change that can be undone.
+
+        Raises:
+            LabelsInvalid: they do not fit the stack, or a name is none for a class; then nothing has changed.
+        """
+        saved = {index: self.classes[place] for index, place in zip(self.images, self.labels, strict=True)}
+        labels.assign_each(dict.fromkeys(labels.by_image) | saved, classes=self.classes)
+
+
+def read_saved(data: bytes, stack: ImageStack) -> SavedTeaching:
+    """The file's content.
+
+    Raises:
+        LabelsInvalid: it is no such file.
+        InvalidRequest: it is about another stack.
+    """
+    if len(data) > MAX_BYTES:
+        raise LabelsInvalid(f"A saved session has at most {MAX_BYTES // 1024 // 1024} MB; this file is larger.")
+    try:
+        saved = SavedTeaching.model_validate_json(data)
+    except ValidationError as error:
+        raise LabelsInvalid(
+            "This is no session saved on the Teach page, or it is damaged. Nothing was changed."
+        ) from error
+    if saved.stack != stack.fingerprint:
+        raise InvalidRequest("This session is about another ZIP. Open that one first: it may have any name.")
+    return saved

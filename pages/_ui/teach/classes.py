@@ -1,0 +1,178 @@
+"""Naming classes, and labels as files."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.api.body_limit import MAX_BODY_BYTES
+from core.base.errors import AppError
+from core.base.settings import MIB
+from core.stacks.stack import ImageStack
+from core.stacks.upload import too_large
+from core.teach.label_files import MAX_BYTES, from_folders, to_csv
+from core.teach.live import LiveTeaching
+from core.teach.saved import MAX_BYTES as MAX_SESSION_BYTES
+from core.teach.saved import SavedTeaching, read_saved
+from pages._ui.components.contract import Refusals, UploaderData
+from pages._ui.shell.links import LABELS, absolute, of_stack
+from pages._ui.shell.messages import escape
+from pages._ui.shell.models import teachable_models
+from pages._ui.shell.session import Session
+from pages._ui.teach.state import watch
+from pages._ui.viewer.uploader import told, uploader_field
+
+_MAX_NAME = 100  # characters of a class
+
+
+def classes(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
+    """The field for a new class, and the menus beside it."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        form = st.form("new-class", border=False, clear_on_submit=True, width=380)
+        with form, st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input("New class", max_chars=_MAX_NAME, placeholder="scratches")
+            added = st.form_submit_button("Add", icon=":material/add:")
+        if live.labels.classes:
+            with st.popover("Edit classes", icon=":material/edit:"):
+                _edit(session, live)
+        with st.popover("Labels from…", icon=":material/upload:"):
+            _labels_in(session, stack, live)
+        if live.labels.by_image:
+            with st.popover("Save labels", icon=":material/download:"):
+                _labels_out(stack, live)
+        with st.popover("Session", icon=":material/save:"):
+            _session_file(session, stack, live)
+    if added and name.strip():
+        _do(session, lambda: live.labels.add_class(name))
+        st.rerun()
+    if session.teach_error:
+        st.error(escape(session.teach_error), icon=":material/error:")
+        session.teach_error = ""
+
+
+def _do(session: Session, action: object) -> None:
+    """A change of labels; why it was refused is shown once."""
+    try:
+        action()  # type: ignore[operator]
+    except AppError as error:
+        session.teach_error = str(error)
+
+
+def _edit(session: Session, live: LiveTeaching) -> None:
+    labels = live.labels
+    counts = labels.counts
+    chosen = st.selectbox("Class", list(counts), format_func=lambda name: f"{name} ({counts.get(name, 0):,})")
+    with st.form("rename-class", border=False):
+        name = st.text_input("New name", value=chosen, max_chars=_MAX_NAME, key=f"rename-{chosen}")
+        if st.form_submit_button("Rename", icon=":material/edit:"):
+            _do(session, lambda: labels.rename_class(chosen, name))
+            st.rerun()
+    if st.button(
+        "Remove the class", icon=":material/delete:", help="Its images have no label then. Undo brings both back."
+    ):
+        _do(session, lambda: labels.remove_class(chosen))
+        st.rerun()
+
+
+def _labels_in(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
+    names = [entry.name for entry in stack.entries]
+    st.caption("The class of an image is the folder it lies in, or stands in a CSV with file name and class.")
+    if st.button("From folder names", icon=":material/folder:"):
+        _do(session, lambda: live.labels.assign_each(from_folders(names)))
+        st.rerun()
+    limit = min(MAX_BYTES, MAX_BODY_BYTES)
+    uploader_field(
+        UploaderData(
+            compact=True,
+            button="From a CSV",
+            invitation="Labels as CSV",
+            hint="",
+            drop="Drop the CSV to take its labels",
+            endings=[".csv", ".txt"],
+            media_type="text/csv",
+            limit=limit,
+            refusals=Refusals(
+                several="Send one file at a time.", wrong_kind="Labels come as a CSV file.", too_large=too_large(limit)
+            ),
+            url=of_stack(LABELS, stack),
+            prefetch=[],
+        ),
+        key="labels-csv-file",
+        receive=lambda: _taken(session, live),
+    )
+
+
+def _taken(session: Session, live: LiveTeaching) -> None:
+    event = told("labels-csv-file")
+    session.teach_error = str(event.get("error") or "")
+    if unknown := event.get("unknown_files"):
+        st.toast(f"{int(unknown):,} lines are about files that are not in this stack.")
+
+
+def _labels_out(stack: ImageStack, live: LiveTeaching) -> None:
+    name = stack.name.removesuffix(".zip")
+    names = [entry.name for entry in stack.entries]
+    st.download_button(
+        "As CSV",
+        lambda: to_csv(live.labels.by_image, names),
+        f"{name}-labels.csv",
+        "text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+    )
+    st.link_button(
+        "As folders in a ZIP",
+        absolute(of_stack(LABELS, stack)) + "?form=zip",
+        icon=":material/folder_zip:",
+        help="The labelled images as they came, in a folder for each class.",
+    )
+
+
+def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
+    st.caption(
+        "A file with labels, the model they are for, and what is on show. The images are not in it: open the same ZIP "
+        "first, under whatever name."
+    )
+    st.download_button(
+        "Save session",
+        lambda: _saved(session, stack, live).model_dump_json().encode(),
+        f"{stack.name.removesuffix('.zip')}-session.json",
+        "application/json",
+        icon=":material/save:",
+        on_click=lambda: setattr(session, "saved_labels", live.labels.version),
+        disabled=not live.labels.classes,
+    )
+    given = st.file_uploader(
+        "Open session",
+        type="json",
+        max_upload_size=MAX_SESSION_BYTES // MIB,
+        key=f"open-session-{session.opened_sessions}",
+    )
+    if given is None:
+        return
+    session.opened_sessions += 1  # an empty field for the next one
+    try:
+        saved = read_saved(given.getvalue(), stack)
+        saved.restore(live.labels)
+    except AppError as error:
+        session.teach_error = str(error)
+        st.rerun()
+    backbone = next((model for model in teachable_models(session) if model.card.name == saved.model), None)
+    live = watch(session, stack, backbone)
+    live.threshold = saved.threshold
+    session.saved_labels = live.labels.version
+    session.show(min(saved.current, len(stack) - 1), [index for index in saved.selected if index < len(stack)])
+    if backbone is None:
+        session.teach_error = f"The labels are back. The model {saved.model} they were for is not installed here."
+    st.rerun()
+
+
+def _saved(session: Session, stack: ImageStack, live: LiveTeaching) -> SavedTeaching:
+    backbone = session.backbone or live.session.looker.backbone
+    return SavedTeaching.of(
+        live.labels,
+        stack,
+        model=backbone.card.name,
+        threshold=live.own_threshold,
+        current=session.view.current,
+        selected=session.view.selected,
+    )

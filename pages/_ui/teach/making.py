@@ -1,0 +1,175 @@
+"""Making the model of the labels: form, progress, and what came of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import weakref
+
+import streamlit as st
+
+from core.base.errors import AppError
+from core.models.install import copy_model, pack_model
+from core.models.model import Model
+from core.runtime import get_runtime
+from core.stacks.stack import ImageStack
+from core.teach.job import TeachingJob
+from core.teach.live import LiveTeaching
+from pages._ui.shell.messages import escape, images
+from pages._ui.shell.models import teachable_models
+from pages._ui.shell.session import Session
+from pages._ui.shell.steps import steps_progress, steps_table
+from pages._ui.teach.state import goes_on, looker_of, watch
+
+_REFRESH_SECONDS = 0.5
+
+
+def making(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
+    """The running job, or the last one's result and the form for the next."""
+    job = session.teaching_job
+    if job is not None and job.status == "running":
+        _running(session)
+        return
+    if job is not None:
+        _ended(session, job)
+    _form(session, stack, live)
+
+
+def _form(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
+    may_keep = get_runtime().teaching.may_keep
+    with st.container(border=True):
+        left, right = st.columns(2)
+        title = left.text_input("Name of the model", max_chars=40, placeholder="Steel surfaces", key="model-title")
+        models = teachable_models(session)
+        with right:
+            place = st.selectbox(
+                "Start from",
+                range(len(models)),
+                index=models.index(session.backbone) if session.backbone in models else None,
+                format_func=lambda place: models[place].card.title,
+                help="The network whose eyes it gets. One that was taught before keeps its examples and classes.",
+            )
+        if place is not None and models[place] != session.backbone:
+            _start_from(session, stack, models[place])
+        further = session.backbone is not None and goes_on(session.backbone)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            longer = st.toggle(
+                "Train longer",
+                disabled=further,
+                help="Trains the network's last stage too, which takes minutes. Kept only if it is better on examples "
+                "that it has not seen."
+                + (
+                    " Not for a model that was taught before: the images of its examples are not here."
+                    if further
+                    else ""
+                ),
+                key="train-longer",
+            )
+            keep = may_keep and st.checkbox("Keep on this computer", value=True, key="keep-model")
+        if st.button("Make the model", icon=":material/school:", type="primary", disabled=not live.labels.by_image):
+            _start(session, stack, live, title, keep=keep, longer=longer and not further)
+        st.caption(
+            "Fits the head, judges it, and makes the INT8 copy, calibrated on this stack. Takes half a minute; you "
+            "can go on labelling. "
+            + (
+                "A kept model is there in later sessions, for everybody who uses this app here."
+                if may_keep
+                else "The model lasts as long as this session: download it to keep it."
+            )
+        )
+
+
+def _start_from(session: Session, stack: ImageStack, model: Model) -> None:
+    try:
+        watch(session, stack, model)
+    except AppError as error:
+        session.teach_error = str(error)
+    st.rerun()
+
+
+def _start(session: Session, stack: ImageStack, live: LiveTeaching, title: str, *, keep: bool, longer: bool) -> None:
+    name = re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-")
+    if not name:
+        st.error("Give the model a name with letters or digits.", icon=":material/error:")
+        return
+    backbone = live.session.looker.backbone if session.backbone is None else session.backbone
+    try:
+        session.teaching_job = get_runtime().teaching.teach(
+            looker_of(session, stack, backbone),
+            name,
+            title=title.strip(),
+            keep=keep,
+            further=goes_on(backbone),
+            longer=longer,
+        )
+    except AppError as error:
+        st.error(escape(error), icon=":material/error:")
+        return
+    session.taught = None
+    st.rerun()
+
+
+@st.fragment(run_every=_REFRESH_SECONDS)
+def _running(session: Session) -> None:
+    job = session.teaching_job
+    if job is None or job.status != "running":
+        st.rerun()
+        return
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"**{escape(job.lesson.title)}**", width="content")
+            if st.button("Cancel", icon=":material/close:", key="cancel-teaching"):
+                job.cancel()
+        steps_progress(job.steps)
+        steps_table(job.steps)
+
+
+def _ended(session: Session, job: TeachingJob) -> None:
+    if job.status == "failed":
+        st.error(escape(job.message), icon=":material/error:")
+    elif job.status == "cancelled":
+        st.info(escape(job.message), icon=":material/cancel:")
+    model, report = session.taught, job.report
+    if model is None or report is None:
+        return
+    with st.container(border=True):
+        share = report.accuracy_cross_validated
+        st.success(
+            f"**{escape(model.card.title)}** is the model of this session now: {len(report.classes):,} classes, "
+            f"{images(report.images_labelled)} labelled, {share.value:.1%} right in cross-validation "
+            f"({share.low:.0%} to {share.high:.0%}); INT8 names the class that FP32 names on "
+            f"{report.agreement_int8_fp32:.1%} of this stack.",
+            icon=":material/check_circle:",
+        )
+        if report.train_longer:
+            st.caption(escape(report.train_longer))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link("viewer.py", label="Recognise with it in the viewer", icon=":material/photo_library:")
+            st.download_button(
+                "Download the model",
+                lambda: pack_model(model),
+                f"{model.card.name}.zip",
+                "application/zip",
+                icon=":material/download:",
+                on_click="ignore",
+                help="Weights, INT8 copy, card, and the features of the labelled images, so that it can be taught "
+                "further. Unpacked into the models folder of a server's data folder, it is installed there.",
+            )
+            with st.popover("Steps", icon=":material/timer:"):
+                steps_table(job.steps)
+
+
+def adopt_taught(session: Session) -> None:
+    """Use the model that has just been made. One that is not installed is copied: it outlives its stack."""
+    job = session.teaching_job
+    if job is None or job.model is None or job.status != "done" or session.taught is not None:
+        return
+    runtime, made = get_runtime(), job.model
+    if made.folder.parent == runtime.settings.installed_dir:
+        model = runtime.models.get(made.folder.name)
+    else:
+        folder = runtime.new_model_folder(made.folder.name.rpartition("-")[0])
+        model = copy_model(made, folder, title=job.lesson.title, settings=runtime.settings)
+        weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
+        session.own_models.append(model)
+    session.taught = session.chosen_model = model

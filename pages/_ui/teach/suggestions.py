@@ -1,0 +1,94 @@
+"""What comes of suggestions: accepting many at once, images that are alike, and such as show none of the classes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.base.errors import AppError
+from core.stacks.stack import ImageStack
+from core.teach.live import LiveTeaching
+from pages._ui.shell.messages import images
+from pages._ui.shell.session import Session
+
+_LIKE = 12  # images, unless somebody asks for another number
+_MOST_LIKE = 500
+
+
+def suggestions(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
+    """The three, side by side."""
+    left, middle, right = st.columns(3)
+    with left, st.container(border=True):
+        _accept(session, live)
+    with middle, st.container(border=True):
+        _alike(session, stack, live)
+    with right, st.container(border=True):
+        _none_of_these(session, live)
+
+
+def _accept(session: Session, live: LiveTeaching) -> None:
+    st.markdown("**Accept many at once**")
+    found = live.learned.suggestions
+    if found is None:
+        st.caption("Once there are suggestions, all sure ones of a class can be accepted together.")
+        return
+    names = [name for name in live.labels.classes if name in found.classes]
+    name = st.selectbox("Class", names, key="accept-class")
+    least = st.slider("With a share of at least", 50, 100, 90, format="%d%%", key="accept-share")
+    if name is None:
+        return
+    sure = live.sure(name, least / 100)
+    with st.container(horizontal=True):
+        if st.button(f"Accept {len(sure):,}", icon=":material/done_all:", disabled=not sure, key="accept-all"):
+            live.accept(name, least / 100)
+            st.rerun()
+        if st.button("Look at them first", disabled=not sure, key="accept-look", type="tertiary"):
+            session.show(sure[0], sure)
+            st.rerun()
+    st.caption("A share says how the classes compare, not how often it is right. Ctrl+Z takes all of them back.")
+
+
+def _alike(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
+    current = session.view.current
+    st.markdown(f"**Like image {current + 1:,}**")
+    most = min(_MOST_LIKE, len(stack) - 1)
+    if most < 1:
+        st.caption("There is no other image.")
+        return
+    count = int(st.number_input("How many", 1, most, min(_LIKE, most), key="alike-count"))
+    if st.button("Select the most similar", icon=":material/auto_awesome_motion:", key="alike"):
+        try:
+            session.show(current, live.session.similar(current, count))
+        except AppError as error:
+            session.teach_error = str(error)
+        st.rerun()
+    st.caption("They are selected in the gallery: look through them, then one key labels them all.")
+
+
+def _none_of_these(session: Session, live: LiveTeaching) -> None:
+    st.markdown("**None of these**")
+    found, threshold = live.learned.suggestions, live.threshold
+    if found is None or threshold is None:
+        st.caption("Images unlike every class are called that, once there are suggestions.")
+        return
+    value = st.slider(
+        "Least likeness to the examples",
+        -1.0,
+        1.0,
+        float(round(threshold, 2)),
+        0.01,
+        key=f"threshold-{session.view_version}-{live.own_threshold is None}",
+        help="Images below it are called “none of these”. Without a change it lets 95% of the examples through.",
+    )
+    if abs(value - round(threshold, 2)) > 0.001:
+        live.threshold = value
+        st.rerun()
+    labelled = live.labels.by_image
+    unlike = [int(index) for index in found.indices[found.unknown(threshold)] if int(index) not in labelled]
+    with st.container(horizontal=True):
+        if st.button(f"Select {images(len(unlike))}", icon=":material/block:", disabled=not unlike, key="unlike"):
+            session.show(unlike[0], unlike)
+            st.rerun()
+        if live.own_threshold is not None and st.button("Automatic", type="tertiary", key="automatic-threshold"):
+            live.threshold = None
+            st.rerun()
+    st.caption("It is about what you see here; the model that is made names one of its classes for every image.")

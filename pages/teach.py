@@ -1,0 +1,53 @@
+"""Teaching classes of one's own: label a few images, see the rest named, make a model of it."""
+
+import streamlit as st
+
+from core.base.errors import AppError
+from pages._ui.shell.links import label_links
+from pages._ui.shell.messages import escape
+from pages._ui.shell.session import current_session
+from pages._ui.teach.classes import classes
+from pages._ui.teach.making import making
+from pages._ui.teach.quality import quality
+from pages._ui.teach.state import next_step, watch
+from pages._ui.teach.suggestions import suggestions
+from pages._ui.viewer.gallery import gallery
+from pages._ui.viewer.stack_viewer import stack_viewer
+from pages._ui.viewer.upload import stack_summary
+
+session = current_session()
+stack = session.stack
+
+st.title("Teach")
+if stack is None:
+    st.markdown("Show the app a few examples of *your* classes, and it recognises the rest: in seconds, without code.")
+    st.info("There is no stack yet. Open one on the Viewer page first.", icon=":material/upload_file:")
+    st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
+    st.stop()
+
+stack_summary(stack)
+try:
+    live = watch(session, stack)
+except AppError as error:
+    st.error(escape(error), icon=":material/error:")
+    st.stop()
+live.refresh()
+next_step(live)
+classes(session, stack, live)
+links = label_links(stack, live, session.saved_labels)
+left, right = st.columns([3, 2])
+with left:
+    labelled = st.container()  # drawn after the viewer, whose selection it shares
+with right:
+    session.view = stack_viewer(
+        key="teach-viewer", stack=links, view=session.view, version=session.view_version, height=330
+    )
+with labelled:
+    gallery(key="teach-gallery", stack=links, view=session.view, version=session.view_version, height=470)
+accept, judge, make = st.tabs(["Suggestions", "How good it is", "Make the model"])
+with accept:
+    suggestions(session, stack, live)
+with judge:
+    quality(session, stack, live)
+with make:
+    making(session, stack, live)
