@@ -56,6 +56,8 @@ _COLOR_TYPES = {
 }
 # PNG specification, 8.2: first column, first row, column step and row step of an interlaced image's passes.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+# The chunks that pixels need, in the only order that PNG specification, 5.6, allows.
+_ORDER = (b"PLTE", b"tRNS", b"IDAT", b"IEND")
 MAX_CHUNKS = 100_000  # 22 million empty ones fit into 256 MiB and take 16 s; as libpng writes images, 33,000 do
 _MAX_DEFLATE_RATIO = 1032  # RFC 1951: 258 bytes from a length and a distance of at least one bit each
 _LAST_FILTER = 4  # PNG specification, 9.2: every row starts with its filter, 0 (none) to 4 (Paeth)
@@ -196,13 +198,13 @@ def _assemble(start: bytes, header: PngHeader, chunks: dict[bytes, bytearray], i
 
 
 def _read_chunks(data: bytes) -> dict[bytes, bytearray]:
-    """The contents of the chunks that make up the image, repeated ones joined.
+    """The contents of the chunks that make up the image, those of its data joined.
 
     All others are passed over unread: a few kilobytes of compressed text can unfold to gigabytes.
     """
     view = memoryview(data)
-    chunks = {kind: bytearray() for kind in (b"PLTE", b"tRNS", b"IDAT", b"IEND")}
-    position = HEADER_BYTES
+    chunks = {kind: bytearray() for kind in _ORDER}
+    position, latest, previous = HEADER_BYTES, -1, b""
     for _ in range(MAX_CHUNKS):
         if position + 12 > len(data):
             raise ImageError(_TRUNCATED)
@@ -211,6 +213,11 @@ def _read_chunks(data: bytes) -> dict[bytes, bytearray]:
         if end > len(data):
             raise ImageError(_TRUNCATED)
         if kind in chunks:
+            place = _ORDER.index(kind)
+            goes_on = kind == previous == b"IDAT"
+            if place < latest or (place == latest and not goes_on) or (kind == b"tRNS" and not length):
+                raise ImageError(_DAMAGED)  # programs do not agree on what such a file shows
+            latest = place
             (crc,) = struct.unpack_from(">I", data, end - 4)
             if crc != crc32(view[position + 4 : end - 4]):
                 raise ImageError(_DAMAGED)
@@ -219,7 +226,7 @@ def _read_chunks(data: bytes) -> dict[bytes, bytearray]:
             raise ImageError(_DAMAGED)
         if kind == b"IEND":
             return chunks
-        position = end
+        position, previous = end, kind
     raise ImageError(f"The PNG has more than {MAX_CHUNKS:,} parts; export it again.")
 
 
