@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import DiskFull, ImageError, ImageNotFound, StackNotFound
+from core.base.giving_way import giving_way
 from core.base.settings import Settings
 from core.base.workers import Job, Priority, WorkerPool
 from core.images import pixels
@@ -97,7 +98,7 @@ class ImageStack:
         self._by_name: dict[str, int] = {}
         self._by_base_name: dict[str, int | None] = {}
         digest = hashlib.sha256()
-        for index, entry in enumerate(source.entries):
+        for index, entry in enumerate(giving_way(source.entries)):
             self._by_name[entry.name] = index
             base = entry.name.rpartition("/")[2]
             self._by_base_name[base] = index if base not in self._by_base_name else None

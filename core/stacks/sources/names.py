@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import PurePosixPath
 
+from core.base.giving_way import giving_way
+
 MAX_NAME_CHARACTERS = 512  # twice the MAX_PATH of Windows; normalising takes quadratic time, 0.5 s for 64 kB
 MAX_FOLDERS = 64  # that a file lies in, one within the other; those of source code and medical archives have up to 20
 MAX_NUMBERS = 32  # in a name that count as numbers; the digits behind them are text
@@ -48,10 +50,10 @@ def natural_key(name: str) -> bytes:
 
 def in_natural_order(names: Sequence[str]) -> list[int]:
     """The positions of ``names`` in the order of ``natural_key``; equal ones keep theirs."""
-    keys = [natural_key(name) for name in names]
+    keys = [natural_key(name) for name in giving_way(names)]
     parts = (range(start, min(start + SORTED_AT_ONCE, len(keys))) for start in range(0, len(keys), SORTED_AT_ONCE))
-    # The merge is Python code, which gives way between any two steps.
-    return list(heapq.merge(*(sorted(part, key=keys.__getitem__) for part in parts), key=keys.__getitem__))
+    slices = [sorted(part, key=keys.__getitem__) for part in giving_way(parts)]
+    return list(giving_way(heapq.merge(*slices, key=keys.__getitem__)))
 
 
 def _number_key(digits: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.base.errors import ArchiveEmpty, ArchiveEncrypted, ArchiveError, ImageError, LimitExceeded
+from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
 from core.images.formats import format_names, format_of_name
 from core.images.formats.format import FileReader, ImageFormat, ImageHeader, check_size
@@ -63,7 +64,7 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     found: list[tuple[str, int, int, int]] = []  # of each file with images: name, place, size, kind
     skipped: list[Skipped] = []
     images = 0
-    for place, candidate in enumerate(candidates):
+    for place, candidate in enumerate(giving_way(candidates)):
         name = tidy(candidate.path)
         if name.endswith("/"):
             continue
@@ -87,7 +88,7 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     unique = UniqueNames(names)
     rows: list[Row] = []
     places: list[int] = []
-    for name, place, size, kind in found:
+    for name, place, size, kind in giving_way(found):
         titles = _titles(unique.claim(name), kinds.headers(kind))
         rows += [(title, size, kind, frame) for frame, title in enumerate(titles)]
         places += [place] * len(titles)

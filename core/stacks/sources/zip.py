@@ -18,6 +18,7 @@ from typing import Self
 
 from core.base.checksum import crc32
 from core.base.errors import ArchiveError, ArchiveTruncated, ImageError, LimitExceeded
+from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
 from core.images.formats.format import FileReader
 from core.stacks.sources.rules import Candidate, Refusal, Selection, select
@@ -147,7 +148,7 @@ def _read_directory(archive: io.FileIO, settings: Settings) -> Directory:
             raise ArchiveError(IN_PARTS)
         # The list stands at the very end, so a cut-off archive lacks it.
         raise ArchiveTruncated("The ZIP ends too early, as after an interrupted download; copy or download it again.")
-    total = sum(member.size for member in directory)
+    total = sum(member.size for member in giving_way(directory))
     if total > settings.max_total_bytes:
         raise LimitExceeded(
             f"The files in the ZIP take {total / MIB:,.1f} MiB after decompression; at most "
@@ -161,7 +162,7 @@ def _places(archive: io.FileIO, directory: Directory) -> list[_Place]:
     descriptor, limit = archive.fileno(), directory.start
     return [
         (_data_start(descriptor, member.offset, limit), member.packed_size, member.size, member.crc, member.method)
-        for member in directory
+        for member in giving_way(directory)
     ]
 
 
@@ -191,9 +192,13 @@ def _overlapping(directory: Directory, places: list[_Place]) -> set[int]:
     No program writes such archives, but in a bomb the same bytes can stand for thousands of files
     (David Fifield, "A better zip bomb", 2019). Of files at the very same place the last one counts.
     """
-    offsets = [member.offset for member in directory]
+    offsets = [member.offset for member in giving_way(directory)]
     by_offset = sorted(range(len(places)), key=offsets.__getitem__)
-    return {first for first, second in pairwise(by_offset) if places[first][0] + places[first][1] > offsets[second]}
+    return {
+        first
+        for first, second in giving_way(pairwise(by_offset))
+        if places[first][0] + places[first][1] > offsets[second]
+    }
 
 
 def _refuse(member: Member, is_inside: bool, overlaps: bool, settings: Settings) -> Refusal | None:
