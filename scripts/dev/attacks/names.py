@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import random
 import threading
 import time
 import zipfile
@@ -79,6 +80,6 @@ def _archive(name: Callable[[int], str]) -> bytes:
     image, packed = io.BytesIO(), io.BytesIO()
     Image.new("L", (1, 1)).save(image, "PNG")
     with zipfile.ZipFile(packed, "w") as archive:
-        for number in range(FILES):
+        for number in random.Random(0).sample(range(FILES), FILES):  # what is in order already is quickly sorted
             archive.writestr(zipfile.ZipInfo(name(number)), image.getvalue())
     return packed.getvalue()

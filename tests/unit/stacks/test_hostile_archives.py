@@ -192,6 +192,15 @@ def test_bytes_count_for_one_file_only(open_zip: Open, make: Callable[[int], byt
     assert skipped(archive) == {f"{number}.png": "overlapping" for number in range(9)}
 
 
+def test_no_file_reaches_into_the_list_of_files(open_zip: Open) -> None:
+    def edit(info: zipfile.ZipInfo) -> None:
+        if info.filename == "b.png":
+            info.compress_size += 1
+
+    archive = open_zip(zip_bytes({"a.png": PHOTO, "b.png": PHOTO}, edit=edit))
+    assert (names(archive), skipped(archive)) == (["a.png"], {"b.png": "image_invalid"})
+
+
 def test_files_side_by_side_do_not_overlap(open_zip: Open) -> None:
     """In an order of its own the directory may list them; no byte lies between two of them."""
     first, second = local_file("a.png"), local_file("b.png", photo_png(5, 5))
