@@ -121,19 +121,27 @@ class _Bytes(ABC):
             Cancelled: ``left`` ended first.
             TooManyRequests, Busy: as for ``request``.
         """
-        reservation = self.request(count, client=client, urgency=urgency, cost=cost, most_waiting=most_waiting)
-        leaving = asyncio.ensure_future(left or asyncio.sleep(math.inf))
+        try:
+            reservation = self.request(count, client=client, urgency=urgency, cost=cost, most_waiting=most_waiting)
+        except BaseException:
+            if left is not None:
+                left.close()
+            raise
         try:
             if not reservation.granted.done():
-                await asyncio.wait(
-                    {asyncio.wrap_future(reservation.granted), leaving}, return_when=asyncio.FIRST_COMPLETED
-                )
+                leaving = asyncio.ensure_future(left or asyncio.sleep(math.inf))
+                try:
+                    granted = asyncio.wrap_future(reservation.granted)
+                    await asyncio.wait({granted, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    leaving.cancel()
                 if not reservation.granted.done():
                     raise Cancelled("The client has gone.")
+            elif left is not None:
+                left.close()
             reservation.granted.result()
             yield reservation
         finally:
-            leaving.cancel()
             reservation.release()
 
 

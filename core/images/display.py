@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import imagecodecs
@@ -35,7 +35,7 @@ def to_picture(rgb: NDArray[np.uint8]) -> Picture:
     return Picture(bytes(imagecodecs.png_encode(rgb, level=1, strategy=png.STRATEGY.RLE, filter=png.FILTER.SUB)))
 
 
-def to_picture_pieces(strips: Iterator[NDArray[np.uint8]], width: int, height: int) -> Iterator[bytes]:
+def to_picture_pieces(strips: Iterator[NDArray[np.uint8]], width: int, height: int) -> Generator[bytes]:
     """The same of a large image, from strips uint8 ``[h, W, 3]``; a piece is ready as soon as its strip is."""
     yield _SIGNATURE + _chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, _RGB, 0, 0, 0))
     packer = zlib.compressobj(level=1, strategy=zlib.Z_RLE)

@@ -6,7 +6,6 @@ What comes out is what the functions for whole images make. Thumbnails, and mode
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -49,6 +48,11 @@ def strip_bytes(image_format: ImageFormat, header: ImageHeader) -> int | None:
     return _STRIP_BYTES + image_format.strip_bytes(header) if isinstance(image_format, FormatInStrips) else None
 
 
+def without_whole(image_format: ImageFormat, header: ImageHeader) -> bool:
+    """Whether working in strips holds nothing but strips, so that it may take as long as somebody reads the answer."""
+    return isinstance(image_format, FormatInStrips) and not image_format.strip_bytes(header)
+
+
 def value_range(strips: Iterator[Pixels], header: ImageHeader) -> pixels.ValueRange:
     """The values that become black and white; see ``pixels.value_range``. Only 16-bit images are looked through."""
     if header.highest_sample == 255:
@@ -87,17 +91,3 @@ def to_thumbnail_and_model_input(
     column = Image.fromarray(np.concatenate(narrowed))
     square = pixels.resized(column, (crop, crop), (0, top - first, crop, bottom - first), preprocessing)
     return thumbnail, pixels.in_order(square, preprocessing)
-
-
-def to_samples(strips: Iterator[Pixels]) -> Iterator[bytes]:
-    """Rows of little-endian samples; see ``samples.pack``."""
-    return (strip.astype(strip.dtype.newbyteorder("<"), copy=False).tobytes() for strip in strips)
-
-
-def gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same, compressed for speed."""
-    packer = zlib.compressobj(level=1, wbits=16 + zlib.MAX_WBITS)
-    for piece in pieces:
-        if packed := packer.compress(piece):
-            yield packed
-    yield packer.flush()
