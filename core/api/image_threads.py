@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-import anyio
 from anyio.to_thread import run_sync
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
@@ -16,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from core.api.clients import client_of
 from core.base.budget import SMALL_BYTES, ByteBudget, Lane, Reservation
 from core.base.settings import MIB, Settings
+from core.base.workers import yield_cores
 
 Result = TypeVar("Result")
 
@@ -49,7 +51,8 @@ class ImageThreads:
         self._settings = settings
         self._memory = memory
         self._answers = answers
-        self._large = anyio.CapacityLimiter(settings.decode_workers)
+        # More of them at once than cores would come no sooner.
+        self._large = ThreadPoolExecutor(settings.decode_workers, "large-answer", initializer=yield_cores)
 
     async def run(self, request: Request, memory: int, work: Callable[[], Response], *, answer: int) -> Response:
         """Do ``work``, which takes ``memory`` bytes for a moment, and makes a body of at most ``answer`` bytes.
@@ -68,7 +71,7 @@ class ImageThreads:
                 client=client_of(request),
                 most_waiting=self._settings.max_waiting_per_client,
             ):
-                response = await run_sync(work, limiter=self._large if memory > SMALL_BYTES else None)
+                response = await (self._in_background(work) if memory > SMALL_BYTES else run_sync(work))
             if room is None:
                 return response
             room.keep(len(response.body))
@@ -92,7 +95,7 @@ class ImageThreads:
     async def do(self, request: Request, work: Callable[[], Result], *, memory: int, cost: int) -> Result:
         """Do a step of large work in a turn of its own."""
         async with self._memory.held(memory, client=client_of(request), cost=cost):
-            return await run_sync(work, limiter=self._large)
+            return await self._in_background(work)
 
     async def check(self, request: Request, body: Pieces) -> None:
         """Make all pieces for nothing but what they may raise.
@@ -106,6 +109,15 @@ class ImageThreads:
                 pass
         finally:
             _close(body.made)
+
+    async def _in_background(self, work: Callable[[], Result]) -> Result:
+        running = asyncio.get_running_loop().run_in_executor(self._large, work)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            with suppress(Exception):  # its memory is not free before it ends
+                await running
+            raise
 
     def _room(self, request: Request, count: int) -> AbstractAsyncContextManager[Reservation]:
         return self._answers.held(

@@ -7,6 +7,7 @@ is what keeps the number of decoding threads at the number of cores however many
 from __future__ import annotations
 
 import itertools
+import os
 import queue
 import threading
 import time
@@ -19,6 +20,7 @@ from enum import IntEnum
 from core.base.budget import SMALL_BYTES, ByteBudget, Reservation
 
 CLOSE_SECONDS = 1.0
+LARGE_NICENESS = 10  # of threads that do large work: a tenth of the cores beside one that does small work
 
 
 class Priority(IntEnum):
@@ -98,8 +100,8 @@ class WorkerPool:
         self._small: _Queue = queue.PriorityQueue()
         self._large: _Queue = queue.PriorityQueue()
         self._threads = [
-            threading.Thread(target=_work, args=(jobs,), name=f"{name}-{number}", daemon=True)
-            for name, jobs in (("decode", self._small), ("decode-large", self._large))
+            threading.Thread(target=work, args=(jobs,), name=f"{name}-{number}", daemon=True)
+            for name, work, jobs in (("decode", _work, self._small), ("decode-large", _work_in_background, self._large))
             for number in range(threads)
         ]
         for thread in self._threads:
@@ -162,6 +164,17 @@ class WorkerPool:
                     _, _, job = jobs.get_nowait()
                     if job is not None:
                         job.cancel()
+
+
+def yield_cores() -> None:
+    """Let the calling thread have what others leave of the cores; the system knows each thread's share (Linux)."""
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LARGE_NICENESS)
+
+
+def _work_in_background(jobs: _Queue) -> None:
+    yield_cores()
+    _work(jobs)
 
 
 def _work(jobs: _Queue) -> None:
