@@ -20,7 +20,7 @@ from core.base.checksum import crc32
 from core.base.errors import ArchiveError, ArchiveTruncated, ImageError, LimitExceeded
 from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
-from core.images.formats.format import FileReader
+from core.images.formats.format import PIECE_BYTES, FileReader
 from core.stacks.sources.rules import Candidate, Refusal, Selection, select
 from core.stacks.sources.source import Source
 from core.stacks.sources.zip_directory import IN_PARTS, Directory, Member, has_end, read_directory
@@ -116,6 +116,38 @@ class _File:
         if self._method == _STORED:
             return self._packed(start, min(count, max(self._packed_size - start, 0)))
         return self._whole()[start : start + count]
+
+    def pieces(self, start: int = 0) -> Iterator[bytes]:
+        """See ``FileReader.pieces``."""
+        checksum, position = 0, 0
+        for piece in self._unpacked():
+            checksum = crc32(piece, checksum)
+            wanted = piece[max(start - position, 0) :]
+            position += len(piece)
+            if position > self.size:
+                raise ImageError(_DAMAGED)
+            if wanted:
+                yield wanted
+        if position != self.size or checksum != self._crc:
+            raise ImageError(_DAMAGED)
+
+    def _unpacked(self) -> Iterator[bytes]:
+        """All bytes, ``PIECE_BYTES`` at a time, and at least one more than there should be where there are more."""
+        stored = self._method == _STORED
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        for start in range(0, self._packed_size, PIECE_BYTES):
+            packed = self._packed(start, min(PIECE_BYTES, self._packed_size - start))
+            if stored:
+                yield packed
+                continue
+            try:
+                while packed and not inflater.eof:
+                    yield inflater.decompress(packed, PIECE_BYTES)
+                    packed = inflater.unconsumed_tail
+            except zlib.error as error:
+                raise ImageError(_DAMAGED) from error
+        if not stored:
+            yield inflater.flush()  # a few kilobytes at most: all that zlib keeps back is a match and some bits
 
     def _whole(self) -> bytes:
         data = self._first(self.size + 1)
