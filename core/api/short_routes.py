@@ -9,20 +9,20 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Cookie, Query, Request, Response
 
-from core.api.caching import NO_SNIFF, ranged
+from core.api.caching import NO_SNIFF
 from core.api.clients import STACK_COOKIE, client_of, find_stack, remember_stack
 from core.api.image_threads import ImageThreads
-from core.api.images import ORIGINAL
+from core.api.images import ORIGINAL, send_original
+from core.api.json_answer import json_answer
 from core.api.predictions import PredictionThreads, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
-from core.api.schemas import PredictAnswer, PredictRequest, UploadAnswer, skipped_entries
+from core.api.schemas import PredictAnswer, PredictRequest, UploadAnswer
 from core.base.errors import ImageNotFound, InvalidRequest
 from core.base.settings import Settings
 from core.engines.engine import EngineDescription
 from core.engines.registry import default_engine, reference_engine
 from core.images.formats import format_names
-from core.images.memory import file_bytes
 from core.models.registry import ModelRegistry
 from core.recognition.results import Prediction
 from core.recognition.service import Order
@@ -52,20 +52,20 @@ def short_routes(
     """``/upload``, ``/uploaded_images/...``, ``/predict``, ``/predict_optimized``."""
     router = APIRouter(tags=["short routes"])
 
-    @router.post("/upload", responses=responses(400, 408, 413, 415, 422, 429, 503, 507), openapi_extra=_body(FORM_BODY))
-    async def upload(request: Request, response: Response) -> UploadAnswer:
+    @router.post(
+        "/upload",
+        response_model=UploadAnswer,
+        responses=responses(400, 408, 413, 415, 422, 429, 503, 507),
+        openapi_extra=_body(FORM_BODY),
+    )
+    async def upload(request: Request) -> Response:
         """Open a ZIP of images as a stack; the cookie in the answer lets the next calls find it."""
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise InvalidRequest("No file provided")
         stack = await receive_stack(request, store, settings, client_of(request), name="")
+        response = await json_answer(lambda: UploadAnswer.of(stack), 200)
         remember_stack(request, response, stack, settings)
-        return UploadAnswer(
-            stack_id=stack.id,
-            num_images=len(stack),
-            filenames=[entry.name for entry in stack.entries],
-            resolutions=[(entry.header.width, entry.header.height) for entry in stack.entries],
-            skipped=skipped_entries(stack),
-        )
+        return response
 
     @router.get(
         "/uploaded_images/{filename:path}",
@@ -81,15 +81,9 @@ def short_routes(
         """An image of the client's stack, exactly as it was uploaded."""
         stack = find_stack(store, stack_id, cookie)
         index = stack.find(filename)
-        entry = stack.entries[index]
-        response = await threads.run(
-            request,
-            file_bytes(entry.file_size),
-            lambda: ranged(request, stack.original(index), entry.format.media_type),
-        )
         # The same path means another image once the client opens another stack, so it is not cached.
-        response.headers.update(NO_SNIFF | {"Cache-Control": "private, no-cache"})
-        return response
+        headers = NO_SNIFF | {"Cache-Control": "private, no-cache"}
+        return await send_original(threads, request, stack, index, headers)
 
     def predict_with(engine: EngineDescription) -> Callable[..., Awaitable[list[PredictAnswer]]]:
         async def predict(

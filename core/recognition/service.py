@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.errors import Cancelled, DiskFull, QuotaExceeded, StackNotFound, TooManyStacks
+from core.base.errors import DiskFull, QuotaExceeded, StackNotFound, TooManyStacks
 from core.base.settings import Settings
 from core.engines.engine import FEATURES, EngineName
 from core.engines.registry import describe
@@ -19,7 +19,7 @@ from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import FairQueue, Turn
 from core.recognition.features import StackFeatures
-from core.recognition.recognize import OnFeatures, recognize_with
+from core.recognition.recognize import OnFeatures, check_cancelled, recognize_with, wait_for
 from core.recognition.results import Prediction, Recognition
 from core.recognition.run_log import log_recognition
 from core.recognition.stack_results import StackResults
@@ -109,9 +109,8 @@ class RecognitionService:
     def _decode_all(self, order: Order, watcher: Watcher, cancelled: Event, turn: Turn) -> None:
         watcher.entered("decoding", order.engines[0])
         for _, job in order.stack.inputs(order.model.preprocessing).prepare_ahead(order.indices):
-            if cancelled.is_set():
-                raise Cancelled("Cancelled. Nothing was recognised yet.")
-            job.result()
+            check_cancelled(cancelled)
+            wait_for(job, turn.give_way_idle, cancelled)
             watcher.decoded()
             turn.give_way()
 
@@ -137,6 +136,7 @@ class RecognitionService:
             order.indices,
             size,
             on_batch=on_batch,
+            on_wait=turn.give_way_idle,
             cancelled=cancelled,
             on_features=on_features,
             mirrored=order.purpose == "mirrored features",

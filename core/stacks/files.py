@@ -46,7 +46,7 @@ class FileStore:
         share = self._place_for(client)
         folder = self._folder / secrets.token_urlsafe(ID_BYTES)
         try:
-            return Upload(folder, share, limit, self._keep, f"file{ending}")
+            return Upload(folder, share, limit, self._keep, f"weights{ending}")
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             share.release()

@@ -11,12 +11,13 @@ import stat
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from core.base.budget import ByteBudget
+from core.base.budget import ByteBudget, Lane
 from core.base.errors import StackNotFound, TooManyStacks
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
@@ -45,8 +46,8 @@ class StackStore:
 
     Every process works in a folder of its own below ``settings.work_dir`` and holds a lock on it for as long as it
     lives; folders without a living owner are removed when the next process starts. ``folder`` is that folder.
-    ``files`` are those that are no stacks; ``memory`` is what everything that reads images draws from. ``clock`` tells
-    seconds; only their differences count.
+    ``files`` are those that are no stacks; ``memory`` is what everything that reads images draws from, ``answers`` what
+    is made of them, until it is sent. ``clock`` tells seconds; only their differences count.
     """
 
     def __init__(
@@ -61,11 +62,13 @@ class StackStore:
         self._clock = clock
         self._stacks: dict[str, _Kept] = {}
         self._lock = threading.Lock()
-        self.memory = ByteBudget(settings.image_memory_bytes)
+        self.memory = ByteBudget(settings.image_memory_bytes, large_at_once=settings.decode_workers)
+        self.answers = Lane(settings.image_memory_bytes // 4, per_client=settings.image_memory_bytes // 16)
         self._pool = WorkerPool(settings.decode_workers, self.memory)
         _make_private(settings.work_dir)
-        _remove_abandoned_runs(settings.work_dir)
-        self.folder, self._run_lock = _create_run_folder(settings.work_dir)
+        with _alone_in(settings.work_dir):
+            _remove_abandoned_runs(settings.work_dir)
+            self.folder, self._run_lock = _create_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
         self.files = FileStore(self.folder / "files", self._place_for)
         self._deleted: weakref.WeakSet[ImageStack] = weakref.WeakSet()
@@ -159,6 +162,7 @@ class StackStore:
         for stack_id in self.ids:
             self.delete(stack_id)
         self.memory.close()
+        self.answers.close()
         self._pool.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._run_lock.close()
@@ -236,19 +240,27 @@ def _make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+@contextmanager
+def _alone_in(work_dir: Path) -> Iterator[None]:
+    """Wait until no other process is making or removing folders there: one that is new has no lock yet."""
+    descriptor = os.open(work_dir, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _create_run_folder(work_dir: Path) -> tuple[Path, TextIO]:
-    """A new locked folder; it gets its final name only once locked, so that no other process takes it for abandoned."""
-    token = secrets.token_hex(8)
-    draft, final = work_dir / f"new-{token}", work_dir / f"run-{token}"
-    draft.mkdir(mode=0o700)
-    lock = _try_lock(draft)
-    assert lock is not None, "nobody else knows this folder"  # noqa: S101
-    draft.rename(final)
-    return final, lock
+    folder = work_dir / f"run-{secrets.token_hex(8)}"
+    folder.mkdir(mode=0o700)
+    lock = _try_lock(folder)
+    assert lock is not None, "nobody else looks at it now"  # noqa: S101
+    return folder, lock
 
 
 def _remove_abandoned_runs(work_dir: Path) -> None:
-    for folder in work_dir.glob("run-*"):
+    for folder in (*work_dir.glob("run-*"), *work_dir.glob("new-*")):  # the latter by earlier versions
         lock = _try_lock(folder)
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
