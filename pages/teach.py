@@ -18,14 +18,16 @@ from pages._ui.viewer.upload import stack_summary
 session = current_session()
 stack = session.stack
 
-st.title("Teach")
 if stack is None:
+    st.title("Teach")
     st.markdown("Show the app a few examples of *your* classes, and it recognises the rest: in seconds, without code.")
     st.info("There is no stack yet. Open one on the Viewer page first.", icon=":material/upload_file:")
     st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
     st.stop()
 
-stack_summary(stack)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    st.title("Teach", width="content")
+    stack_summary(stack)
 try:
     live = watch(session, stack)
 except AppError as error:
@@ -35,7 +37,7 @@ live.refresh()
 next_step(live)
 classes(session, stack, live)
 links = label_links(stack, live, session.saved_labels)
-left, right = st.columns([3, 2])
+left, right = st.columns([5, 3])
 with left:
     labelled = st.container()  # drawn after the viewer, whose selection it shares
 with right:

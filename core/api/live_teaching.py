@@ -40,7 +40,7 @@ class TeachingColumns(BaseModel):
     revision: int = Field(description="changes with everything in here but `pending` and `note`")
     version: int = Field(description="of the labels")
     pending: bool = Field(description="whether more is being learned: ask again")
-    note: str = Field(description="what is going on, or missing for suggestions; empty otherwise")
+    note: str = Field(description="what is going on, or went wrong; empty otherwise")
     classes: list[str]
     images: list[int] = Field(description="positions of labelled images")
     labels: list[int] = Field(description="of each, the place of its class in `classes`")
@@ -95,8 +95,6 @@ def _note(live: LiveTeaching) -> str:
     learned, count = live.learned, len(live.session.looker.stack)
     if learned.problem:
         return learned.problem
-    if live.labels.by_image and learned.note:
-        return learned.note
     if live.pending and live.looked < count:
         return f"Looking at the images: {live.looked:,} of {count:,}"
     return ""

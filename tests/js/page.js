@@ -6,11 +6,14 @@
 export const answers = new Map();
 /** @type {string[]} what has been asked for */
 export const asked = [];
+/** @type {unknown[]} what has been sent, each answered as `POST` and the address say */
+export const sent = [];
 
 /** Make the globals of a page at http://host/app/. */
 export function openPage() {
   answers.clear();
   asked.length = 0;
+  sent.length = 0;
   const location = new URL("http://host/app/");
   const history = {
     state: null,
@@ -25,9 +28,10 @@ export function openPage() {
   };
   const body = {};
   const document = { baseURI: "http://host/app/", body, activeElement: body };
-  const fetch = async (/** @type {string} */ url) => {
-    asked.push(url);
-    const answer = answers.get(url);
+  const fetch = async (/** @type {string} */ url, /** @type {RequestInit} */ { method, body: content } = {}) => {
+    if (method === "POST") sent.push(JSON.parse(String(content)));
+    else asked.push(url);
+    const answer = answers.get(method === "POST" ? `POST ${url}` : url);
     if (answer instanceof Error) throw answer;
     return answer === undefined
       ? Response.json({ detail: "There is no such thing." }, { status: 404 })

@@ -53,7 +53,10 @@ def quality(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
 
 def _figures(found: Evaluation) -> None:
     share = found.accuracy
-    with st.container(horizontal=True):
+    points = ", ".join(
+        f"{point.examples_per_class:.0f} examples a class: {point.share.value:.0%}" for point in found.curve
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.metric(
             "Right on examples it had not seen",
             f"{share.value:.1%}",
@@ -63,11 +66,11 @@ def _figures(found: Evaluation) -> None:
             help=f"Cross-validation over {images(share.images)}: each is judged by a head that learnt from others. "
             "Below it the interval in which the true share lies, 95 times of 100.",
             border=True,
+            width=320,
         )
-    points = ", ".join(
-        f"{point.examples_per_class:.0f} examples a class: {point.share.value:.0%}" for point in found.curve
-    )
-    st.markdown(f"{points}. {MORE} more of **{escape(found.helps_most)}** would help most.")
+        with st.container(width="stretch"):
+            st.markdown(f"{MORE} more of **{escape(found.helps_most)}** would help most.")
+            st.caption(f"So far: {points}.")
 
 
 def _per_class(found: Evaluation) -> None:

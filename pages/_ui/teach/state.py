@@ -59,9 +59,11 @@ def next_step(live: LiveTeaching) -> None:
             f"Still to label before there are suggestions: {asked}. Choose an image and press the number of its class.",
             icon=":material/looks_two:",
         )
+    elif live.learned.suggestions is None and live.learned.note:
+        st.info(escape(live.learned.note), icon=":material/looks_two:")
     else:
         st.info(
-            "Go through the images: Enter accepts the suggestion, a number corrects it. *Review* brings what teaches "
-            "most first. When it is right often enough, make the model.",
+            "Enter accepts the suggestion, a number corrects it; *Review* brings what teaches most first. "
+            "Right often enough? Make the model.",
             icon=":material/looks_3:",
         )

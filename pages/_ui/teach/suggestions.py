@@ -70,18 +70,18 @@ def _none_of_these(session: Session, live: LiveTeaching) -> None:
     if found is None or threshold is None:
         st.caption("Images unlike every class are called that, once there are suggestions.")
         return
-    value = st.slider(
+    shown = round(threshold, 2)
+    key = f"threshold-{shown}"  # the automatic one moves with the labels
+    st.slider(
         "Least likeness to the examples",
         -1.0,
         1.0,
-        float(round(threshold, 2)),
+        shown,
         0.01,
-        key=f"threshold-{session.view_version}-{live.own_threshold is None}",
+        key=key,
+        on_change=lambda: setattr(live, "threshold", st.session_state[key]),
         help="Images below it are called “none of these”. Without a change it lets 95% of the examples through.",
     )
-    if abs(value - round(threshold, 2)) > 0.001:
-        live.threshold = value
-        st.rerun()
     labelled = live.labels.by_image
     unlike = [int(index) for index in found.indices[found.unknown(threshold)] if int(index) not in labelled]
     with st.container(horizontal=True):

@@ -33,6 +33,18 @@ function answered() {
   return store;
 }
 
+test("labels and suggestions, which are no labels", () => {
+  const store = answered();
+  const rest = { confidence: 1, engine: "", model: "" };
+  store.answers = new Map([
+    [0, [{ label: "cat", kind: "label", ...rest }]],
+    [2, [{ label: "cat", kind: "suggestion", ...rest }]],
+  ]);
+  assert.deepEqual(arrange(store, { ...NOTHING, kind: "label" }).shown, [0]);
+  assert.deepEqual(arrange(store, { ...NOTHING, kind: "suggestion" }).shown, [1, 2, 3, 4, 5]);
+  assert.deepEqual(arrange(store, { ...NOTHING, label: "cat" }).shown, [0, 2]);
+});
+
 /** @type {[string, Partial<Wish>, number[]][]} */
 const FILTERS = [
   ["nothing", {}, [0, 1, 2, 3, 4, 5]],

@@ -25,9 +25,9 @@ const element = (tag = "div", properties = {}) => ({
 /**
  * A component on the page that uses the keys it is given, and what it was handed.
  *
- * @param {{ isViewer?: boolean, store?: object, uses?: string }} options
+ * @param {{ isViewer?: boolean, store?: object, uses?: string, shortcuts?: string }} options
  */
-function mounting({ isViewer = true, store = {}, uses = "" } = {}) {
+function mounting({ isViewer = true, store, uses = "", shortcuts = "" } = {}) {
   /** @type {string[]} */
   const handed = [];
   const root = { getRootNode: () => ({ host: {} }) };
@@ -35,7 +35,9 @@ function mounting({ isViewer = true, store = {}, uses = "" } = {}) {
     handed.push(key);
     return uses.includes(key);
   };
-  const component = /** @type {Component} */ (/** @type {unknown} */ ({ isViewer, store, root, onKey }));
+  const onShortcut = (/** @type {KeyboardEvent} */ { key }) => shortcuts.includes(key);
+  const teaching = { teaching: { onShortcut } };
+  const component = /** @type {Component} */ (/** @type {unknown} */ ({ isViewer, store: store ?? teaching, root, onKey }));
   mounted.push(component);
   listen(component);
   return { component, handed, root };
@@ -111,21 +113,33 @@ test("a key with ctrl, alt or cmd, or in the middle of a word being composed, is
   assert.deepEqual(viewer.handed, []);
 });
 
+test("ctrl or cmd with a key that Label mode knows ends there, and no other does", () => {
+  const viewer = mounting({ uses: "z", shortcuts: "z" });
+  assert.deepEqual(press("z", undefined, { ctrlKey: true }), { stopped: true, prevented: true });
+  assert.deepEqual(press("z", undefined, { metaKey: true }), { stopped: true, prevented: true });
+  assert.deepEqual(press("z", undefined, { altKey: true }), { stopped: false, prevented: false });
+  assert.deepEqual(press("c", undefined, { ctrlKey: true }), { stopped: false, prevented: false });
+  const field = element("input", { type: "text" });
+  assert.deepEqual(press("z", [field, viewer.root], { ctrlKey: true }), { stopped: false, prevented: false }, "typing");
+  assert.deepEqual(viewer.handed, []);
+});
+
 test("a key that something else has handled is not ours", () => {
   const viewer = mounting({ uses: "a" });
   press("a", undefined, {}, true);
   assert.deepEqual(viewer.handed, []);
 });
 
-test("a focus elsewhere on the page keeps its keys; a plain button has no use for arrows", () => {
-  const viewer = mounting({ uses: "rArrowLeft" });
+test("a focus elsewhere on the page keeps its keys; a plain button has no use for arrows and digits", () => {
+  const viewer = mounting({ uses: "rArrowLeft2" });
   Object.assign(document, { activeElement: element("input") });
   press("r", [element("input", { type: "text" })]);
   press("ArrowLeft", [element("input", { type: "text" })]);
   assert.deepEqual(viewer.handed, []);
   press("ArrowLeft", [element("button")]);
   press("r", [element("button")]);
-  assert.deepEqual(viewer.handed, ["ArrowLeft"]);
+  press("2", [element("button")]);
+  assert.deepEqual(viewer.handed, ["ArrowLeft", "2"]);
 });
 
 test("a component that is gone hears nothing", () => {

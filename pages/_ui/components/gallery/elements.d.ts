@@ -22,6 +22,7 @@ export interface GalleryElements {
   labelling: HTMLElement;
   chips: HTMLElement;
   noClasses: HTMLElement;
+  given: HTMLElement;
   target: HTMLElement;
   give: HTMLSelectElement;
   accept: HTMLButtonElement;

@@ -158,6 +158,7 @@ class Gallery {
     const answered = this.store.answers.size > 0;
     this.root.classList.toggle("answered", answered);
     showFill(size);
+    this.grid.labelled = this.store.teaching.on;
     const moved = this.grid.fit(width, Number(size.value), answered);
     grid.style.height = `${this.grid.height(this.shown.length)}px`;
     grid.style.setProperty("--cell-width", `${this.grid.cellWidth}px`);

@@ -2,12 +2,14 @@
 export const GAP = 8;
 const CAPTION_HEIGHT = 31; // below the thumbnail, with the borders: the name
 const ANSWER_HEIGHT = 39; // and class and engine, once there are results
+const LABEL_HEIGHT = 21; // or a label alone
 const THUMBNAIL_ASPECT = 3 / 4; // height of the thumbnail box for its width
 
 export class GridLayout {
   columns = 0; // none until the grid has a width
   cellWidth = 0;
   rowHeight = 1; // with the gap below it
+  labelled = false; // whether captions are labels
 
   /**
    * Fill `width` with as many columns as fit, each at least `minimum` wide. True when anything moved.
@@ -20,8 +22,12 @@ export class GridLayout {
     const before = [this.columns, this.rowHeight].join();
     this.columns = Math.max(1, Math.floor((width + GAP) / (Math.min(minimum, width) + GAP)));
     this.cellWidth = (width - GAP * (this.columns - 1)) / this.columns;
-    this.rowHeight = Math.round(this.cellWidth * THUMBNAIL_ASPECT) + CAPTION_HEIGHT + (answered ? ANSWER_HEIGHT : 0) + GAP;
+    this.rowHeight = Math.round(this.cellWidth * THUMBNAIL_ASPECT) + CAPTION_HEIGHT + (answered ? this.answerHeight : 0) + GAP;
     return before !== [this.columns, this.rowHeight].join();
+  }
+
+  get answerHeight() {
+    return this.labelled ? LABEL_HEIGHT : ANSWER_HEIGHT;
   }
 
   get cellHeight() {

@@ -26,11 +26,13 @@ export class LabelBar {
     ref.give.onchange = () => {
       const { value } = ref.give;
       ref.give.value = "";
+      ref.give.blur();
       if (value) teaching.assign(value === NO_LABEL ? null : Number(value));
     };
     ref.after.value = teaching.after;
     ref.after.onchange = () => {
       teaching.after = ref.after.value;
+      ref.after.blur(); // the next key is a label again
       keepPreference("after-label", ref.after.value);
     };
     ref.review.onclick = () => {
@@ -43,10 +45,12 @@ export class LabelBar {
     const { ref } = this;
     const { teaching } = this.store;
     ref.labelling.hidden = !teaching.on;
+    ref.labelling.parentElement?.classList.toggle("label-mode", teaching.on);
     if (!teaching.on) return;
     this.draw();
     const [first, ...others] = teaching.targets;
     ref.noClasses.hidden = teaching.classes.length > 0;
+    ref.given.hidden = teaching.classes.length === 0 && !teaching.canUndo && !teaching.canRedo;
     ref.target.textContent = others.length > 0 ? `${others.length + 1} selected images` : `Image ${first + 1}`;
     ref.undo.disabled = !teaching.canUndo;
     ref.redo.disabled = !teaching.canRedo;

@@ -66,7 +66,7 @@ export class Teaching {
     this.url = teaching_url;
     this.saved = saved_version;
     if (this.on) {
-      if (unsaved === null) window.addEventListener("beforeunload", askBeforeLeaving);
+      window.addEventListener("beforeunload", askBeforeLeaving); // once, however often it is said
       unsaved = this;
       if (!on) this.show();
       if (!on || teaching_revision !== this.revision) this.refresh();
