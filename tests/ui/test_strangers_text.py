@@ -19,14 +19,14 @@ from core.models.model import Model
 from core.runtime import get_runtime
 from pages._ui.benchmark.state import Benchmarks
 from tests.builders import photo_png, zip_bytes
-from tests.helpers import SECONDS
+from tests.helpers import SECONDS, wait_until
 from tests.strangers_text import ONE_TEXT
 from tests.ui.test_pages import ROUTER, run, session
 from tests.unit.benchmark.benchmark_reports import make_report
 
 # Shown as they are, not as Markdown, and what is no text at all.
 PLAIN_ELEMENTS = {"arrow_data_frame", "bidi_component", "code", "component_instance", "html", "imgs", "vega_lite_chart"}
-PLAIN_FIELDS = {"id", "elementId", "options", "rawValue", "rawValues", "setValue", "formId", "url", "fileName"}
+PLAIN_FIELDS = {"id", "elementId", "default", "options", "rawValue", "rawValues", "setValue", "formId", "url", "fileName"}
 MARKS = ("stranger.example", "](", "$x", ":red[", ":material/home:", "<b>", "![")
 
 
@@ -77,13 +77,26 @@ def markdown(app: AppTest) -> str:
     return "\n".join(found)
 
 
+def labelled(app: AppTest) -> None:
+    """Two classes of strangers' names, judged, and what went wrong with a third."""
+    live = session(app).live
+    assert live is not None
+    live.labels.assign(range(4), ONE_TEXT)
+    live.labels.assign(range(4, 8), f"2 {ONE_TEXT}")
+    live.refresh()
+    wait_until(lambda: not live.pending, "all to be learned")
+    session(app).teach_error = ONE_TEXT
+
+
 @pytest.mark.torch  # the optimize page asks for the FP32 model's facts
-@pytest.mark.parametrize("page", ["viewer", "inference", "optimize", "benchmark"])
+@pytest.mark.parametrize("page", ["viewer", "inference", "teach", "optimize", "benchmark"])
 def test_markdown_holds_it_escaped(app: AppTest, page: str) -> None:
     app.run()
     run(app, "Image 1")
     app.switch_page(f"{page}.py").run()
     session(app).upload_error = ONE_TEXT if page == "viewer" else ""
+    if page == "teach":
+        labelled(app)
     app.run()
     text = markdown(app)
     assert text.count("stranger\\.example") >= 3, "the page draws it at all"
