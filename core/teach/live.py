@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -132,15 +133,13 @@ class LiveTeaching:
 
     def sure(self, name: str, share: float) -> list[int]:
         """Positions of unlabelled images suggested to be ``name`` with at least this share."""
-        suggestions, labelled = self.learned.suggestions, self.labels.by_image
-        found = suggestions.above(name, share, self._threshold) if suggestions else []
-        return [index for index in found if index not in labelled]
+        suggestions = self.learned.suggestions
+        return self.unlabelled(suggestions.above(name, share, self._threshold)) if suggestions else []
 
-    def accept(self, name: str, share: float) -> int:
-        """Label all images of ``sure`` in one change; how many."""
-        found = self.sure(name, share)
-        self.labels.assign(found, name)
-        return len(found)
+    def unlabelled(self, images: Sequence[int]) -> list[int]:
+        """Those of ``images`` that have no label."""
+        labelled = self.labels.by_image
+        return [index for index in images if index not in labelled]
 
     @property
     def _is_quick(self) -> bool:

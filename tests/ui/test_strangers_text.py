@@ -26,7 +26,18 @@ from tests.unit.benchmark.benchmark_reports import make_report
 
 # Shown as they are, not as Markdown, and what is no text at all.
 PLAIN_ELEMENTS = {"arrow_data_frame", "bidi_component", "code", "component_instance", "html", "imgs", "vega_lite_chart"}
-PLAIN_FIELDS = {"id", "elementId", "default", "options", "rawValue", "rawValues", "setValue", "formId", "url", "fileName"}
+PLAIN_FIELDS = {
+    "id",
+    "elementId",
+    "default",
+    "options",
+    "rawValue",
+    "rawValues",
+    "setValue",
+    "formId",
+    "url",
+    "fileName",
+}
 MARKS = ("stranger.example", "](", "$x", ":red[", ":material/home:", "<b>", "![")
 
 

@@ -50,6 +50,8 @@ class Session:
     saved_labels: int = 0  # version of the labels that were saved last
     opened_sessions: int = 0
     teach_error: str = ""
+    teach_note: str = ""
+    make_error: str = ""
     teaching_job: TeachingJob | None = None
     taught: Model | None = None  # what became of it
     declined: list[OptimizationJob] = field(default_factory=list)  # those instead of which the model in use was kept
@@ -111,7 +113,8 @@ class Session:
             self.live.stop()
         if self.teaching_job is not None:
             self.teaching_job.cancel()
-        self.live, self.teaching_job, self.taught, self.saved_labels, self.teach_error = None, None, None, 0, ""
+        self.live, self.teaching_job, self.taught, self.saved_labels = None, None, None, 0
+        self.teach_error = self.teach_note = self.make_error = ""
 
     def show(self, current: int, selected: Sequence[int] = ()) -> None:
         """Have viewer and gallery show this image, and these selected."""

@@ -1,6 +1,12 @@
-"""Naming classes, and labels as files."""
+"""Naming classes, and labels as files.
+
+Buttons of this page act in callbacks: a label given meanwhile draws the page anew, and a press that waits for its line
+of the script would be lost with that run.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -15,7 +21,7 @@ from core.teach.saved import MAX_BYTES as MAX_SESSION_BYTES
 from core.teach.saved import SavedTeaching, read_saved
 from pages._ui.components.contract import Refusals, UploaderData
 from pages._ui.shell.links import LABELS, absolute, of_stack
-from pages._ui.shell.messages import escape
+from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import teachable_models
 from pages._ui.shell.session import Session
 from pages._ui.teach.state import watch
@@ -29,8 +35,8 @@ def classes(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         form = st.form("new-class", border=False, clear_on_submit=True, width=380)
         with form, st.container(horizontal=True, vertical_alignment="bottom"):
-            name = st.text_input("New class", max_chars=_MAX_NAME, placeholder="scratches")
-            added = st.form_submit_button("Add", icon=":material/add:")
+            st.text_input("New class", max_chars=_MAX_NAME, placeholder="scratches", key="new-class-name")
+            st.form_submit_button("Add", icon=":material/add:", on_click=lambda: _add(session, live))
         if live.labels.classes:
             with st.popover("Edit classes", icon=":material/edit:"):
                 _edit(session, live)
@@ -41,44 +47,55 @@ def classes(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
                 _labels_out(stack, live)
         with st.popover("Session", icon=":material/save:"):
             _session_file(session, stack, live)
-    if added and name.strip():
-        _do(session, lambda: live.labels.add_class(name))
-        st.rerun()
     if session.teach_error:
         st.error(escape(session.teach_error), icon=":material/error:")
-        session.teach_error = ""
+    if session.teach_note:
+        st.success(escape(session.teach_note), icon=":material/check_circle:")
 
 
-def _do(session: Session, action: object) -> None:
-    """A change of labels; why it was refused is shown once."""
+def _do(session: Session, action: Callable[[], object]) -> None:
+    """A change of labels; why it was refused is shown until the next one."""
+    session.teach_error = session.teach_note = ""
     try:
-        action()  # type: ignore[operator]
+        action()
     except AppError as error:
         session.teach_error = str(error)
+
+
+def _add(session: Session, live: LiveTeaching) -> None:
+    name = str(st.session_state["new-class-name"])
+    if name.strip():
+        _do(session, lambda: live.labels.add_class(name))
 
 
 def _edit(session: Session, live: LiveTeaching) -> None:
     labels = live.labels
     counts = labels.counts
     chosen = st.selectbox("Class", list(counts), format_func=lambda name: f"{name} ({counts.get(name, 0):,})")
+    key = f"rename-{chosen}"
     with st.form("rename-class", border=False):
-        name = st.text_input("New name", value=chosen, max_chars=_MAX_NAME, key=f"rename-{chosen}")
-        if st.form_submit_button("Rename", icon=":material/edit:"):
-            _do(session, lambda: labels.rename_class(chosen, name))
-            st.rerun()
-    if st.button(
-        "Remove the class", icon=":material/delete:", help="Its images have no label then. Undo brings both back."
-    ):
-        _do(session, lambda: labels.remove_class(chosen))
-        st.rerun()
+        st.text_input("New name", value=chosen, max_chars=_MAX_NAME, key=key)
+        st.form_submit_button(
+            "Rename",
+            icon=":material/edit:",
+            on_click=lambda: _do(session, lambda: labels.rename_class(chosen, str(st.session_state[key]))),
+        )
+    st.button(
+        "Remove the class",
+        icon=":material/delete:",
+        help="Its images have no label then. Undo brings both back.",
+        on_click=lambda: _do(session, lambda: labels.remove_class(chosen)),
+    )
 
 
 def _labels_in(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     names = [entry.name for entry in stack.entries]
     st.caption("The class of an image is the folder it lies in, or stands in a CSV with file name and class.")
-    if st.button("From folder names", icon=":material/folder:"):
-        _do(session, lambda: live.labels.assign_each(from_folders(names)))
-        st.rerun()
+    st.button(
+        "From folder names",
+        icon=":material/folder:",
+        on_click=lambda: _do(session, lambda: live.labels.assign_each(from_folders(names))),
+    )
     limit = min(MAX_BYTES, MAX_BODY_BYTES)
     uploader_field(
         UploaderData(
@@ -103,9 +120,11 @@ def _labels_in(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
 
 def _taken(session: Session, live: LiveTeaching) -> None:
     event = told("labels-csv-file")
-    session.teach_error = str(event.get("error") or "")
-    if unknown := event.get("unknown_files"):
-        st.toast(f"{int(unknown):,} lines are about files that are not in this stack.")
+    session.teach_error, session.teach_note = str(event.get("error") or ""), ""
+    if "unknown_files" in event:
+        unknown = int(event["unknown_files"])
+        others = f" {unknown:,} of its lines are about files that are not in this stack." if unknown else ""
+        session.teach_note = f"The file's labels are here: {images(len(live.labels.by_image))} have one now.{others}"
 
 
 def _labels_out(stack: ImageStack, live: LiveTeaching) -> None:
@@ -150,6 +169,7 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
     if given is None:
         return
     session.opened_sessions += 1  # an empty field for the next one
+    session.teach_error = session.teach_note = ""
     try:
         saved = read_saved(given.getvalue(), stack)
         saved.restore(live.labels)

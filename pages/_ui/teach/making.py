@@ -39,7 +39,7 @@ def _form(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     may_keep = get_runtime().teaching.may_keep
     with st.container(border=True):
         left, right = st.columns(2)
-        title = left.text_input("Name of the model", max_chars=40, placeholder="Steel surfaces", key="model-title")
+        left.text_input("Name of the model", max_chars=40, placeholder="Steel surfaces", key="model-title")
         models = teachable_models(session)
         with right:
             place = st.selectbox(
@@ -53,7 +53,7 @@ def _form(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
             _start_from(session, stack, models[place])
         further = session.backbone is not None and goes_on(session.backbone)
         with st.container(horizontal=True, vertical_alignment="center"):
-            longer = st.toggle(
+            st.toggle(
                 "Train longer",
                 disabled=further,
                 help="Trains the network's last stage too, which takes minutes. Kept only if it is better on examples "
@@ -65,9 +65,17 @@ def _form(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
                 ),
                 key="train-longer",
             )
-            keep = may_keep and st.checkbox("Keep on this computer", value=True, key="keep-model")
-        if st.button("Make the model", icon=":material/school:", type="primary", disabled=not live.labels.by_image):
-            _start(session, stack, live, title, keep=keep, longer=longer and not further)
+            if may_keep:
+                st.checkbox("Keep on this computer", value=True, key="keep-model")
+        st.button(
+            "Make the model",
+            icon=":material/school:",
+            type="primary",
+            disabled=not live.labels.by_image,
+            on_click=lambda: _start(session, stack, live),
+        )
+        if session.make_error:
+            st.error(escape(session.make_error), icon=":material/error:")
         st.caption(
             "Fits the head, judges it, and makes the INT8 copy, calibrated on this stack. Takes half a minute; you "
             "can go on labelling. "
@@ -87,26 +95,29 @@ def _start_from(session: Session, stack: ImageStack, model: Model) -> None:
     st.rerun()
 
 
-def _start(session: Session, stack: ImageStack, live: LiveTeaching, title: str, *, keep: bool, longer: bool) -> None:
+def _start(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
+    """Begin with what stands in the fields now, which may have changed since they were drawn."""
+    state, teaching = st.session_state, get_runtime().teaching
+    title = str(state["model-title"]).strip()
+    session.make_error = ""
     name = re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-")
     if not name:
-        st.error("Give the model a name with letters or digits.", icon=":material/error:")
+        session.make_error = "Give the model a name with letters or digits."
         return
     backbone = live.session.looker.backbone if session.backbone is None else session.backbone
     try:
-        session.teaching_job = get_runtime().teaching.teach(
+        session.teaching_job = teaching.teach(
             looker_of(session, stack, backbone),
             name,
-            title=title.strip(),
-            keep=keep,
+            title=title,
+            keep=teaching.may_keep and bool(state["keep-model"]),
             further=goes_on(backbone),
-            longer=longer,
+            longer=bool(state["train-longer"]) and not goes_on(backbone),
         )
     except AppError as error:
-        st.error(escape(error), icon=":material/error:")
-        return
-    session.taught = None
-    st.rerun()
+        session.make_error = str(error)
+    else:
+        session.taught = None
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
@@ -118,8 +129,7 @@ def _running(session: Session) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{escape(job.lesson.title)}**", width="content")
-            if st.button("Cancel", icon=":material/close:", key="cancel-teaching"):
-                job.cancel()
+            st.button("Cancel", icon=":material/close:", key="cancel-teaching", on_click=job.cancel)
         steps_progress(job.steps)
         steps_table(job.steps)
 

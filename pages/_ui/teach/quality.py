@@ -27,11 +27,13 @@ def quality(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
         return
     if learned.not_judged:
         st.info(escape(learned.not_judged), icon=":material/info:")
-    if live.waits_to_be_asked and st.button(
-        "Judge these labels", icon=":material/speed:", help="Takes a while with so many: a few dozen fits."
-    ):
-        live.judge()
-        st.rerun()
+    if live.waits_to_be_asked:
+        st.button(
+            "Judge these labels",
+            icon=":material/speed:",
+            help="Takes a while with so many: a few dozen fits.",
+            on_click=live.judge,
+        )
     judgement = learned.judgement
     if judgement is None:
         if not learned.not_judged:

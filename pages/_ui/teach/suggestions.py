@@ -38,12 +38,20 @@ def _accept(session: Session, live: LiveTeaching) -> None:
         return
     sure = live.sure(name, least / 100)
     with st.container(horizontal=True):
-        if st.button(f"Accept {len(sure):,}", icon=":material/done_all:", disabled=not sure, key="accept-all"):
-            live.accept(name, least / 100)
-            st.rerun()
-        if st.button("Look at them first", disabled=not sure, key="accept-look", type="tertiary"):
-            session.show(sure[0], sure)
-            st.rerun()
+        st.button(
+            f"Accept {len(sure):,}",
+            icon=":material/done_all:",
+            disabled=not sure,
+            key="accept-all",
+            on_click=lambda: live.labels.assign(live.unlabelled(sure), name),  # those that the button counts
+        )
+        st.button(
+            "Look at them first",
+            disabled=not sure,
+            key="accept-look",
+            type="tertiary",
+            on_click=lambda: session.show(sure[0], sure),
+        )
     st.caption("A share says how the classes compare, not how often it is right. Ctrl+Z takes all of them back.")
 
 
@@ -54,14 +62,23 @@ def _alike(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     if most < 1:
         st.caption("There is no other image.")
         return
-    count = int(st.number_input("How many", 1, most, min(_LIKE, most), key="alike-count"))
-    if st.button("Select the most similar", icon=":material/auto_awesome_motion:", key="alike"):
-        try:
-            session.show(current, live.session.similar(current, count))
-        except AppError as error:
-            session.teach_error = str(error)
-        st.rerun()
+    st.number_input("How many", 1, most, min(_LIKE, most), key="alike-count")
+    st.button(
+        "Select the most similar",
+        icon=":material/auto_awesome_motion:",
+        key="alike",
+        on_click=lambda: _select_alike(session, live),
+    )
     st.caption("They are selected in the gallery: look through them, then one key labels them all.")
+
+
+def _select_alike(session: Session, live: LiveTeaching) -> None:
+    current = session.view.current
+    session.teach_error = ""
+    try:
+        session.show(current, live.session.similar(current, int(st.session_state["alike-count"])))
+    except AppError as error:
+        session.teach_error = str(error)
 
 
 def _none_of_these(session: Session, live: LiveTeaching) -> None:
@@ -85,10 +102,18 @@ def _none_of_these(session: Session, live: LiveTeaching) -> None:
     labelled = live.labels.by_image
     unlike = [int(index) for index in found.indices[found.unknown(threshold)] if int(index) not in labelled]
     with st.container(horizontal=True):
-        if st.button(f"Select {images(len(unlike))}", icon=":material/block:", disabled=not unlike, key="unlike"):
-            session.show(unlike[0], unlike)
-            st.rerun()
-        if live.own_threshold is not None and st.button("Automatic", type="tertiary", key="automatic-threshold"):
-            live.threshold = None
-            st.rerun()
+        st.button(
+            f"Select {images(len(unlike))}",
+            icon=":material/block:",
+            disabled=not unlike,
+            key="unlike",
+            on_click=lambda: session.show(unlike[0], unlike),
+        )
+        if live.own_threshold is not None:
+            st.button(
+                "Automatic",
+                type="tertiary",
+                key="automatic-threshold",
+                on_click=lambda: setattr(live, "threshold", None),
+            )
     st.caption("It is about what you see here; the model that is made names one of its classes for every image.")

@@ -107,17 +107,16 @@ def test_nobody_waits_for_it(live: LiveTeaching, gate: Gate) -> None:
     assert live.learned.version == live.labels.version
 
 
-def test_sure_ones_are_accepted_in_one_change_and_labels_of_a_person_stay(live: LiveTeaching) -> None:
+def test_sure_ones_are_those_without_a_label(live: LiveTeaching) -> None:
     live.labels.assign([9], "light")
     teach(live)
     live.threshold = -1.0
     sure = live.sure("dark", 0.5)
     assert not {0, 1, 2, 9} & set(sure)
-    assert live.accept("dark", 0.5) == len(sure) > 0
-    assert all(live.labels.by_image[index] == "dark" for index in sure)
-    assert live.labels.by_image[9] == "light"
-    live.labels.undo()
-    assert len(live.labels.by_image) == 7
+    assert sure
+    live.labels.assign(sure, "dark")
+    assert live.unlabelled([*sure, 19]) == [19]
+    assert live.sure("dark", 0.5) == []
     assert live.sure("nobody", 0.0) == []
 
 

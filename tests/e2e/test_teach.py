@@ -1,0 +1,328 @@
+"""Teaching in a real browser: label by keys, by selection and by touch, see it learn, make the model, use it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.builders import zip_bytes
+from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
+from tests.e2e.test_accessibility import is_accessible
+from tests.e2e.viewer import PHONE
+from tests.unit.teach.stripes import stripes, stripes_files
+
+pytestmark = pytest.mark.browser
+
+EACH = 12  # lying ones at 1 to 12, upright ones at 13 to 24
+FILES = stripes_files(EACH)
+LIGHT = {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "light"}
+DARK = {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "dark"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[str]:
+    """A server that keeps taught models."""
+    environment = folders(tmp_path_factory.mktemp("app"), model_cache) | {"AISR_KEEP_MODELS": "yes"}
+    with streamlit_server(ROOT / "app.py", environment=environment) as address:
+        yield address
+
+
+class Teach:
+    """The Teach page as a person sees it; images by their number, from 1."""
+
+    def __init__(self, page: Page, *, phone: bool = False) -> None:
+        self.page = page
+        self.phone = phone
+
+    def go(self, name: str) -> None:
+        if self.phone:
+            self.page.get_by_test_id("stExpandSidebarButton").click()
+        self.page.get_by_role("link", name=name, exact=True).first.click()
+        if self.phone:
+            self.page.get_by_test_id("stSidebarCollapseButton").click()
+
+    def open(self, files: Mapping[str, bytes], name: str = "stripes.zip") -> None:
+        """Open a ZIP on the viewer page."""
+        sent = {"name": name, "mimeType": "application/zip", "buffer": zip_bytes(files)}
+        self.page.locator("input[type=file][aria-label='Drop a ZIP of images here']").set_input_files(sent)
+        expect(self.page.get_by_text(f"{len(files)} images").first).to_be_visible()
+        expect(self.page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
+
+    def add(self, *names: str) -> None:
+        for name in names:
+            self.page.get_by_label("New class").fill(name)
+            self.page.get_by_role("button", name="Add", exact=True).click()
+            expect(self.chip(name)).to_be_visible()
+
+    def chip(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=re.compile(f"^Label {name}:"))
+
+    def counts(self, **counts: int) -> None:
+        for name, count in counts.items():
+            expect(self.chip(name)).to_have_accessible_name(f"Label {name}: {count} so far")
+
+    def cell(self, number: int) -> Locator:
+        return self.page.locator(f".cell[data-index='{number - 1}']")
+
+    def label(self, number: int, text: str | None) -> None:
+        """Image ``number`` has this label, which is none of the app's suggestions; or none."""
+        kind = self.page.locator(f".cell[data-index='{number - 1}'][data-kind='label']")
+        if text is None:
+            expect(kind).to_have_count(0)
+        else:
+            expect(kind.locator(".class")).to_have_text(text)
+
+    def suggestion(self, number: int) -> Locator:
+        return self.page.locator(f".cell[data-index='{number - 1}'][data-kind='suggestion'] .class")
+
+    def current(self, number: int) -> None:
+        expect(self.page.locator("[data-ref=position]")).to_have_text(f"{number} / {len(FILES)}")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def choose(self, number: int) -> None:
+        """Open an image in the gallery, which then has the keys; only cells in view are in the page."""
+        self.page.get_by_role("slider", name="Position in the stack").fill(str(number))
+        self.current(number)
+        self.cell(number).get_by_role("button").click()
+        self.current(number)
+
+    def select(self, first: int, last: int) -> None:
+        """Select a range in the gallery by keys."""
+        self.choose(first)
+        self.press(*["Shift+ArrowRight"] * (last - first))
+        expect(self.page.locator("[data-ref=target]")).to_have_text(f"{last - first + 1} selected images")
+
+    def shoot(self, name: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTIFACTS / f"teach-{name}.png")
+
+
+@pytest.fixture
+def teach(page: Page, server: str, context_options: dict[str, Any]) -> Teach:
+    """The Teach page with stripes open and two classes named."""
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(server)
+    found = Teach(page, phone="is_mobile" in context_options)
+    found.open(FILES)
+    found.go("Teach")
+    found.add("lying", "upright")
+    return found
+
+
+def begun(teach: Teach) -> None:
+    """Two of each have labels, and the others suggestions."""
+    teach.choose(1)
+    teach.press("1", "1")
+    teach.choose(13)
+    teach.press("2", "2")
+    teach.counts(lying=2, upright=2)
+    expect(teach.suggestion(15)).to_be_visible()
+
+
+def test_by_keys_alone_label_see_suggestions_accept_correct_and_undo(teach: Teach) -> None:
+    teach.choose(1)
+    teach.press("1")
+    teach.current(2)
+    teach.label(1, "lying")
+    expect(teach.suggestion(5)).to_have_count(0)
+    teach.press("1")
+    teach.choose(13)
+    teach.press("2", "2")
+    teach.counts(lying=2, upright=2)
+    teach.current(15)
+    expect(teach.suggestion(15)).to_have_text("upright")
+    expect(teach.cell(15).locator(".confidence")).to_have_text(re.compile(r"^\d+%$"))
+    expect(teach.page.get_by_role("button", name="Accept upright")).to_be_enabled()
+    teach.shoot("suggestions")
+    teach.press("Enter")
+    teach.label(15, "upright")
+    teach.current(16)
+    teach.press("1")
+    teach.label(16, "lying")  # a number says otherwise
+    teach.press("Control+z")
+    teach.label(16, None)
+    teach.current(16)
+    teach.press("Control+Shift+z")
+    teach.label(16, "lying")
+    teach.choose(16)
+    teach.press("Backspace")
+    teach.label(16, None)
+    teach.counts(lying=2, upright=3)
+    teach.press("9")
+    teach.counts(lying=2, upright=3)
+    main = teach.page.get_by_test_id("stMain").inner_text()
+    assert "onfidence" not in main, "a share is no confidence"
+
+
+def test_the_review_brings_one_after_another(teach: Teach) -> None:
+    begun(teach)
+    teach.page.get_by_role("button", name="Review", exact=True).click()
+    seen = set()
+    for _ in range(4):
+        expect(teach.page.get_by_role("button", name=re.compile("^Accept (lying|upright)"))).to_be_enabled()
+        shown = teach.page.locator("[data-ref=position]").inner_text()
+        number = int(shown.split(" / ")[0])
+        assert number not in seen
+        seen.add(number)
+        teach.page.locator("[data-ref=stage]").focus()
+        teach.press("1" if number <= EACH else "2")
+        expect(teach.page.locator("[data-ref=position]")).not_to_have_text(shown)
+    assert not seen & {1, 2, 13, 14}
+    lying = sum(number <= EACH for number in seen)
+    teach.counts(lying=2 + lying, upright=2 + 4 - lying)
+
+
+def test_one_key_and_one_chip_label_a_selection(teach: Teach) -> None:
+    page = teach.page
+    teach.select(1, 6)
+    teach.press("1")
+    teach.counts(lying=6, upright=0)
+    expect(page.locator("[data-ref=count]")).to_have_text("0 of 24 selected")
+    page.get_by_role("button", name="All", exact=True).click()
+    teach.chip("upright").click()
+    teach.counts(lying=0, upright=24)
+    page.get_by_role("button", name="Undo").click()
+    teach.counts(lying=6, upright=0)
+    teach.choose(9)
+    page.get_by_label("Give a class").select_option("upright")
+    teach.counts(lying=6, upright=1)
+
+
+def test_labels_outlive_pages_and_saved_ones_a_reload(teach: Teach, server: str) -> None:
+    page = teach.page
+    begun(teach)
+    teach.go("Inference")
+    expect(page.get_by_text("Nothing is recognised yet")).to_be_visible()
+    teach.go("Teach")
+    teach.counts(lying=2, upright=2)
+
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: asked.append(dialog.type))
+    page.get_by_role("button", name="Session").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save session").click()
+    saved = download.value.path().read_bytes()
+    page.keyboard.press("Escape")
+    teach.choose(20)
+    teach.press("2")
+    teach.counts(lying=2, upright=3)
+    page.goto(server)
+    assert asked == ["beforeunload"]
+    expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible()
+
+    teach.open(FILES, "renamed.zip")
+    teach.go("Teach")
+    page.get_by_role("button", name="Session").click()
+    field = page.get_by_test_id("stFileUploader").locator("input[type=file]")
+    field.set_input_files({"name": "s.json", "mimeType": "application/json", "buffer": b"{}"})
+    expect(page.get_by_text("This is no session saved on the Teach page")).to_be_visible()
+    if not field.count():
+        page.get_by_role("button", name="Session").click()
+    field.set_input_files({"name": "s.json", "mimeType": "application/json", "buffer": saved})
+    teach.counts(lying=2, upright=2)
+
+
+def test_a_csv_gives_labels_and_a_hostile_one_a_sentence(teach: Teach) -> None:
+    page = teach.page
+
+    def send(text: str) -> None:
+        field = page.locator("input[type=file][aria-label='Labels as CSV']")
+        if not field.count():
+            page.get_by_role("button", name="Labels from").click()
+        field.set_input_files({"name": "labels.csv", "mimeType": "text/csv", "buffer": text.encode()})
+
+    send("lying/00.png,lying\nlying/01.png,lying\nupright/00.png,upright\nnobody.png,upright\n")
+    expect(page.get_by_text("3 images have one now. 1 of its lines are about files that are not")).to_be_visible()
+    teach.counts(lying=2, upright=1)
+    for text, sentence in {
+        "lying/00.png,lying\nlying/00.png,upright\n": "two classes",
+        "lying/00.png,=cmd|calc\n": "formula",
+        "lying/00.png,lying\n" * 200_000: "100,000 lines",
+        "lying/00.png,<b>x</b>\n" * 1_000_000: "larger than",
+        "no,body\n": "names no image of this stack",
+    }.items():
+        send(text)
+        expect(page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
+        teach.counts(lying=2, upright=1)
+
+
+@pytest.mark.parametrize("context_options", [PHONE], indirect=True, ids=["phone"])
+def test_by_touch(teach: Teach) -> None:
+    page = teach.page
+    for button in (teach.chip("lying"), page.get_by_role("button", name="No label")):
+        box = button.bounding_box()
+        assert box
+        assert box["height"] >= 44
+    teach.cell(1).get_by_role("button").tap()
+    teach.chip("lying").tap()
+    teach.label(1, "lying")
+    teach.chip("lying").tap()
+    teach.counts(lying=2, upright=0)
+    teach.cell(1).get_by_role("button").tap()
+    page.get_by_role("button", name="No label").tap()
+    teach.label(1, None)
+    page.get_by_role("button", name="Undo").tap()
+    teach.label(1, "lying")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    teach.shoot("phone")
+
+
+@pytest.mark.torch
+def test_the_model_is_made_used_at_once_and_names_another_zip(teach: Teach) -> None:
+    page = teach.page
+    for first, key in ((1, "1"), (13, "2")):
+        teach.select(first, first + 7)
+        teach.press(key)
+    teach.counts(lying=8, upright=8)
+    page.get_by_role("tab", name="How good it is").click()
+    expect(page.get_by_text("Right on examples it had not seen")).to_be_visible()
+    teach.shoot("quality")
+
+    page.get_by_role("tab", name="Make the model").click()
+    page.get_by_label("Name of the model").fill("Stripes")
+    page.get_by_role("button", name="Make the model").click()
+    expect(page.get_by_text(re.compile(r"Step \d+ of \d+"))).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled. Nothing was made")).to_be_visible()
+    teach.counts(lying=8, upright=8)
+    expect(page.get_by_test_id("stSidebar").get_by_text("Starter: 12 everyday classes").first).to_be_visible()
+
+    page.get_by_role("button", name="Make the model").click()
+    expect(page.get_by_text("is the model of this session now")).to_be_visible()
+    teach.shoot("made")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the model").click()
+    assert download.value.path().stat().st_size > 10_000_000
+
+    page.get_by_role("link", name="Recognise with it in the viewer").click()
+    others = {f"{seed} {kind}.png": stripes(kind, seed) for kind in ("lying", "upright") for seed in range(50, 54)}
+    teach.open(others, "others.zip")
+    page.get_by_test_id("stMain").get_by_role("button", name="All (8)").click()
+    expect(page.get_by_text(re.compile(r"8 images in [\d.]+ s")).first).to_be_visible()
+    for index, name in enumerate(sorted(others)):
+        kind = name.split()[1].removesuffix(".png")
+        expect(page.locator(f".cell[data-index='{index}'] .class")).to_have_text(kind)
+    teach.shoot("another-zip")
+
+
+@pytest.mark.parametrize("context_options", [LIGHT, DARK], indirect=True, ids=["light", "dark"])
+def test_nothing_serious_before_and_after_labels(teach: Teach) -> None:
+    is_accessible(teach.page, "two classes")
+    for first, key in ((1, "1"), (13, "2")):
+        teach.select(first, first + 3)
+        teach.press(key)
+    expect(teach.suggestion(17)).to_be_visible()
+    is_accessible(teach.page, "suggestions")
+    teach.page.get_by_role("tab", name="How good it is").click()
+    expect(teach.page.get_by_text("Right on examples it had not seen")).to_be_visible()
+    is_accessible(teach.page, "quality")
+    teach.page.get_by_role("tab", name="Make the model").click()
+    is_accessible(teach.page, "model")
