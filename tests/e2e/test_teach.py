@@ -293,10 +293,12 @@ def test_the_model_is_made_used_at_once_and_names_another_zip(teach: Teach) -> N
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Cancelled. Nothing was made")).to_be_visible()
     teach.counts(lying=8, upright=8)
-    expect(page.get_by_test_id("stSidebar").get_by_text("Starter: 12 everyday classes").first).to_be_visible()
+    model = page.get_by_test_id("stSidebar").get_by_role("combobox", name="Model")
+    expect(model).to_have_value("Starter: 12 everyday classes")
 
     page.get_by_role("button", name="Make the model").click()
     expect(page.get_by_text("is the model of this session now")).to_be_visible()
+    expect(model).to_have_value("Stripes")
     teach.shoot("made")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the model").click()

@@ -52,6 +52,7 @@ class Session:
     teach_error: str = ""
     teach_note: str = ""
     make_error: str = ""
+    model_title: str = ""  # that was asked for last: the field is not there while it is made
     teaching_job: TeachingJob | None = None
     taught: Model | None = None  # what became of it
     declined: list[OptimizationJob] = field(default_factory=list)  # those instead of which the model in use was kept

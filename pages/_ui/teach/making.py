@@ -39,7 +39,9 @@ def _form(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     may_keep = get_runtime().teaching.may_keep
     with st.container(border=True):
         left, right = st.columns(2)
-        left.text_input("Name of the model", max_chars=40, placeholder="Steel surfaces", key="model-title")
+        left.text_input(
+            "Name of the model", session.model_title, max_chars=40, placeholder="Steel surfaces", key="model-title"
+        )
         models = teachable_models(session)
         with right:
             place = st.selectbox(
@@ -99,7 +101,7 @@ def _start(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     """Begin with what stands in the fields now, which may have changed since they were drawn."""
     state, teaching = st.session_state, get_runtime().teaching
     title = str(state["model-title"]).strip()
-    session.make_error = ""
+    session.make_error, session.model_title = "", title
     name = re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-")
     if not name:
         session.make_error = "Give the model a name with letters or digits."
