@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +24,10 @@ class DamagedModel:
 class ModelRegistry:
     """The installed models by name; one that ships with the app wins a name."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, make: Callable[[Path, Path], Model] = Model) -> None:
+        """``make`` makes a model of its folder and of the folder for caches."""
         self._settings = settings
+        self._make = make
         self._models: dict[str, Model] = {}
         self._lock = threading.Lock()
 
@@ -64,7 +67,7 @@ class ModelRegistry:
                 folders = self._folders()
                 if name not in folders:
                     raise ModelNotFound(f"There is no model {name!r} here. Installed: {', '.join(folders) or 'none'}.")
-                self._models[name] = Model(folders[name], self._settings.cache_dir)
+                self._models[name] = self._make(folders[name], self._settings.cache_dir)
             return self._models[name]
 
     def _folders(self) -> dict[str, Path]:

@@ -31,9 +31,12 @@ class KeptFile:
 class FileStore:
     """Keeps files below ``folder``; ``place_for`` gives each its part of a client's quota. Safe from any thread."""
 
-    def __init__(self, folder: Path, place_for: Callable[[str], Share]) -> None:
+    def __init__(
+        self, folder: Path, place_for: Callable[[str], Share], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._folder = folder
         self._place_for = place_for
+        self._clock = clock
         self._files: dict[str, tuple[KeptFile, Share, float]] = {}
         self._lock = threading.Lock()
 
@@ -74,7 +77,7 @@ class FileStore:
 
     def sweep(self) -> None:
         """Delete what is older than ``KEPT_SECONDS``."""
-        oldest = time.monotonic() - KEPT_SECONDS
+        oldest = self._clock() - KEPT_SECONDS
         with self._lock:
             expired = [file_id for file_id, (_, _, since) in self._files.items() if since < oldest]
         for file_id in expired:
@@ -83,5 +86,5 @@ class FileStore:
     def _keep(self, upload: Upload[KeptFile], name: str) -> KeptFile:
         kept = KeptFile(upload.folder.name, upload.path, PureWindowsPath(name).name, upload.size)
         with self._lock:
-            self._files[kept.file_id] = (kept, upload.share, time.monotonic())
+            self._files[kept.file_id] = (kept, upload.share, self._clock())
         return kept

@@ -68,7 +68,7 @@ class StackStore:
         _remove_abandoned_runs(settings.work_dir)
         self.folder, self._run_lock = _create_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
-        self.files = FileStore(self.folder / "files", self._place_for)
+        self.files = FileStore(self.folder / "files", self._place_for, clock)
         self._deleted: weakref.WeakSet[ImageStack] = weakref.WeakSet()
         self._stopping = threading.Event()
         threading.Thread(target=self._sweep_until_stopped, name="stack-sweeper", daemon=True).start()

@@ -14,6 +14,10 @@ from httpx2 import Response
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from core.api import receive
 from core.base.settings import MIB, Settings
@@ -22,7 +26,7 @@ from core.stacks.quota import Usage
 from core.stacks.store import StackStore
 from tests.api.conftest import ARCHIVE, FILES, NAMES, MakeService, Service, assert_problem, greys_zip
 from tests.api.server import Answer, Connection, running
-from tests.helpers import SECONDS, wait_until
+from tests.helpers import SECONDS, grey_png, wait_until
 
 STACKS = "/api/v1/stacks"
 ZIP = {"Content-Type": "application/zip"}
@@ -136,18 +140,18 @@ class TestForms:
         assert (response.status_code, response.json()["name"], len(response.json()["images"])) == (201, "a.zip", 2)
 
     @pytest.mark.parametrize("piece", [1, 2, 3, 50])
-    def test_it_does_not_matter_where_the_network_cuts(
-        self, client: TestClient, piece: int, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(receive, "PIECE_BYTES", 1)
+    def test_it_does_not_matter_where_the_network_cuts(self, store: StackStore, settings: Settings, piece: int) -> None:
+        async def create(request: Request) -> PlainTextResponse:
+            stack = await receive.receive_stack(request, store, settings, "a", "", piece_bytes=1)
+            return PlainTextResponse(stack.original(1))
+
         body = FILE + END
 
         def pieces() -> Iterator[bytes]:
             yield from (body[start : start + piece] for start in range(0, len(body), piece))
 
-        response = client.post(STACKS, content=pieces(), headers=FORM)
-        assert response.status_code == 201
-        assert client.get(f"{response.headers['location']}/images/1").status_code == 200
+        client = TestClient(Starlette(routes=[Route("/", create, methods=["POST"])]))
+        assert client.post("/", content=pieces(), headers=FORM).content == grey_png(1)
 
     @pytest.mark.parametrize(
         ("body", "headers", "text"),

@@ -304,10 +304,15 @@ def test_whatever_happens_never_more_than_allowed_run_and_no_turn_is_lost(seed: 
             turns.enter_context(queue.turn("after", str(number)))
 
 
-def test_only_so_many_clients_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fair_queue, "REMEMBERED", 10)
+def test_only_so_many_clients_are_remembered(visitors: Callable[..., Visitors]) -> None:
     queue = make()
-    for number in range(50):
-        with queue.turn(f"client {number}", "s"):
+    clients = [f"client {number}" for number in range(fair_queue.REMEMBERED)]
+    for client in clients:
+        with queue.turn(client, "s"):
             pass
-    assert len(queue._served) <= 10
+    people = visitors(queue)
+    people.enter("somebody", hold=True)
+    for client in (clients[-1], clients[0], "somebody new"):
+        people.enter(client)
+    people.finish()
+    assert people.served[1:] == [f"{clients[0]}/s", "somebody new/s", f"{clients[-1]}/s"], "the first is new again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -150,10 +151,11 @@ def test_answers_go_with_their_stack(settings: Settings, tmp_path: Path) -> None
             stack = store.create(file, "greys.zip")
         order = Order(stack, [0], FakeModel(tmp_path / "greys", FakeEngine()), ("openvino-int8",))
         service.run(order, "api", Watcher(), threading.Event())
-        assert len(service._results) == 1
+        answers = weakref.ref(service.results(stack))
+        assert answers() is not None
         store.delete(stack.id)
         del stack, order
         gc.collect()
-        assert len(service._results) == 0, "what nobody can ask for any more must not stay in memory"
+        assert answers() is None, "what nobody can ask for any more must not stay in memory"
     finally:
         store.close()

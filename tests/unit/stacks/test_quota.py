@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import tracemalloc
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -123,12 +124,16 @@ def test_the_disk_keeps_its_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_client_who_has_left_is_forgotten(tmp_path: Path) -> None:
     """Otherwise every address that ever came would stay in memory."""
     quota = make(tmp_path)
-    for number in range(50):
-        share = quota.open(f"client {number}")
-        share.grow(1)
-        share.release()
-    assert not quota._stacks
-    assert not quota._bytes
+    tracemalloc.start()
+    try:
+        for number in range(3000):
+            share = quota.open(f"client {number}")
+            share.grow(1)
+            share.release()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 3000 * 20, "not even the names"
 
 
 def test_threads_never_pass_a_limit_together_and_leave_nothing_behind(tmp_path: Path) -> None:
