@@ -18,7 +18,7 @@ class BackgroundJob(ABC):
     def __init__(self, name: str) -> None:
         self.status: Status = "running"
         self.message = ""
-        self.error: AppError | None = None
+        self.error: type[AppError] | None = None  # its kind alone: an error keeps what the job worked with
         self.cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -49,7 +49,7 @@ class BackgroundJob(ABC):
         except Cancelled as error:
             self._end("cancelled", str(error))
         except AppError as error:
-            self.error = error
+            self.error = type(error)
             self._end("failed", str(error))
         except OSError as error:
             self._end("failed", f"Nothing could be written: {error.strerror or error}.")
