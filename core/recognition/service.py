@@ -82,6 +82,7 @@ class RecognitionService:
             AppError: as for ``recognize``.
         """
         done: dict[EngineName, Recognition] = {}
+        self._load_heavy(order, watcher, cancelled)
         with self.queue.turn(order.client, order.stack.id, cancelled) as turn:
             if len(order.engines) > 1:
                 self._decode_all(order, watcher, cancelled, turn)
@@ -90,6 +91,15 @@ class RecognitionService:
                 watcher.finished(recognition)
                 log_recognition(door, order.stack.id, recognition)
         return done
+
+    def _load_heavy(self, order: Order, watcher: Watcher, cancelled: Event) -> None:
+        """Load engines whose files must be made first, in a turn that keeps no recognition waiting."""
+        for engine in order.engines:
+            if order.model.is_heavy(engine):
+                with self.queue.turn(order.client, order.stack.id, cancelled, lane="heavy"):
+                    watcher.entered("loading", engine)
+                    order.model.engine(engine)
+                watcher.entered("waiting", engine)
 
     def _decode_all(self, order: Order, watcher: Watcher, cancelled: Event, turn: Turn) -> None:
         watcher.entered("decoding", order.engines[0])

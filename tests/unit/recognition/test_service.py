@@ -17,7 +17,7 @@ from core.recognition.service import Activity, Door, Order, RecognitionService, 
 from core.stacks.store import StackStore
 from tests.builders import zip_bytes
 from tests.conftest import MakeStack
-from tests.helpers import FakeEngine, FakeModel, grey_png
+from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
 
 GREYS = {f"{value}.png": grey_png(value) for value in range(4)}
 
@@ -55,6 +55,34 @@ def test_one_engine_loads_and_recognises(make_stack: MakeStack, settings: Settin
     assert [one.label for one in done["openvino-int8"].predictions] == ["2", "0"]
     assert sorted(service.results(stack).of("openvino-int8")) == [0, 2]
     assert service.queue.running == 0
+
+
+def test_an_engine_whose_files_must_be_made_is_loaded_in_a_heavy_turn(
+    make_stack: MakeStack, settings: Settings, tmp_path: Path
+) -> None:
+    """Four visitors with models of their own would take four times a gigabyte, and all turns meanwhile."""
+    diary, service, stack = Diary(), RecognitionService(settings), make_stack(GREYS)
+    model = FakeModel(tmp_path / "greys", FakeEngine("openvino-fp32"))
+    order = Order(stack, [0], model, ("openvino-fp32",), batch_size=1)
+    cancelled = threading.Event()
+    with service.queue.turn("somebody", "theirs", lane="heavy"):
+        waits = threading.Thread(target=service.run, args=(order, "page", diary, cancelled), daemon=True)
+        waits.start()
+        wait_until(lambda: service.queue.waiting == 1, "it waits")
+        assert model.loads == []
+        assert service.queue.running == 1, "no turn of recognition is held"
+    waits.join(SECONDS)
+    assert diary.lines == [
+        "loading openvino-fp32",
+        "waiting openvino-fp32",
+        "loading openvino-fp32",
+        "recognizing openvino-fp32",
+        "0",
+        "finished openvino-fp32",
+    ]
+    with service.queue.turn("somebody", "theirs", lane="heavy"):
+        service.run(order, "page", diary, cancelled)
+    assert model.loads == ["openvino-fp32"], "once loaded it needs no heavy turn"
 
 
 def test_a_wrong_batch_size_costs_no_turn_and_no_answer(
