@@ -134,8 +134,8 @@ class Model:
         return name in self._engines
 
     def is_heavy(self, name: EngineName) -> bool:
-        """Whether ``engine(name)`` is work for a heavy turn of the queue."""
-        return not self.is_loaded(name) and describe(name).is_heavy(self)
+        """Whether loading this engine is work for a heavy turn of the queue."""
+        return describe(name).is_heavy(self)
 
     def _load(self, name: EngineName) -> Engine:
         return describe(name).load(self)

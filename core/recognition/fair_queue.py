@@ -12,7 +12,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Literal
 
@@ -27,8 +27,9 @@ HEAVY_RUNNING = 1  # a calibration takes 1.5 GB, and benchmarks would measure ea
 CANCELLED = "Cancelled. What was recognised so far is kept."
 CANCELLED_BEFORE = "Cancelled before its turn came. Nothing has changed."
 
-Lane = Literal["recognition", "heavy", "download"]
-"""``heavy`` takes a gigabyte or all cores (calibration, benchmarks, export), ``download`` the way to the internet."""
+Lane = Literal["recognition", "loading", "heavy", "download"]
+"""``loading`` an engine is what many may wait for at once; ``heavy`` takes a gigabyte or all cores (calibration,
+benchmarks, export), ``download`` the way to the internet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,13 @@ class FairQueue:
         self.turn_seconds = settings.turn_seconds
         heavy = _Limits(1, settings.max_heavy_waiting, settings.max_heavy_waiting_per_client)
         recognition = _Limits(settings.max_running, settings.max_waiting, settings.max_waiting_per_client)
-        self._limits: dict[Lane, _Limits] = {"recognition": recognition, "heavy": heavy, "download": heavy}
+        loading = replace(recognition, running=1)
+        self._limits: dict[Lane, _Limits] = {
+            "recognition": recognition,
+            "loading": loading,
+            "heavy": heavy,
+            "download": heavy,
+        }
         self._running: Counter[Lane] = Counter()
         self._changed = threading.Condition()
         self._tickets: list[_Ticket] = []
@@ -166,7 +173,7 @@ class FairQueue:
                 while not ticket.granted:
                     self._check_open()
                     if cancelled.is_set():
-                        raise Cancelled(CANCELLED if lane == "recognition" else CANCELLED_BEFORE)
+                        raise Cancelled(CANCELLED_BEFORE if lane in ("heavy", "download") else CANCELLED)
                     self._changed.wait(POLL_SECONDS)
             except BaseException:
                 self._tickets.remove(ticket)
@@ -192,8 +199,8 @@ class FairQueue:
             return
         waiting = self._tickets_of(lane)
         if len(waiting) >= limits.waiting:
-            when = "in a few seconds" if lane == "recognition" else "in a few minutes"
-            raise Busy(f"The server is busy. Try again {when}.")
+            when = "minutes" if lane in ("heavy", "download") else "seconds"
+            raise Busy(f"The server is busy. Try again in a few {when}.")
         if sum(ticket.client == client for ticket in waiting) >= limits.waiting_per_client:
             raise TooManyRequests(
                 "You have many requests waiting already. Wait for their answers before you send more."

@@ -13,7 +13,7 @@ from core.base.settings import Settings
 from core.engines.engine import EngineName
 from core.models.model import Model
 from core.recognition.classifier import Classifier
-from core.recognition.fair_queue import FairQueue, Turn
+from core.recognition.fair_queue import FairQueue, Lane, Turn
 from core.recognition.recognize import recognize_with
 from core.recognition.results import Prediction, Recognition
 from core.recognition.run_log import log_recognition
@@ -82,7 +82,7 @@ class RecognitionService:
             AppError: as for ``recognize``.
         """
         done: dict[EngineName, Recognition] = {}
-        self._load_heavy(order, watcher, cancelled)
+        self._load(order, watcher, cancelled)
         with self.queue.turn(order.client, order.stack.id, cancelled) as turn:
             if len(order.engines) > 1:
                 self._decode_all(order, watcher, cancelled, turn)
@@ -92,11 +92,12 @@ class RecognitionService:
                 log_recognition(door, order.stack.id, recognition)
         return done
 
-    def _load_heavy(self, order: Order, watcher: Watcher, cancelled: Event) -> None:
-        """Load engines whose files must be made first, in a turn that keeps no recognition waiting."""
+    def _load(self, order: Order, watcher: Watcher, cancelled: Event) -> None:
+        """Load engines that are not loaded yet: who waits for one of them holds no turn that others could use."""
         for engine in order.engines:
-            if order.model.is_heavy(engine):
-                with self.queue.turn(order.client, order.stack.id, cancelled, lane="heavy"):
+            if not order.model.is_loaded(engine):
+                lane: Lane = "heavy" if order.model.is_heavy(engine) else "loading"
+                with self.queue.turn(order.client, order.stack.id, cancelled, lane=lane):
                     watcher.entered("loading", engine)
                     order.model.engine(engine)
                 watcher.entered("waiting", engine)

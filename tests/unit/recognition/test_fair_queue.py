@@ -183,7 +183,7 @@ def test_a_client_with_too_many_waiting_is_refused_and_another_is_not(visitors: 
 def test_capacity_is_what_can_be_inside_at_once(visitors: Callable[..., Visitors]) -> None:
     queue = make(running=2, waiting=3, heavy_waiting=1)
     people = visitors(queue)
-    in_lanes: dict[Lane, int] = {"recognition": 5, "heavy": 2, "download": 2}
+    in_lanes: dict[Lane, int] = {"recognition": 5, "loading": 4, "heavy": 2, "download": 2}
     assert queue.capacity == sum(in_lanes.values())
     for lane, most in in_lanes.items():
         for _ in range(most):
