@@ -23,7 +23,12 @@ def connection_to_page(target: Target, source: str = "127.0.0.1") -> Iterator[Cl
     address = target.address.replace("http://", "ws://") + "/_stcore/stream"
     origin, protocol = Origin(target.address), Subprotocol("streamlit")
     with connect(
-        address, origin=origin, subprotocols=[protocol], max_size=None, source_address=(source, 0)
+        address,
+        origin=origin,
+        subprotocols=[protocol],
+        max_size=None,
+        ping_interval=None,
+        source_address=(source, 0),
     ) as connection:
         yield connection
 
