@@ -79,7 +79,7 @@ def create_api(
     )
     metrics = Metrics(store, service.queue)
     predictions = PredictionThreads(service, settings, metrics)
-    threads = ImageThreads(settings, store.memory)
+    threads = ImageThreads(settings, store.memory, store.answers)
     add_problem_handlers(api)
     describe_problems(api)
     api.add_middleware(HttpMannersMiddleware)

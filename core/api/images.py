@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from core.api.caching import NOT_MODIFIED, immutable, ranged
+from core.api import large_images
+from core.api.caching import NOT_MODIFIED, immutable, immutable_headers, not_modified, ranged
 from core.api.image_threads import ImageThreads
 from core.api.problems import responses
 from core.base.errors import InvalidRequest
 from core.base.workers import Priority
 from core.images.display import MEDIA_TYPE, to_picture
 from core.images.formats import formats
-from core.images.memory import decoding_bytes, file_bytes
+from core.images.memory import decoding_bytes, file_bytes, sample_bytes
 from core.images.pixels import THUMBNAIL_MEDIA_TYPE, to_rgb
 from core.images.samples import pack
 from core.images.windowing import apply_window
@@ -44,13 +45,10 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
     async def original(request: Request, stack_id: str, index: int) -> Response:
         """An image as it was uploaded; parts of it with ``Range``."""
         stack = find(stack_id, index)
-        entry = stack.entries[index]
         tag = '"original"'
-
-        def read() -> Response:
-            return ranged(request, stack.original(index), entry.format.media_type, tag)
-
-        return await threads.run(request, file_bytes(entry.file_size), lambda: immutable(request, tag, read))
+        return not_modified(request, tag) or await send_original(
+            threads, request, stack, index, immutable_headers(tag), tag
+        )
 
     @router.get("/display", response_class=Response, responses=_PICTURE | NOT_MODIFIED | responses(400, 404, 422))
     async def display(
@@ -66,20 +64,31 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
         if (low is None) != (high is None) or (low is not None and high is not None and low >= high):
             raise InvalidRequest("Give both ends of the window, the lower one first: low=0&high=4095.")
 
+        window = None if low is None or high is None else (low, high)
+        tag = f'"display-{low}-{high}-{invert}"'
+        if known := not_modified(request, tag):
+            return known
+        entry = stack.entries[index]
+        as_it_is = window is None and not invert and entry.format.browsers_show(entry.header)
+        if as_it_is and large_images.sent_in_pieces(entry):
+            return await large_images.stream_for_browser(threads, request, stack, index, tag)
+        if not as_it_is and large_images.made_in_strips(entry):
+            return await large_images.stream_picture(threads, request, stack, index, tag, window, invert)
+
         def render() -> Response:
-            if low is not None and high is not None:
-                picture = to_picture(apply_window(stack.values(index), low, high, invert=invert))
+            if window is not None:
+                picture = to_picture(apply_window(stack.values(index), *window, invert=invert))
             elif invert:
                 picture = to_picture(255 - to_rgb(stack.values(index)))
             else:
                 picture = stack.picture(index)
-            return Response(picture.content, media_type=picture.media_type)
+            return Response(picture.content, media_type=picture.media_type, headers=immutable_headers(tag))
 
-        tag = f'"display-{low}-{high}-{invert}"'
-        entry = stack.entries[index]
-        as_it_is = low is None and not invert and entry.format.browsers_show(entry.header)
-        memory = file_bytes(entry.file_size) if as_it_is else decoding_bytes(entry.header, entry.file_size)
-        return await threads.run(request, memory, lambda: immutable(request, tag, render))
+        memory = (
+            file_bytes(entry.file_size) if as_it_is else decoding_bytes(entry.format, entry.header, entry.file_size)
+        )
+        answer = entry.file_size if as_it_is else 4 * entry.header.pixels
+        return await threads.run(request, memory, render, answer=answer)
 
     @router.get(
         "/values",
@@ -93,14 +102,20 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
     ) -> Response:
         """The samples of an image, unscaled: little-endian rows, their shape and type in ``X-Image-*`` headers."""
         stack = find(stack_id, index)
+        tag = '"values"'
+        if known := not_modified(request, tag):
+            return known
+        entry, gzip = stack.entries[index], "gzip" in accept_encoding
+        if large_images.made_in_strips(entry):
+            return await large_images.stream_values(threads, request, stack, index, tag, gzip=gzip)
 
         def read() -> Response:
-            body, headers = pack(stack.values(index), gzip="gzip" in accept_encoding)
+            body, headers = pack(stack.values(index), gzip=gzip)
+            headers |= immutable_headers(tag)
             return Response(body, media_type="application/octet-stream", headers=headers)
 
-        entry = stack.entries[index]
-        memory = decoding_bytes(entry.header, entry.file_size)
-        return await threads.run(request, memory, lambda: immutable(request, '"values"', read))
+        memory = decoding_bytes(entry.format, entry.header, entry.file_size)
+        return await threads.run(request, memory, read, answer=sample_bytes(entry.header))
 
     @router.get(
         "/thumbnail",
@@ -119,3 +134,24 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
         )
 
     return router
+
+
+async def send_original(
+    threads: ImageThreads, request: Request, stack: ImageStack, index: int, headers: dict[str, str], tag: str = ""
+) -> Response:
+    """An image as it was uploaded, or the part of it that is asked for.
+
+    Args:
+        headers: of the answer, beside those of the file.
+        tag: of the file, where its address always means the same one.
+    """
+    entry = stack.entries[index]
+    if large_images.sent_in_pieces(entry):
+        return await large_images.stream_original(threads, request, stack, index, headers, tag)
+
+    def read() -> Response:
+        response = ranged(request, stack.original(index), entry.format.media_type, tag)
+        response.headers.update(headers)
+        return response
+
+    return await threads.run(request, file_bytes(entry.file_size), read, answer=entry.file_size)

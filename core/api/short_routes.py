@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Cookie, Query, Request, Response
 
-from core.api.caching import NO_SNIFF, ranged
+from core.api.caching import NO_SNIFF
 from core.api.clients import STACK_COOKIE, client_of, find_stack, remember_stack
 from core.api.image_threads import ImageThreads
-from core.api.images import ORIGINAL
+from core.api.images import ORIGINAL, send_original
 from core.api.predictions import PredictionThreads, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
@@ -22,7 +22,6 @@ from core.base.settings import Settings
 from core.engines.engine import EngineDescription
 from core.engines.registry import default_engine, reference_engine
 from core.images.formats import format_names
-from core.images.memory import file_bytes
 from core.models.registry import ModelRegistry
 from core.recognition.results import Prediction
 from core.recognition.service import Order
@@ -81,15 +80,9 @@ def short_routes(
         """An image of the client's stack, exactly as it was uploaded."""
         stack = find_stack(store, stack_id, cookie)
         index = stack.find(filename)
-        entry = stack.entries[index]
-        response = await threads.run(
-            request,
-            file_bytes(entry.file_size),
-            lambda: ranged(request, stack.original(index), entry.format.media_type),
-        )
         # The same path means another image once the client opens another stack, so it is not cached.
-        response.headers.update(NO_SNIFF | {"Cache-Control": "private, no-cache"})
-        return response
+        headers = NO_SNIFF | {"Cache-Control": "private, no-cache"}
+        return await send_original(threads, request, stack, index, headers)
 
     def predict_with(engine: EngineDescription) -> Callable[..., Awaitable[list[PredictAnswer]]]:
         async def predict(

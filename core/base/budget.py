@@ -11,6 +11,7 @@ import heapq
 import itertools
 import math
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
@@ -29,11 +30,12 @@ _REMEMBERED = 4096  # clients whose past use counts
 class Reservation:
     """Bytes asked for. ``granted`` is done once they may be used; ``release`` gives them back, or stops waiting."""
 
-    def __init__(self, lane: _Lane, client: str, count: int, urgency: int) -> None:
+    def __init__(self, lane: Lane, client: str, count: int, cost: int, urgency: int) -> None:
         self.granted: Future[None] = Future()
         self.granted.set_running_or_notify_cancel()  # so that a waiting coroutine that is cancelled leaves it alone
         self.client = client
         self.count = count
+        self.cost = cost
         self.urgency = urgency
         self.state = "waiting"
         self._lane = lane
@@ -42,50 +44,40 @@ class Reservation:
         """Let it go before what the same client needs less urgently; lower is more urgent."""
         self._lane.hasten(self, urgency)
 
+    def keep(self, count: int) -> None:
+        """Give back what is granted beyond ``count``."""
+        self._lane.keep(self, count)
+
     def release(self) -> None:
         """Give the bytes back; once is enough, more is harmless."""
         self._lane.release(self)
 
 
-class ByteBudget:
-    """Grants bytes: first to the client that had the fewest lately, of its requests the most urgent one.
+class _Bytes(ABC):
+    """Bytes that can be asked for, and waited for."""
 
-    So a client with many large images delays another by about one of them. Nothing is overtaken for being large:
-    what does not fit waits until it does, and what is larger than all there is gets all there is. Safe to use from
-    any thread.
-    """
-
-    def __init__(self, total: int) -> None:
-        """``total`` bytes, of which small work (up to ``SMALL_BYTES``) has a quarter and large work the rest."""
-        self._small = _Lane(total // 4)
-        self._large = _Lane(total - total // 4)
-
-    @property
-    def used(self) -> int:
-        """Bytes granted now."""
-        return self._small.used + self._large.used
-
-    @property
-    def waiting(self) -> int:
-        """Requests that are not granted yet."""
-        return self._small.waiting + self._large.waiting
-
+    @abstractmethod
     def request(
-        self, count: int, *, client: str = "", urgency: int = 0, most_waiting: int | None = None
+        self,
+        count: int,
+        *,
+        client: str = "",
+        urgency: int = 0,
+        cost: int | None = None,
+        most_waiting: int | None = None,
     ) -> Reservation:
         """Ask for ``count`` bytes without waiting for them.
 
         Args:
             client: whose share they come out of.
             urgency: orders the requests of one client; lower first.
+            cost: what they count in that share, where the work is not in proportion to them.
             most_waiting: refuse where this client has so many waiting already.
 
         Raises:
             TooManyRequests: see ``most_waiting``.
             Busy: the budget is closed.
         """
-        lane = self._small if count <= SMALL_BYTES else self._large
-        return lane.request(client, count, urgency, most_waiting)
 
     @contextmanager
     def hold(self, count: int, *, client: str = "", urgency: int = 0, cancelled: Event | None = None) -> Iterator[None]:
@@ -116,32 +108,82 @@ class ByteBudget:
         *,
         client: str = "",
         urgency: int = 0,
+        cost: int | None = None,
         most_waiting: int | None = None,
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Reservation]:
         """The same for a coroutine.
 
         Args:
-            count, client, urgency, most_waiting: as for ``request``.
+            count, client, urgency, cost, most_waiting: as for ``request``.
             left: ends when nobody waits for the work any more.
 
         Raises:
             Cancelled: ``left`` ended first.
             TooManyRequests, Busy: as for ``request``.
         """
-        reservation = self.request(count, client=client, urgency=urgency, most_waiting=most_waiting)
-        leaving = asyncio.ensure_future(left or asyncio.sleep(math.inf))
+        try:
+            reservation = self.request(count, client=client, urgency=urgency, cost=cost, most_waiting=most_waiting)
+        except BaseException:
+            if left is not None:
+                left.close()
+            raise
         try:
             if not reservation.granted.done():
-                await asyncio.wait(
-                    {asyncio.wrap_future(reservation.granted), leaving}, return_when=asyncio.FIRST_COMPLETED
-                )
+                leaving = asyncio.ensure_future(left or asyncio.sleep(math.inf))
+                try:
+                    granted = asyncio.wrap_future(reservation.granted)
+                    await asyncio.wait({granted, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    leaving.cancel()
                 if not reservation.granted.done():
                     raise Cancelled("The client has gone.")
+            elif left is not None:
+                left.close()
             reservation.granted.result()
-            yield
+            yield reservation
         finally:
-            leaving.cancel()
             reservation.release()
+
+
+class ByteBudget(_Bytes):
+    """Grants bytes: first to the client that had the fewest lately, of its requests the most urgent one.
+
+    So a client with many large images delays another by about one of them. Nothing is overtaken for being large:
+    what does not fit waits until it does, and what is larger than all there is gets all there is. Safe to use from
+    any thread.
+    """
+
+    def __init__(self, total: int, *, large_at_once: int | None = None) -> None:
+        """``total`` bytes, of which small work (up to ``SMALL_BYTES``) has a quarter and large work the rest.
+
+        ``large_at_once`` is how many may do large work together, however little they need: with more of them than
+        cores all would end later, and nobody's turn would come in between.
+        """
+        self._small = Lane(total // 4)
+        self._large = Lane(total - total // 4, at_once=large_at_once)
+
+    @property
+    def used(self) -> int:
+        """Bytes granted now."""
+        return self._small.used + self._large.used
+
+    @property
+    def waiting(self) -> int:
+        """Requests that are not granted yet."""
+        return self._small.waiting + self._large.waiting
+
+    def request(
+        self,
+        count: int,
+        *,
+        client: str = "",
+        urgency: int = 0,
+        cost: int | None = None,
+        most_waiting: int | None = None,
+    ) -> Reservation:
+        """See ``_Bytes.request``."""
+        lane = self._small if count <= SMALL_BYTES else self._large
+        return lane.request(count, client=client, urgency=urgency, cost=cost, most_waiting=most_waiting)
 
     def close(self) -> None:
         """Grant nothing more; who waits gets Busy."""
@@ -149,15 +191,20 @@ class ByteBudget:
         self._large.close()
 
 
-class _Lane:
-    """A part of the budget with a queue of its own.
+class Lane(_Bytes):
+    """Bytes with one queue.
 
     The order between clients is start-time fair queueing (Goyal, Vin and Cheng, 1996): a clock that runs with the
     bytes granted, and for each client the time at which its granted bytes are paid for.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, at_once: int | None = None, per_client: int | None = None) -> None:
+        """``capacity`` bytes, for at most ``at_once`` who have them, and of them ``per_client`` for each client."""
         self._capacity = capacity
+        self._at_once = math.inf if at_once is None else at_once
+        self._per_client = capacity if per_client is None else per_client
+        self._having: dict[str, int] = {}  # bytes that clients have
+        self._number = 0  # of reservations that are granted
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._waiting: dict[str, list[tuple[int, int, Reservation]]] = {}  # a heap for each client
@@ -169,11 +216,22 @@ class _Lane:
 
     @property
     def waiting(self) -> int:
+        """Requests that are not granted yet."""
         with self._lock:
             return sum(self._counts.values())
 
-    def request(self, client: str, count: int, urgency: int, most_waiting: int | None) -> Reservation:
-        reservation = Reservation(self, client, min(max(count, 0), self._capacity), urgency)
+    def request(
+        self,
+        count: int,
+        *,
+        client: str = "",
+        urgency: int = 0,
+        cost: int | None = None,
+        most_waiting: int | None = None,
+    ) -> Reservation:
+        """See ``_Bytes.request``."""
+        count = min(max(count, 0), self._capacity, self._per_client)
+        reservation = Reservation(self, client, count, count if cost is None else cost, urgency)
         with self._lock:
             if self._closed:
                 raise _closing()
@@ -188,22 +246,35 @@ class _Lane:
         return reservation
 
     def hasten(self, reservation: Reservation, urgency: int) -> None:
+        """See ``Reservation.hasten``."""
         with self._lock:
             if reservation.state == "waiting" and urgency < reservation.urgency:
                 reservation.urgency = urgency
                 self._push(reservation)  # its older place in the heap no longer counts
 
+    def keep(self, reservation: Reservation, count: int) -> None:
+        """See ``Reservation.keep``."""
+        with self._lock:
+            if reservation.state == "granted" and count < reservation.count:
+                self._give_back(reservation, reservation.count - count)
+                reservation.count = count
+            granted = self._grant()
+        _tell(granted)
+
     def release(self, reservation: Reservation) -> None:
+        """See ``Reservation.release``."""
         with self._lock:
             state, reservation.state = reservation.state, "released"
             if state == "granted":
-                self.used -= reservation.count
+                self._give_back(reservation, reservation.count)
+                self._number -= 1
             elif state == "waiting":
                 self._forget(reservation.client)
             granted = self._grant()
         _tell(granted)
 
     def close(self) -> None:
+        """Grant nothing more; who waits gets Busy."""
         with self._lock:
             self._closed = True
             waiting = {entry[2] for heap in self._waiting.values() for entry in heap if entry[2].state == "waiting"}
@@ -221,12 +292,14 @@ class _Lane:
     def _grant(self) -> list[Reservation]:
         """Take from the queue what there is room for. The lock is held; whoever is granted is told without it."""
         granted = []
-        while (first := self._first()) and self.used + first.count <= self._capacity:
+        while self._number < self._at_once and (first := self._first()) and self.used + first.count <= self._capacity:
             heapq.heappop(self._waiting[first.client])
             self._forget(first.client)
             self._clock = max(self._clock, self._paid.get(first.client, 0))
-            self._paid[first.client] = self._clock + first.count
+            self._paid[first.client] = self._clock + first.cost
             self.used += first.count
+            self._having[first.client] = self._having.get(first.client, 0) + first.count
+            self._number += 1
             first.state = "granted"
             granted.append(first)
         if len(self._paid) > _REMEMBERED:
@@ -234,16 +307,22 @@ class _Lane:
         return granted
 
     def _first(self) -> Reservation | None:
-        """The next in turn."""
+        """The next in turn, of the clients that may have more."""
         heads = []
         for client, heap in list(self._waiting.items()):
             while heap and (heap[0][2].state != "waiting" or heap[0][0] != heap[0][2].urgency):
                 heapq.heappop(heap)
-            if heap:
+            if heap and self._having.get(client, 0) + heap[0][2].count <= self._per_client:
                 heads.append((max(self._clock, self._paid.get(client, 0)), heap[0][1], heap[0][2]))
-            else:
+            elif not heap:
                 del self._waiting[client]
         return min(heads, key=lambda head: head[:2])[2] if heads else None
+
+    def _give_back(self, reservation: Reservation, count: int) -> None:
+        self.used -= count
+        left = self._having.pop(reservation.client, 0) - count
+        if left:
+            self._having[reservation.client] = left
 
     def _forget(self, client: str) -> None:
         """One fewer waits."""

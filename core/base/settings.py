@@ -89,7 +89,8 @@ class Settings(BaseSettings):
     image_memory_bytes: int = Field(
         1024 * MIB,
         ge=64 * MIB,
-        description="Memory that images being read may take together; an image that needs more is read alone.",
+        description="Memory that images being read may take together; an image that needs more is read alone. Answers "
+        "made of them may take a quarter of it more.",
     )
     max_stacks: int = Field(256, gt=0, description="Most stacks kept at once, over all sessions and clients.")
     max_stacks_per_client: int = Field(

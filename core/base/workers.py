@@ -7,6 +7,7 @@ is what keeps the number of decoding threads at the number of cores however many
 from __future__ import annotations
 
 import itertools
+import os
 import queue
 import threading
 import time
@@ -19,6 +20,7 @@ from enum import IntEnum
 from core.base.budget import SMALL_BYTES, ByteBudget, Reservation
 
 CLOSE_SECONDS = 1.0
+LARGE_NICENESS = 10  # of threads that do large work: a tenth of the cores beside one that does small work
 
 
 class Priority(IntEnum):
@@ -32,14 +34,16 @@ class Priority(IntEnum):
 class Job(Future[None]):
     """Work that runs exactly once, however often it is submitted.
 
-    ``memory`` is how many bytes it takes for a moment, which come out of the share of ``client``.
+    ``memory`` is how many bytes it takes for a moment, which come out of the share of ``client``, and ``cost`` what it
+    counts there.
     """
 
-    def __init__(self, work: Callable[[], None], *, memory: int = 0, client: str = "") -> None:
+    def __init__(self, work: Callable[[], None], *, memory: int = 0, cost: int | None = None, client: str = "") -> None:
         super().__init__()
         self._work = work
         self._claim = threading.Lock()
         self.memory = memory
+        self.cost = cost
         self.client = client
         self.priority: Priority | None = None
         self.reservation: Reservation | None = None
@@ -72,6 +76,9 @@ class Job(Future[None]):
         return work
 
 
+_Queue = queue.PriorityQueue[tuple[int, int, Job | None]]
+
+
 def _forget_locals(error: BaseException | None) -> None:
     """Free what the failed functions worked with, pixels and files: a future keeps its error, and so their frames."""
     while error is not None:
@@ -82,16 +89,20 @@ def _forget_locals(error: BaseException | None) -> None:
 class WorkerPool:
     """``threads`` daemon threads that run the most urgent job first, first come first served within a priority.
 
-    Jobs that take much memory wait for it in ``budget``, and not in a thread that others could use.
+    Jobs that take much memory wait for it in ``budget``, and then have as many threads of their own, so that nothing
+    small ever waits for them: the system shares the cores between threads much more finely than jobs could.
     """
 
     def __init__(self, threads: int, budget: ByteBudget) -> None:
         self._budget = budget
         self._lock = threading.Lock()
-        self._queue: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
         self._order = itertools.count()
+        self._small: _Queue = queue.PriorityQueue()
+        self._large: _Queue = queue.PriorityQueue()
         self._threads = [
-            threading.Thread(target=self._work, name=f"decode-{number}", daemon=True) for number in range(threads)
+            threading.Thread(target=work, args=(jobs,), name=f"{name}-{number}", daemon=True)
+            for name, work, jobs in (("decode", _work, self._small), ("decode-large", _work_in_background, self._large))
+            for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
@@ -119,7 +130,7 @@ class WorkerPool:
                 if job.reservation.state == "granted":
                     self._put(job)
                 return
-            reservation = self._budget.request(job.memory, client=job.client, urgency=priority)
+            reservation = self._budget.request(job.memory, client=job.client, urgency=priority, cost=job.cost)
             job.reservation = reservation
             job.add_done_callback(lambda _: reservation.release())
 
@@ -133,28 +144,43 @@ class WorkerPool:
 
     def _put(self, job: Job) -> None:
         assert job.priority is not None  # noqa: S101 - submit has set it
-        self._queue.put((job.priority, next(self._order), job))
+        jobs = self._small if job.memory <= SMALL_BYTES else self._large
+        jobs.put((job.priority, next(self._order), job))
 
     def close(self) -> None:
         """Stop the threads once their current jobs end; waiting jobs are cancelled, so that nobody waits on them.
 
         Jobs that go on for more than ``CLOSE_SECONDS`` are left behind.
         """
-        for _ in self._threads:
-            self._queue.put((-1, next(self._order), None))
+        for jobs in (self._small, self._large):
+            for _ in self._threads:
+                jobs.put((-1, next(self._order), None))
         end = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
             thread.join(timeout=max(end - time.monotonic(), 0))
-        with suppress(queue.Empty):
-            while True:
-                _, _, job = self._queue.get_nowait()
-                if job is not None:
-                    job.cancel()
+        for jobs in (self._small, self._large):
+            with suppress(queue.Empty):
+                while True:
+                    _, _, job = jobs.get_nowait()
+                    if job is not None:
+                        job.cancel()
 
-    def _work(self) -> None:
-        while True:
-            _, _, job = self._queue.get()
-            if job is None:
-                return
-            job.run_once()
-            del job  # a finished job must not keep its stack alive until the next one arrives
+
+def yield_cores() -> None:
+    """Let the calling thread have what others leave of the cores; the system knows each thread's share (Linux)."""
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LARGE_NICENESS)
+
+
+def _work_in_background(jobs: _Queue) -> None:
+    yield_cores()
+    _work(jobs)
+
+
+def _work(jobs: _Queue) -> None:
+    while True:
+        _, _, job = jobs.get()
+        if job is None:
+            return
+        job.run_once()
+        del job  # a finished job must not keep its stack alive until the next one arrives

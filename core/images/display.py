@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import imagecodecs
@@ -9,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 MEDIA_TYPE = "image/png"  # of what is made here: lossless, and every browser shows it
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_RGB = 2  # PNG specification, 11.2.2: the colour type
+_SUB = 1  # 9.2: the filter that leaves the difference to the pixel on the left
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +33,22 @@ def to_picture(rgb: NDArray[np.uint8]) -> Picture:
     """
     png = imagecodecs.PNG
     return Picture(bytes(imagecodecs.png_encode(rgb, level=1, strategy=png.STRATEGY.RLE, filter=png.FILTER.SUB)))
+
+
+def to_picture_pieces(strips: Iterator[NDArray[np.uint8]], width: int, height: int) -> Generator[bytes]:
+    """The same of a large image, from strips uint8 ``[h, W, 3]``; a piece is ready as soon as its strip is."""
+    yield _SIGNATURE + _chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, _RGB, 0, 0, 0))
+    packer = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
+    for strip in strips:
+        rows = strip.reshape(len(strip), -1)
+        filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
+        filtered[:, 0] = _SUB
+        filtered[:, 1:4] = rows[:, :3]
+        np.subtract(rows[:, 3:], rows[:, :-3], out=filtered[:, 4:])
+        if packed := packer.compress(filtered.tobytes()):
+            yield _chunk(b"IDAT", packed)
+    yield _chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))

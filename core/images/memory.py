@@ -1,8 +1,9 @@
-"""How much memory an image takes while something is done with it, by what its header says."""
+"""How much memory and work an image takes while something is done with it, by what its header says."""
 
 from __future__ import annotations
 
-from core.images.formats.format import ImageHeader
+from core.images.formats.format import ImageFormat, ImageHeader
+from core.images.strips import is_large, strip_bytes
 
 # Samples a pixel may come to have: any kind without alpha can have a transparent colour beside the header.
 _SAMPLES = {"grey": 2, "grey + alpha": 2, "RGB": 4, "RGBA": 4, "palette": 4}
@@ -14,10 +15,24 @@ def file_bytes(file_size: int) -> int:
     return 2 * file_size
 
 
-def decoding_bytes(header: ImageHeader, file_size: int) -> int:
-    """To decode a frame and make something of it (RGB, a picture, samples to send), in bytes.
+def decoding_bytes(image_format: ImageFormat, header: ImageHeader, file_size: int) -> int:
+    """To decode a frame and make something of it (RGB, a picture, samples to send), in bytes."""
+    in_strips = strip_bytes(image_format, header) if is_large(header) else None
+    return whole_bytes(header, file_size) if in_strips is None else in_strips
+
+
+def whole_bytes(header: ImageHeader, file_size: int) -> int:
+    """The same in one piece, which is in proportion to the work it is, in strips too.
 
     The file and its compressed data; two copies of the samples; one more as 8-bit RGB and as a Pillow image.
     """
-    sample_bytes = 2 if header.bit_depth > 8 else 1
-    return file_bytes(file_size) + header.pixels * (2 * _SAMPLES[header.color] * sample_bytes + _PICTURE_BYTES)
+    return file_bytes(file_size) + header.pixels * (2 * _SAMPLES[header.color] * _sample_bytes(header) + _PICTURE_BYTES)
+
+
+def sample_bytes(header: ImageHeader) -> int:
+    """All samples of a frame, at most, in bytes."""
+    return header.pixels * _SAMPLES[header.color] * _sample_bytes(header)
+
+
+def _sample_bytes(header: ImageHeader) -> int:
+    return 2 if header.highest_sample > 255 else 1

@@ -19,25 +19,51 @@ RENDERING_RULES = (
 )
 THUMBNAIL_MEDIA_TYPE = "image/jpeg"
 _JPEG_QUALITY = 80
+# How many source pixels on each side of a place count for it, where nothing is made smaller (Pillow's Resample.c).
+RESAMPLING_REACH = {"bilinear": 1, "bicubic": 2}
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _BAND_PIXELS = 1024 * 1024  # converted at a time, so that the intermediate values of a huge image take no memory
 
+ValueRange = tuple[int, int]
+"""The values of an image that become 0 and 255."""
+Size = tuple[int, int]
+"""Width and height, in pixels."""
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels."""
 
-def to_rgb(pixels: Pixels) -> NDArray[np.uint8]:
+
+def to_rgb(pixels: Pixels, shown: ValueRange | None = None) -> NDArray[np.uint8]:
     """Turn what ``decode`` returns into uint8 ``[H, W, 3]`` by ``RENDERING_RULES``, rounding to nearest.
 
-    A constant 16-bit image has no range to scale by; it is scaled by 65535. The range leaves out fully
-    transparent pixels, whose values nobody sees.
+    ``shown`` is the range of the whole image, where ``pixels`` are a part of one.
     """
     height, width, channels = pixels.shape
     if pixels.dtype == np.uint8 and channels == 3:
         return np.ascontiguousarray(pixels)
-    low, high = _visible_range(pixels)
+    low, high = shown or value_range(pixels)
     rgb = np.empty((height, width, 3), np.uint8)
     rows = max(1, _BAND_PIXELS // width)
     for start in range(0, height, rows):
         rgb[start : start + rows] = _band_to_rgb(pixels[start : start + rows], low, high)
     return rgb
+
+
+def value_range(pixels: Pixels) -> ValueRange:
+    """The values that become 0 and 255; 8-bit images stay as they are."""
+    return (0, 255) if pixels.dtype == np.uint8 else scalable(*visible_values(pixels))
+
+
+def visible_values(pixels: Pixels) -> ValueRange:
+    """The lowest and the highest value, leaving out fully transparent pixels, whose values nobody sees."""
+    colour, alpha = _split(pixels)
+    visible = True if alpha is None else alpha > 0
+    highest = np.iinfo(pixels.dtype).max
+    return int(colour.min(where=visible, initial=highest)), int(colour.max(where=visible, initial=0))
+
+
+def scalable(low: int, high: int) -> ValueRange:
+    """The range to scale a 16-bit image by: a constant one has none, and is scaled by 65535."""
+    return (low, high) if low < high else (0, 65535)
 
 
 def to_model_input(rgb: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
@@ -59,14 +85,24 @@ def to_thumbnail_and_model_input(
     0.3 ms for a 500x375 photo, where any other size takes 1.2.
     """
     image = Image.fromarray(rgb)
-    small = image.reduce(-(-max(image.size) // side))
+    return jpeg(image.reduce(thumbnail_factor(image.size, side))), _model_input(image, preprocessing)
+
+
+def thumbnail_factor(size: Size, side: int) -> int:
+    """By how much an image is reduced to fit into a square."""
+    return -(-max(size) // side)
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """A thumbnail's file."""
     buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return buffer.getvalue(), _model_input(image, preprocessing)
+    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return buffer.getvalue()
 
 
-def _model_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    width, height = image.size
+def crop_box(size: Size, preprocessing: Preprocessing) -> Box:
+    """The part of an image that becomes the model input."""
+    width, height = size
     resize, crop = preprocessing.resize, preprocessing.crop
     # As torchvision rounds: the longer side down, the offset of the crop to nearest, half to even.
     resized_width = resize if width <= height else int(resize * width / height)
@@ -74,24 +110,28 @@ def _model_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np
     left = round((resized_width - crop) / 2)
     top = round((resized_height - crop) / 2)
     x_scale, y_scale = width / resized_width, height / resized_height
-    box = (left * x_scale, top * y_scale, (left + crop) * x_scale, (top + crop) * y_scale)
-    resized = np.asarray(image.resize((crop, crop), _RESAMPLING[preprocessing.interpolation], box=box))
-    return resized if preprocessing.color_order == "RGB" else np.ascontiguousarray(resized[..., ::-1])
+    return left * x_scale, top * y_scale, (left + crop) * x_scale, (top + crop) * y_scale
+
+
+def resized(image: Image.Image, size: Size, box: Box, preprocessing: Preprocessing) -> Image.Image:
+    """``box`` of an image in another size."""
+    return image.resize(size, _RESAMPLING[preprocessing.interpolation], box=box)
+
+
+def in_order(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """uint8 ``[H, W, 3]``, channels as the model takes them."""
+    rgb = np.asarray(image)
+    return rgb if preprocessing.color_order == "RGB" else np.ascontiguousarray(rgb[..., ::-1])
+
+
+def _model_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    crop, box = preprocessing.crop, crop_box(image.size, preprocessing)
+    return in_order(resized(image, (crop, crop), box, preprocessing), preprocessing)
 
 
 def _split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
     """Colour or grey ``[H, W, 1 or 3]``, and alpha ``[H, W, 1]`` where there is one."""
     return (pixels[..., :-1], pixels[..., -1:]) if pixels.shape[2] in (2, 4) else (pixels, None)
-
-
-def _visible_range(pixels: Pixels) -> tuple[int, int]:
-    """The values of a 16-bit image that become 0 and 255; 8-bit images stay as they are."""
-    if pixels.dtype == np.uint8:
-        return 0, 255
-    colour, alpha = _split(pixels)
-    visible = True if alpha is None else alpha > 0
-    low, high = int(colour.min(where=visible, initial=65535)), int(colour.max(where=visible, initial=0))
-    return (low, high) if low < high else (0, 65535)
 
 
 def _band_to_rgb(band: Pixels, low: int, high: int) -> NDArray[np.uint8]:

@@ -71,9 +71,16 @@ class Turn:
             Cancelled: the work was cancelled meanwhile.
             Busy: the server is stopping, and has given what was running its time to end.
         """
+        self._give_way(self._queue.turn_seconds)
+
+    def give_way_idle(self) -> None:
+        """The same while there is nothing to do but wait for something: at once, the cores are not used anyway."""
+        self._give_way(0)
+
+    def _give_way(self, after: float) -> None:
         self._queue._check_time_left()
         waiting = self._queue._tickets_of(self._lane)
-        if waiting and self._queue.clock() - self._since >= self._queue.turn_seconds:
+        if waiting and self._queue.clock() - self._since >= after:
             self._end()
             self._begin(returning=True)
 

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from core.base.errors import Cancelled
 from core.base.settings import Settings
+from core.base.workers import Job
 from core.engines.engine import EngineName
 from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.results import Prediction, Recognition, Timing
 from core.stacks.stack import ImageStack
 
+POLL_SECONDS = 0.1  # how often somebody who waits for an image looks whether they were cancelled
 OnBatch = Callable[[Sequence[Prediction]], None]
 
 
@@ -79,14 +81,18 @@ def recognize_with(
     batch_size: int,
     *,
     on_batch: OnBatch = lambda predictions: None,
+    on_wait: Callable[[], None] = lambda: None,
     cancelled: Event | None = None,
 ) -> Recognition:
-    """As ``recognize``, with everything ready: ``batch_size`` is at least 1."""
+    """As ``recognize``, with everything ready: ``batch_size`` is at least 1.
+
+    ``on_wait`` is called again and again while an image is waited for and nothing else is to do.
+    """
     started = time.perf_counter()
     clock = _Clock()
     found: dict[int, Prediction] = {}
     unique = list(dict.fromkeys(indices))
-    for predictions in _predict(stack, unique, classifier, batch_size, clock, cancelled or Event()):
+    for predictions in _predict(stack, unique, classifier, batch_size, clock, on_wait, cancelled or Event()):
         found.update((prediction.index, prediction) for prediction in predictions)
         on_batch(predictions)
     timing = Timing(len(indices), time.perf_counter() - started, clock.wait, clock.infer, batch_size)
@@ -94,8 +100,37 @@ def recognize_with(
     return Recognition(engine.name, engine.precision, name, tuple(found[index] for index in indices), timing)
 
 
+def wait_for(job: Job, on_wait: Callable[[], None], cancelled: Event) -> None:
+    """Block until an image is ready; see ``recognize_with`` for ``on_wait``.
+
+    Raises:
+        Cancelled: ``cancelled`` was set.
+        StackNotFound, DiskFull: as for ``ModelInputs.prepare``.
+    """
+    while True:
+        try:
+            return job.result(POLL_SECONDS)
+        except TimeoutError:
+            if job.done():
+                raise
+        check_cancelled(cancelled)
+        on_wait()
+
+
+def check_cancelled(cancelled: Event) -> None:
+    """Raise Cancelled where ``cancelled`` is set."""
+    if cancelled.is_set():
+        raise Cancelled("Cancelled. What was recognised so far is kept.")
+
+
 def _predict(
-    stack: ImageStack, indices: list[int], classifier: Classifier, size: int, clock: _Clock, cancelled: Event
+    stack: ImageStack,
+    indices: list[int],
+    classifier: Classifier,
+    size: int,
+    clock: _Clock,
+    on_wait: Callable[[], None],
+    cancelled: Event,
 ) -> Iterator[list[Prediction]]:
     """Yield predictions batch by batch; decoding runs ahead in the shared pool, inference in threads of its own."""
     parallelism = classifier.engine.parallelism
@@ -116,19 +151,15 @@ def _predict(
         clock.infer += seconds
         return predictions
 
-    def check_cancelled() -> None:
-        if cancelled.is_set():
-            raise Cancelled("Cancelled. What was recognised so far is kept.")
-
     with ExitStack() as exits:
         pool = ThreadPoolExecutor(parallelism, thread_name_prefix="infer")
         exits.callback(pool.shutdown, cancel_futures=True)
         running: deque[Future[tuple[list[Prediction], float]]] = deque()
         filling = _new_batch(size, inputs.shape)
         for index, job in inputs.prepare_ahead(indices):
-            check_cancelled()
+            check_cancelled(cancelled)
             waiting = time.perf_counter()
-            job.result()
+            wait_for(job, on_wait, cancelled)
             clock.wait += time.perf_counter() - waiting
             if error := stack.error(index):
                 yield [classifier.prediction(index, stack.entries[index].name, (), error)]
@@ -143,7 +174,7 @@ def _predict(
         if filling.indices:
             running.append(pool.submit(infer, _Batch(filling.indices, filling.inputs[: len(filling.indices)])))
         while running:
-            check_cancelled()
+            check_cancelled(cancelled)
             yield collect(running.popleft())
 
 

@@ -8,13 +8,12 @@ from threading import Event
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from core.base.errors import Cancelled
 from core.base.settings import Settings
 from core.engines.engine import EngineName
 from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import FairQueue, Lane, Turn
-from core.recognition.recognize import recognize_with
+from core.recognition.recognize import check_cancelled, recognize_with, wait_for
 from core.recognition.results import Prediction, Recognition
 from core.recognition.run_log import log_recognition
 from core.recognition.stack_results import StackResults
@@ -105,9 +104,8 @@ class RecognitionService:
     def _decode_all(self, order: Order, watcher: Watcher, cancelled: Event, turn: Turn) -> None:
         watcher.entered("decoding", order.engines[0])
         for _, job in order.stack.inputs(order.model.preprocessing).prepare_ahead(order.indices):
-            if cancelled.is_set():
-                raise Cancelled("Cancelled. Nothing was recognised yet.")
-            job.result()
+            check_cancelled(cancelled)
+            wait_for(job, turn.give_way_idle, cancelled)
             watcher.decoded()
             turn.give_way()
 
@@ -125,4 +123,12 @@ class RecognitionService:
             turn.give_way()
 
         watcher.entered("recognizing", engine)
-        return recognize_with(classifier, order.stack, order.indices, size, on_batch=on_batch, cancelled=cancelled)
+        return recognize_with(
+            classifier,
+            order.stack,
+            order.indices,
+            size,
+            on_batch=on_batch,
+            on_wait=turn.give_way_idle,
+            cancelled=cancelled,
+        )

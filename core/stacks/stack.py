@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from core.base.errors import DiskFull, ImageError, ImageNotFound, StackNotFound
 from core.base.settings import Settings
 from core.base.workers import Job, Priority, WorkerPool
-from core.images import pixels
+from core.images import pixels, strips
 from core.images.display import Picture, to_picture
 from core.images.formats.format import FileReader, Pixels
-from core.images.memory import decoding_bytes
+from core.images.memory import decoding_bytes, whole_bytes
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.stacks.inputs import ModelInputs
 from core.stacks.scratch import BlobFile, RowFile
@@ -91,6 +91,7 @@ class ImageStack:
         self._thumbnails = BlobFile(folder)
         # Kind and sentence: an exception object would keep its traceback, and with it the image's bytes.
         self._errors: dict[int, tuple[type[ImageError], str]] = {}
+        self._ranges: dict[int, pixels.ValueRange] = {}  # of large images, which take a pass to find them
         self._lock = threading.Lock()
         self._prepared = 0
         self._deleted = False
@@ -143,6 +144,12 @@ class ImageStack:
         if not 0 <= index < len(self):
             raise ImageNotFound(f"This stack has images 0 to {len(self) - 1}; there is no image {index}.")
 
+    def check_readable(self, index: int) -> None:
+        """Raise the ImageError of a prepared image that cannot be read."""
+        if index in self._errors:
+            kind, sentence = self._errors[index]
+            raise kind(sentence)
+
     def original(self, index: int) -> bytes:
         """The file as it was uploaded.
 
@@ -169,7 +176,7 @@ class ImageStack:
             ImageNotFound, ImageError: as for ``original``, and for an image that cannot be decoded.
         """
         self.check(index)
-        self._check_readable(index)
+        self.check_readable(index)
         entry = self.entries[index]
         if entry.format.browsers_show(entry.header):
             return Picture(entry.format.for_browser(self._source.file(index), entry.frame), entry.format.media_type)
@@ -185,6 +192,31 @@ class ImageStack:
         entry = self.entries[index]
         return entry.format.decode(self._source.file(index), entry.frame, max_pixels=self._settings.max_pixels)
 
+    def values_in_strips(self, index: int, strip_pixels: int = strips.STRIP_PIXELS) -> Iterator[Pixels]:
+        """The same from top to bottom, for large images; ends early where the stack is deleted.
+
+        Raises:
+            ImageNotFound, ImageError: as for ``picture``; after the last strip at the latest.
+            StackNotFound: the stack was deleted meanwhile.
+        """
+        self.check(index)
+        entry, file = self.entries[index], self._source.file(index)
+        limit = self._settings.max_pixels
+        for strip in strips.read_strips(entry.format, file, entry.frame, max_pixels=limit, strip_pixels=strip_pixels):
+            if self._deleted:
+                raise _closed()
+            yield strip
+
+    def rgb_in_strips(self, index: int, strip_pixels: int = strips.STRIP_PIXELS) -> Iterator[NDArray[np.uint8]]:
+        """A large image as the model sees it, uint8 ``[h, W, 3]`` from top to bottom.
+
+        Raises:
+            ImageNotFound, ImageError, StackNotFound: as for ``values_in_strips``.
+        """
+        if index not in self._ranges:
+            self._ranges[index] = strips.value_range(self.values_in_strips(index), self.entries[index].header)
+        return strips.to_rgb(self.values_in_strips(index, strip_pixels), self._ranges[index])
+
     def thumbnail(self, index: int) -> bytes:
         """A small JPEG of the image, made at once if it is not there yet.
 
@@ -192,7 +224,7 @@ class ImageStack:
             ImageNotFound, ImageError: as for ``picture``.
         """
         self.prepare(index, Priority.VISIBLE).result()
-        self._check_readable(index)
+        self.check_readable(index)
         return self._thumbnails.read(index)
 
     def error(self, index: int) -> str | None:
@@ -240,11 +272,6 @@ class ImageStack:
         for job in jobs:
             job.fail(_closed())
 
-    def _check_readable(self, index: int) -> None:
-        if index in self._errors:
-            kind, sentence = self._errors[index]
-            raise kind(sentence)
-
     def _prepare_for(self, kept: _Inputs, index: int, priority: Priority) -> Job:
         self.check(index)
         with self._lock:
@@ -253,14 +280,15 @@ class ImageStack:
                 if self._deleted:
                     raise _closed()
                 entry = self.entries[index]
-                memory = decoding_bytes(entry.header, entry.file_size)
-                job = Job(lambda: self._make(kept, index), memory=memory, client=self._client)
+                memory = decoding_bytes(entry.format, entry.header, entry.file_size)
+                cost = whole_bytes(entry.header, entry.file_size)
+                job = Job(lambda: self._make(kept, index), memory=memory, cost=cost, client=self._client)
                 kept.jobs[index] = job
         return self._pool.submit(job, priority)
 
     def _make(self, kept: _Inputs, index: int) -> None:
         try:
-            self._write(kept, index, pixels.to_rgb(self.values(index)))
+            self._write(kept, index)
         except ImageError as error:
             self._errors[index] = (type(error), str(error))
         except DiskFull:
@@ -271,13 +299,20 @@ class ImageStack:
             with self._lock:
                 self._prepared += 1
 
-    def _write(self, kept: _Inputs, index: int, rgb: NDArray[np.uint8]) -> None:
-        if kept is self._default:
-            side = self._settings.thumbnail_side
+    def _write(self, kept: _Inputs, index: int) -> None:
+        header, side = self.entries[index].header, self._settings.thumbnail_side
+        if strips.is_large(header):
+            thumbnail, model_input = strips.to_thumbnail_and_model_input(
+                self.rgb_in_strips(index), (header.width, header.height), side, kept.preprocessing
+            )
+        elif kept is self._default:
+            rgb = pixels.to_rgb(self.values(index))
             thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing)
-            self._thumbnails.write(index, thumbnail)
         else:
-            model_input = pixels.to_model_input(rgb, kept.preprocessing)
+            thumbnail = b""
+            model_input = pixels.to_model_input(pixels.to_rgb(self.values(index)), kept.preprocessing)
+        if kept is self._default:
+            self._thumbnails.write(index, thumbnail)
         kept.rows.write(index, model_input)
 
 

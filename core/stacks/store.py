@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from core.base.budget import ByteBudget
+from core.base.budget import ByteBudget, Lane
 from core.base.errors import StackNotFound, TooManyStacks
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
@@ -45,8 +45,8 @@ class StackStore:
 
     Every process works in a folder of its own below ``settings.work_dir`` and holds a lock on it for as long as it
     lives; folders without a living owner are removed when the next process starts. ``folder`` is that folder.
-    ``files`` are those that are no stacks; ``memory`` is what everything that reads images draws from. ``clock`` tells
-    seconds; only their differences count.
+    ``files`` are those that are no stacks; ``memory`` is what everything that reads images draws from, ``answers`` what
+    is made of them, until it is sent. ``clock`` tells seconds; only their differences count.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ class StackStore:
         self._clock = clock
         self._stacks: dict[str, _Kept] = {}
         self._lock = threading.Lock()
-        self.memory = ByteBudget(settings.image_memory_bytes)
+        self.memory = ByteBudget(settings.image_memory_bytes, large_at_once=settings.decode_workers)
+        self.answers = Lane(settings.image_memory_bytes // 4, per_client=settings.image_memory_bytes // 16)
         self._pool = WorkerPool(settings.decode_workers, self.memory)
         _make_private(settings.work_dir)
         _remove_abandoned_runs(settings.work_dir)
@@ -163,6 +164,7 @@ class StackStore:
         for stack_id in self.ids:
             self.delete(stack_id)
         self.memory.close()
+        self.answers.close()
         self._pool.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._run_lock.close()

@@ -241,7 +241,8 @@ class TestLargeOnes:
                     with Connection(address) as gone:
                         gone.head("GET", f"{path}{number}")
                 last.head("GET", f"{path}9")
-                wait_until(lambda: service.store.memory.waiting == 1, "those who left wait no more")
+                store = service.store
+                wait_until(lambda: store.memory.waiting + store.answers.waiting == 1, "those who left wait no more")
             finally:
                 go_on.set()
             assert [first.answer().status, last.answer().status] == [200, 200]

@@ -250,6 +250,7 @@ class TestDescription:
             "POST /upload": {"multipart/form-data"},
             "POST /predict": {"application/json"},
             "POST /predict_optimized": {"application/json"},
+            "POST /api/v1/files": {"application/octet-stream"},
             f"POST {STACKS}": {"application/zip", "multipart/form-data"},
             f"POST {STACKS}/{{stack_id}}/predictions": {"application/json"},
         }

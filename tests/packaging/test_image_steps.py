@@ -40,9 +40,9 @@ def make_wheel(folder: Path, name: str, version: str, *files: str) -> str:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """What the first COPY steps put into /app, for a product of one package besides torch and torchvision."""
-    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "dev").mkdir(parents=True)
     for name in ("_python_env.sh", "dev/image_install.sh"):
-        shutil.copy(PROJECT_ROOT / "scripts" / name, tmp_path / "scripts")
+        shutil.copy(PROJECT_ROOT / "scripts" / name, tmp_path / "scripts" / name)
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     digest = make_wheel(wheels, "pandas", "3.0.0", "pandas/tests/test_x.py", "pandas/core/y.py")

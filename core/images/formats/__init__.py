@@ -10,13 +10,13 @@ from pathlib import PurePosixPath
 from core.base.errors import ImageError
 from core.images.formats.format import ImageFormat, InMemory, Pixels
 
-_NO_FORMATS = {"format"}  # modules of this package that are none
+_NO_FORMATS = ("format", "_")  # what modules of this package that are none begin with
 
 
 @cache
 def formats() -> tuple[ImageFormat, ...]:
     """All of them, in the order of their modules' names."""
-    found = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _NO_FORMATS)
+    found = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith(_NO_FORMATS))
     return tuple(import_module(f"{__name__}.{name}").FORMAT for name in found)
 
 

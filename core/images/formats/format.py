@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 ColorKind = Literal["grey", "grey + alpha", "RGB", "RGBA", "palette"]
 
+PIECE_BYTES = 256 * 1024  # of a file that is read piece by piece
 MAX_SIDE = 1_000_000  # pixels; libpng's own limit, PNG_USER_WIDTH_MAX and PNG_USER_HEIGHT_MAX
 
 
@@ -65,6 +66,14 @@ class FileReader(Protocol):
         """
         ...
 
+    def pieces(self, start: int = 0) -> Iterator[bytes]:
+        """All bytes from ``start`` on, up to ``PIECE_BYTES`` at a time, so that a large file takes no memory.
+
+        Raises:
+            ImageError: the file is damaged where it is kept; after the last piece at the latest.
+        """
+        ...
+
 
 class InMemory:
     """A file whose bytes are at hand."""
@@ -84,6 +93,11 @@ class InMemory:
         if start == 0 and count is None:
             return self._data
         return self._data[start : None if count is None else start + count]
+
+    def pieces(self, start: int = 0) -> Iterator[bytes]:
+        """See ``FileReader.pieces``."""
+        for position in range(start, len(self._data), PIECE_BYTES):
+            yield self._data[position : position + PIECE_BYTES]
 
 
 class ImageFormat(Protocol):
@@ -146,6 +160,44 @@ class ImageFormat(Protocol):
             ImageError: not a file of this format, or damaged.
         """
         ...
+
+
+@runtime_checkable
+class FormatInStrips(ImageFormat, Protocol):
+    """A format that also decodes from top to bottom, so that a large image takes little memory.
+
+    A format may do without: ``core.images.strips`` then decodes in one piece.
+    """
+
+    def decode_strips(
+        self, file: FileReader, frame: int = 0, *, max_pixels: int, strip_pixels: int
+    ) -> Iterator[Pixels]:
+        """What ``decode`` gives in the full size, in strips ``[h, W, C]`` of about ``strip_pixels`` pixels.
+
+        Raises:
+            ImageTooLarge: see ``check_size``.
+            ImageError: as for ``decode``; after the last strip at the latest.
+        """
+        ...
+
+    def strip_bytes(self, header: ImageHeader) -> int:
+        """Memory that ``decode_strips`` takes beside a few strips, in bytes; 0 where it holds nothing else."""
+        ...
+
+    def pieces_for_browser(self, file: FileReader, frame: int = 0) -> Iterator[bytes]:
+        """What ``for_browser`` gives, in pieces.
+
+        Raises:
+            ImageError: as for ``for_browser``; after the last piece at the latest.
+        """
+        ...
+
+
+def in_strips(pixels: Pixels, strip_pixels: int) -> Iterator[Pixels]:
+    """``[H, W, C]`` in strips ``[h, W, C]`` of about ``strip_pixels`` pixels, at least one row each."""
+    rows = max(1, strip_pixels // pixels.shape[1])
+    for start in range(0, len(pixels), rows):
+        yield pixels[start : start + rows]
 
 
 def check_size(header: ImageHeader, max_pixels: int) -> None:

@@ -12,7 +12,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Self
 from core.base.checksum import crc32
 from core.base.errors import ArchiveError, ArchiveTruncated, ImageError, LimitExceeded
 from core.base.settings import MIB, Settings
-from core.images.formats.format import FileReader
+from core.images.formats.format import PIECE_BYTES, FileReader
 from core.stacks.sources.rules import Candidate, Refusal, Selection, select
 from core.stacks.sources.source import Source
 
@@ -121,6 +121,38 @@ class _Member:
         if self._info.compress_type == zipfile.ZIP_STORED:
             return self._packed(start, min(count, max(self._info.compress_size - start, 0)))
         return self._whole()[start : start + count]
+
+    def pieces(self, start: int = 0) -> Iterator[bytes]:
+        """See ``FileReader.pieces``."""
+        checksum, position = 0, 0
+        for piece in self._unpacked():
+            checksum = crc32(piece, checksum)
+            wanted = piece[max(start - position, 0) :]
+            position += len(piece)
+            if position > self._info.file_size:
+                raise ImageError(_DAMAGED)
+            if wanted:
+                yield wanted
+        if position != self._info.file_size or checksum != self._info.CRC:
+            raise ImageError(_DAMAGED)
+
+    def _unpacked(self) -> Iterator[bytes]:
+        """All bytes, ``PIECE_BYTES`` at a time, and at least one more than there should be where there are more."""
+        stored = self._info.compress_type == zipfile.ZIP_STORED
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        for start in range(0, self._info.compress_size, PIECE_BYTES):
+            packed = self._packed(start, min(PIECE_BYTES, self._info.compress_size - start))
+            if stored:
+                yield packed
+                continue
+            try:
+                while packed and not inflater.eof:
+                    yield inflater.decompress(packed, PIECE_BYTES)
+                    packed = inflater.unconsumed_tail
+            except zlib.error as error:
+                raise ImageError(_DAMAGED) from error
+        if not stored:
+            yield inflater.flush()  # a few kilobytes at most: all that zlib keeps back is a match and some bits
 
     def _whole(self) -> bytes:
         data = self._first(self._info.file_size + 1)

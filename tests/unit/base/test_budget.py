@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.base.budget import SMALL_BYTES, ByteBudget, Reservation
+from core.base.budget import SMALL_BYTES, ByteBudget, Lane, Reservation
 from core.base.errors import Busy, Cancelled, TooManyRequests
 from core.base.settings import MIB
 from tests.helpers import SECONDS, wait_until
@@ -133,6 +133,58 @@ def test_within_a_client_the_most_urgent_goes_first_also_when_it_became_so_later
     for one in (holder, hastened, usual, later):
         one.release()
     assert order == ["hastened", "usual", "later"]
+
+
+def test_no_more_do_large_work_than_is_allowed_however_little_they_need() -> None:
+    budget = ByteBudget(TOTAL, large_at_once=2)
+    large = [budget.request(SMALL_BYTES + 1, client=str(number)) for number in range(4)]
+    small = [budget.request(1) for _ in range(4)]
+    assert granted(large) == [0, 1]
+    assert granted(small) == [0, 1, 2, 3]
+    large[1].release()
+    large[3].release()
+    assert granted(large) == [0, 1, 2]
+
+
+def test_turns_go_by_what_work_costs_where_its_bytes_do_not_tell() -> None:
+    budget = ByteBudget(TOTAL, large_at_once=1)
+    first = budget.request(SMALL_BYTES + 1, client="first")
+    waiting = [budget.request(40 * MIB, client="greedy", cost=1000) for _ in range(10)]
+    waiting += [budget.request(40 * MIB, client="modest", cost=100) for _ in range(8)]
+    order: list[str] = []
+    for one in waiting:
+        one.granted.add_done_callback(lambda _, client=one.client: order.append(client))
+    first.release()
+    while running := [one for one in waiting if one.state == "granted"]:
+        running[0].release()
+    assert order[:9].count("modest") == 8, order
+
+
+def test_one_client_has_only_so_much_and_keeps_nobody_else_waiting() -> None:
+    lane = Lane(100, per_client=30)
+    greedy = [lane.request(10, client="greedy") for _ in range(20)]
+    assert granted(greedy) == [0, 1, 2]
+    others = [lane.request(25, client=str(number)) for number in range(3)]
+    assert granted(others) == [0, 1], "and all together have no more than there is"
+    greedy[0].release()
+    assert granted(others) == [0, 1, 2] or granted(greedy) == [0, 1, 2, 3]
+    assert lane.used <= 100
+    huge = Lane(100, per_client=30).request(1_000_000, client="greedy")
+    assert (huge.state, huge.count) == ("granted", 30)
+
+
+def test_what_turns_out_not_to_be_needed_is_given_back_at_once() -> None:
+    lane = Lane(100)
+    first, second = lane.request(90), lane.request(50)
+    first.keep(95)
+    assert (second.state, lane.used) == ("waiting", 90)
+    first.keep(20)
+    assert (second.state, lane.used) == ("granted", 70)
+    first.release()
+    first.keep(0)
+    second.release()
+    second.keep(10)
+    assert lane.used == 0
 
 
 def test_a_client_has_only_so_many_waiting() -> None:

@@ -63,6 +63,21 @@ def test_urgent_jobs_run_first_and_equal_ones_in_order_of_arrival(pool: WorkerPo
     assert order == ["visible 1", "visible 2", "recognize 1", "recognize 2", "ingest 1", "ingest 2"]
 
 
+def test_no_small_job_waits_for_a_thread_that_works_on_a_large_one(pool: WorkerPool) -> None:
+    reached, opened = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        reached.set()
+        assert opened.wait(SECONDS)
+
+    large = pool.submit(Job(wait, memory=100 * MIB), Priority.VISIBLE)
+    assert reached.wait(SECONDS)
+    pool.submit(Job(lambda: None, memory=MIB), Priority.INGEST).result(SECONDS)
+    assert not large.done()
+    opened.set()
+    large.result(SECONDS)
+
+
 def test_a_waiting_job_moves_forward_and_never_back(pool: WorkerPool) -> None:
     order: list[str] = []
     gate = Gate(pool)
@@ -150,7 +165,7 @@ def test_close_lets_the_running_job_end_and_drops_the_waiting_ones() -> None:
     assert gate.job.result(0) is None
     assert order == []
     assert not any(job.done() and not job.cancelled() for job in waiting)
-    assert len(threads) == 1
+    assert len(threads) == 2, "one for small jobs, and one for large ones"
     assert not any(thread.is_alive() for thread in threads)
 
 

@@ -23,7 +23,10 @@ DRAWS = {
 KEYWORDS = {"label", "body", "text", "help", "title"}
 MORE = {"metric": (0, 1, 2), "progress": (1,)}  # positions, where it is not the first alone
 
-MAKES_TEXT = {"engine_label", "escape", "images", "megabytes", "len", "round", "min", "max", "sum", "quote"}
+MAKES_TEXT = {
+    *("engine_label", "escape", "format_names", "images", "megabytes", "quote"),
+    *("len", "round", "min", "max", "sum"),
+}
 # Texts of our own that no rule below can see; a new one needs a reason to stand here.
 OUR_OWN = {
     *("attempts.py: job.recipe.title", "attempts.py: untried[0].title"),  # core.optimize.graph

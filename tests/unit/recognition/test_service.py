@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import io
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,11 @@ from core.base.settings import Settings
 from core.engines.engine import Engine, EngineName
 from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Activity, Door, Order, RecognitionService, Watcher
+from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from tests.builders import zip_bytes
 from tests.conftest import MakeStack
-from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
+from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until, watch_decoding
 
 GREYS = {f"{value}.png": grey_png(value) for value in range(4)}
 
@@ -133,6 +136,66 @@ def test_a_wrong_batch_size_costs_no_turn_and_no_answer(
         service.run(order, "api", Watcher(), threading.Event())
     assert engine.batch_sizes == []
     assert (service.queue.running, service.results(stack).engines) == (0, ())
+
+
+def test_a_run_that_waits_for_images_gives_its_turn_to_others(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it has not had it for long: nothing else could use the cores meanwhile."""
+    only_one = settings.model_copy(update={"max_running": 1, "turn_seconds": 3600.0, "workers": 2})
+    service = RecognitionService(only_one)
+    reached, opened = threading.Event(), threading.Event()
+
+    def wait(data: bytes) -> None:
+        if data == GREYS["0.png"]:
+            reached.set()
+            assert opened.wait(SECONDS)
+
+    watch_decoding(monkeypatch, wait)
+    store = StackStore(only_one)
+    slow, quick = (store.create(io.BytesIO(zip_bytes({"a.png": GREYS[name]})), "a.zip") for name in ("0.png", "1.png"))
+
+    def order(stack: ImageStack, client: str) -> Order:
+        return Order(stack, [0], FakeModel(tmp_path / client, FakeEngine()), ("openvino-int8",), client, 1)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(service.run, order(slow, "slow"), "api", Watcher(), threading.Event())
+        try:
+            assert reached.wait(SECONDS)
+            wait_until(lambda: service.queue.running == 1, "it has the only turn")
+            done = service.run(order(quick, "quick"), "api", Watcher(), threading.Event())
+            assert done["openvino-int8"].predictions[0].label == "1"
+            assert not waiting.done()
+        finally:
+            opened.set()
+        assert waiting.result(SECONDS)["openvino-int8"].predictions[0].label == "0"
+    store.close()
+    assert service.queue.running == 0
+
+
+def test_an_order_that_waits_for_an_image_can_be_cancelled(
+    store: StackStore, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = RecognitionService(settings)
+    reached, opened, cancelled = threading.Event(), threading.Event(), threading.Event()
+
+    def wait(data: bytes) -> None:
+        reached.set()
+        assert opened.wait(SECONDS)
+
+    watch_decoding(monkeypatch, wait)
+    stack = store.create(io.BytesIO(zip_bytes(GREYS)), "a.zip")
+    order = Order(stack, [0], FakeModel(tmp_path / "greys", FakeEngine()), ("openvino-int8",), batch_size=1)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(service.run, order, "api", Watcher(), cancelled)
+        try:
+            assert reached.wait(SECONDS)
+            assert not running.done()
+            cancelled.set()
+            assert isinstance(running.exception(SECONDS), Cancelled)
+        finally:
+            opened.set()
+    assert service.queue.running == 0
 
 
 def test_a_cancelled_order_does_nothing(make_stack: MakeStack, settings: Settings, tmp_path: Path) -> None:

@@ -15,11 +15,10 @@ import pytest
 from natsort import natsorted
 from PIL import Image
 
-from core.stacks import sample
+from core.base.settings import PROJECT_ROOT
 from core.stacks.sample import make_sample_stack
 from scripts.dev.make_sample_stack import main
 
-PROJECT_ROOT = Path(sample.__file__).parent.parent
 MICROSCOPE = "microscope 16-bit/"
 
 
