@@ -36,8 +36,8 @@ REFUSED_SECONDS = 5.0
 MEMORY_MB = 1500.0
 
 
-def run_mixed(attacks: Sequence[Attack]) -> int:
-    """Print the figures and return the exit code: 1 where one misses its target."""
+def run_mixed(attacks: Sequence[Attack], seconds: float = SECONDS) -> int:
+    """Attack for so many ``seconds``, print the figures and return the exit code: 1 where one misses its target."""
     together = [one for one in attacks if not one.alone]
     settings: dict[str, str] = {}
     for one in together:
@@ -49,23 +49,23 @@ def run_mixed(attacks: Sequence[Attack]) -> int:
         with app_server(PROJECT_ROOT / "app.py", log, environment=environment) as server:
             target = Target(server.address, server.pid, log, work)
             time.sleep(IDLE_SECONDS)
-            return _measure(target, together)
+            return _measure(target, together, seconds)
 
 
-def _measure(target: Target, attacks: Sequence[Attack]) -> int:
+def _measure(target: Target, attacks: Sequence[Attack], seconds: float) -> int:
     idle, files = memory(family(target.pid)), _open_files(target)
     peak = PeakMemory(target.pid)
-    alone = _wait_for(_honest(target, ALONE_SECONDS))
-    honest = _honest(target, SECONDS)
+    alone = _wait_for(_honest(target, min(ALONE_SECONDS, seconds)))
+    honest = _honest(target, seconds)
     os.nice(NICENESS)  # after that: a child inherits how nice its parent is
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     ran: Counter[str] = Counter()
     threads = [threading.Thread(target=_again, args=(one, target, end, ran), daemon=True) for one in attacks]
     with peak.watching():
         for thread in threads:
             thread.start()
         met = _wait_for(honest)
-    print(f"{len(attacks)} attacks for {SECONDS:.0f} s, {ran.total()} runs of them ended; {_machine()}")
+    print(f"{len(attacks)} attacks for {seconds:.0f} s, {ran.total()} runs of them ended; {_machine()}")
     p95 = _p95(met, "predictions")
     refused = max((seconds for one in met for seconds in one["refused"]), default=float("inf"))
     grown = (peak.peak - idle) / MB
