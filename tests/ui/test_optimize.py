@@ -19,6 +19,7 @@ import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.base.afterwards import when_gone
 from core.base.errors import Cancelled, ModelError
 from core.models.install import pack_model
 from core.optimize.calibration import split
@@ -42,7 +43,7 @@ COUNT = 20
 def app() -> Iterator[AppTest]:
     app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     yield app
-    session(app).close()
+    close(app)
 
 
 def session(app: AppTest) -> Session:
@@ -301,7 +302,15 @@ def apps() -> Iterator[list[AppTest]]:
     made = [AppTest.from_file(ROUTER, default_timeout=SECONDS).run() for _ in range(4)]
     yield made
     for app in made:
-        session(app).close()
+        close(app)
+
+
+def close(app: AppTest) -> None:
+    """Close the stack and wait until what ran has ended."""
+    jobs = session(app).optimizations
+    session(app).close()
+    for job in jobs:
+        job.wait(SECONDS)
 
 
 def test_four_visitors_calibrate_one_at_a_time(fake_worker: SetAccident, apps: list[AppTest]) -> None:
@@ -324,6 +333,7 @@ def test_four_visitors_calibrate_one_at_a_time(fake_worker: SetAccident, apps: l
 
 def test_calibrations_end_with_their_sessions_and_leave_nothing(fake_worker: SetAccident) -> None:
     fake_worker("Calibrate and quantize:endless")
+    end_sessions_that_are_gone()
     store, queue = get_runtime().store, get_runtime().recognition.queue
     before = store.usage
     sessions = [Session() for _ in range(3)]
@@ -345,6 +355,14 @@ def test_calibrations_end_with_their_sessions_and_leave_nothing(fake_worker: Set
     assert (workers(), queue.running, queue.waiting) == ([], 0, 0)
     wait_until(lambda: store.usage == before, "all room is given back")
     assert list((store.folder / "models").iterdir()) == []
+
+
+def end_sessions_that_are_gone() -> None:
+    """Those of other tests; what is given to be done comes one after the other."""
+    gc.collect()
+    ended = threading.Event()
+    when_gone(Session(), ended.set)
+    assert ended.wait(SECONDS)
 
 
 def workers() -> list[psutil.Process]:
@@ -375,6 +393,7 @@ def test_more_than_a_few_do_not_wait(app: AppTest, fake_worker: SetAccident) -> 
 
 def test_a_made_model_counts_for_as_long_as_its_session(app: AppTest, fake_worker: SetAccident, low_gate: None) -> None:
     open_page(app)
+    end_sessions_that_are_gone()
     before = get_runtime().store.usage
     job = calibrate(app)
     assert job.model is not None
