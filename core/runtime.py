@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import secrets
@@ -33,7 +34,14 @@ class AppRuntime:
     recognition: RecognitionService
 
     def warm_up(self) -> None:
-        """Load the default model's default engine, and measure its batch size, before somebody waits for it."""
+        """Load the default model's default engine, and measure its batch size, before somebody waits for it.
+
+        To be called once all is imported and before anybody is served.
+        """
+        # Nobody else's request goes on during a full garbage collection. What is there now stays for good, and need not
+        # be looked through again: 100,000 objects, 30 to 70 ms each time.
+        gc.collect()
+        gc.freeze()
         threading.Thread(target=self._load_default, name="warm-up", daemon=True).start()
 
     def take_turn(self, client: str, about: str, lane: Lane) -> TakeTurn:

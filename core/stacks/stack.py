@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import DiskFull, ImageError, ImageNotFound, StackNotFound
+from core.base.giving_way import giving_way
 from core.base.settings import Settings
 from core.base.workers import Job, Priority, WorkerPool
 from core.images import pixels, strips
@@ -95,19 +96,22 @@ class ImageStack:
         self._lock = threading.Lock()
         self._prepared = 0
         self._deleted = False
-        self._by_name = {entry.name: index for index, entry in enumerate(source.entries)}
+        self._by_name: dict[str, int] = {}
         self._by_base_name: dict[str, int | None] = {}
-        for index, entry in enumerate(source.entries):
-            base = PurePosixPath(entry.name).name
+        digest = hashlib.sha256()
+        for index, entry in enumerate(giving_way(source.entries)):
+            self._by_name[entry.name] = index
+            base = entry.name.rpartition("/")[2]
             self._by_base_name[base] = index if base not in self._by_base_name else None
-        listing = "\n".join(f"{entry.file_size} {entry.name}" for entry in source.entries)
-        self._fingerprint = hashlib.sha256(listing.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            line = f"{entry.file_size} {entry.name}"
+            digest.update((f"\n{line}" if index else line).encode("utf-8", "surrogatepass"))
+        self._fingerprint = digest.hexdigest()[:12]
 
     def __len__(self) -> int:
         return len(self._source.entries)
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Sequence[Entry]:
         """The images in natural order of their names."""
         return self._source.entries
 

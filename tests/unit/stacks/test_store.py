@@ -357,6 +357,25 @@ def test_what_a_dead_process_left_goes_and_what_a_living_one_has_stays(make_stor
     assert files_below(own) == ["stack.zip"], "a living process's stacks are never touched"
 
 
+@pytest.mark.parametrize("name", ["run-0123", "new-0123"])
+def test_what_a_process_left_that_died_while_it_began_goes(make_store: MakeStore, tmp_path: Path, name: str) -> None:
+    """It had made its folder, and had no lock on it yet."""
+    left = tmp_path / "work" / name / "half"
+    left.mkdir(parents=True)
+    (left / "stack.zip").write_bytes(ZIP)
+    make_store()
+    assert files_below(tmp_path) == []
+    assert len(list((tmp_path / "work").iterdir())) == 1
+
+
+def test_stores_that_begin_at_the_same_time_leave_each_other_their_folders(
+    make_store: MakeStore, tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(lambda _: make_store(), range(24)))
+    assert sorted((tmp_path / "work").iterdir()) == sorted(store.folder for store in stores)
+
+
 def test_what_is_not_a_run_folder_is_left_alone(make_store: MakeStore, tmp_path: Path) -> None:
     work = tmp_path / "work"
     (work / "somebody's").mkdir(parents=True)
