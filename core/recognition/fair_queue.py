@@ -103,7 +103,7 @@ class FairQueue:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.turn_seconds = settings.turn_seconds
-        heavy = _Limits(1, settings.max_heavy_waiting, settings.max_heavy_waiting_per_client)
+        heavy = _Limits(HEAVY_RUNNING, settings.max_heavy_waiting, settings.max_heavy_waiting_per_client)
         recognition = _Limits(settings.max_running, settings.max_waiting, settings.max_waiting_per_client)
         loading = replace(recognition, running=1)
         self._limits: dict[Lane, _Limits] = {
