@@ -18,6 +18,7 @@ from core.base.exit_deadline import ExitDeadline
 from core.base.logs import configure_logs
 from core.base.settings import MIB
 from core.runtime import get_runtime
+from core.teach.service import may_keep_models
 from pages._ui.compat import drop_ended_sessions, limit_uploaded_files, on_stop, uvicorn_config
 from pages._ui.components.assets import script_route
 
@@ -61,7 +62,10 @@ async def _drop_ended_sessions() -> None:
 _runtime = get_runtime()
 configure_logs(_runtime.settings.log_level)
 _base_path = f"/{path}" if (path := str(st.get_option("server.baseUrlPath")).strip("/")) else ""
-_api = create_api(_runtime.store, _runtime.models, _runtime.settings, _runtime.recognition, _base_path)
+_runtime.teaching.may_keep = may_keep_models(_runtime.settings, st.get_option("server.address"))
+_api = create_api(
+    _runtime.store, _runtime.models, _runtime.settings, _runtime.recognition, _base_path, teaching=_runtime.teaching
+)
 
 app = st.App(
     Path(__file__).parent / "pages" / "_router.py",

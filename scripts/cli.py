@@ -12,6 +12,7 @@ from pathlib import Path
 COMMANDS = {
     "predict": ("scripts.predict", "recognise every image of a ZIP or folder"),
     "optimize": ("scripts.optimize", "make an INT8 model, judge it against FP32, install it"),
+    "teach": ("scripts.teach", "teach a model classes of your own, install it"),
     "benchmark": ("scripts.benchmark", "measure the engines on this machine"),
     "evaluate": ("scripts.dev.evaluate_model", "reproduce the figures of a model card"),
     "settings": ("core.base.settings", "print every limit and option"),

@@ -133,6 +133,21 @@ def _broken_pngs() -> dict[str, bytes]:
             palette_ihdr, chunk(b"PLTE", bytes(6)), chunk(b"tRNS", bytes(3)), palette_data, end
         ),
         "transparent colour of the wrong length": assemble_png(ihdr, chunk(b"tRNS", bytes(5)), data, end),
+        "palette after the data": assemble_png(palette_ihdr, palette_data, chunk(b"PLTE", bytes(6)), end),
+        "palette in two parts": assemble_png(
+            palette_ihdr, chunk(b"PLTE", bytes(3)), chunk(b"PLTE", bytes(3)), palette_data, end
+        ),
+        "transparency before the palette": assemble_png(
+            palette_ihdr, chunk(b"tRNS", bytes(1)), chunk(b"PLTE", bytes(6)), palette_data, end
+        ),
+        "transparency after the data": assemble_png(ihdr, data, chunk(b"tRNS", bytes(6)), end),
+        "transparency in two parts": assemble_png(
+            palette_ihdr, chunk(b"PLTE", bytes(6)), chunk(b"tRNS", b"a"), chunk(b"tRNS", b"b"), palette_data, end
+        ),
+        "transparency of no bytes": assemble_png(ihdr, chunk(b"tRNS"), data, end),
+        "data in two places": assemble_png(
+            ihdr, chunk(b"IDAT", packed[:9]), chunk(b"tEXt", b"a\0b"), chunk(b"IDAT", packed[9:]), end
+        ),
         "wrong checksum of the header": assemble_png(ihdr[:-1] + bytes([ihdr[-1] ^ 1]), data, end),
         "zero width": assemble_png(header_chunk(0), data, end),
         "zero height": assemble_png(header_chunk(5, 0), data, end),

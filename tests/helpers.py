@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.engines.engine import LOGITS, Engine, EngineName, check_batch, check_outputs
+from core.engines.engine import FEATURES, LOGITS, Engine, EngineName, check_batch, check_outputs
 from core.images.formats.format import FileReader, Pixels
 from core.images.formats.png import Png
 from core.images.preprocessing import STANDARD
@@ -61,15 +61,18 @@ class FakeEngine:
     precision = "FAKE"
     library = "Fake 1"
     input_shape = STANDARD.input_shape
-    outputs = (LOGITS,)
 
     def __init__(
         self,
         name: EngineName = "openvino-int8",
         parallelism: int = 2,
         before: Callable[[np.ndarray], None] = lambda batch: None,
+        features: int = 0,
     ) -> None:
+        """``features``, if any, are so many numbers an image: its first row's first and last sample, then zeros."""
         self.name = name
+        self.features = features
+        self.outputs: tuple[str, ...] = (LOGITS, FEATURES) if features else (LOGITS,)
         self.parallelism = parallelism
         self.before = before
         self.batch_sizes: list[int] = []
@@ -87,7 +90,11 @@ class FakeEngine:
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             self.before(batch)
-            return {LOGITS: np.eye(self.classes, dtype=np.float32)[batch[:, 0, 0, 0]] * np.float32(20)}
+            found = {LOGITS: np.eye(self.classes, dtype=np.float32)[batch[:, 0, 0, 0]] * np.float32(20)}
+            if FEATURES in outputs:
+                found[FEATURES] = np.zeros((len(batch), self.features), np.float32)
+                found[FEATURES][:, 0], found[FEATURES][:, 1] = batch[:, 0, 0, 0], batch[:, 0, -1, 0]
+            return found
         finally:
             with self._lock:
                 self._at_once -= 1

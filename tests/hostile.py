@@ -27,9 +27,9 @@ def directory_of(entries: Iterable[bytes], before: bytes = b"", claimed: int = 1
     return before + directory + end_record(len(directory), len(before), claimed)
 
 
-def end_record(directory_bytes: int, offset: int, claimed: int = 1) -> bytes:
+def end_record(directory_bytes: int, offset: int, claimed: int = 1, part: int = 0) -> bytes:
     """The end of a ZIP (4.3.16): where its central directory is, and how many files it is said to list."""
-    return struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, claimed, claimed, directory_bytes, offset, 0)
+    return struct.pack("<4s4H2LH", b"PK\x05\x06", part, part, claimed, claimed, directory_bytes, offset, 0)
 
 
 def zip64_end(directory_bytes: int, offset: int, at: int, parts: int = 1) -> bytes:
@@ -55,6 +55,20 @@ def same_bytes_many_times(files: int, content: bytes = PHOTO) -> bytes:
     """A directory whose files are all one: it would multiply the work of one image by any number."""
     entries = (directory_entry(b"%d.png" % number, 0, content) for number in range(files))
     return directory_of(entries, local_file("0.png", content))
+
+
+def one_data_block(files: int) -> bytes:
+    """Local headers in a row, each with an extra field that reaches to the one image behind them all."""
+    local = local_file("000.png")
+    header_bytes = len(local) - len(PHOTO)
+    stride = len(local)  # so that by the list alone no file seems to reach into the next
+    body = bytearray(files * stride)
+    for number in range(files):
+        start = number * stride
+        extra = len(body) - start - header_bytes
+        body[start : start + header_bytes] = local[:28] + struct.pack("<H", extra) + b"%03d.png" % number
+    entries = (directory_entry(b"%03d.png" % number, number * stride, PHOTO) for number in range(files))
+    return directory_of(entries, bytes(body) + PHOTO)
 
 
 def quoted_overlap(files: int) -> bytes:
@@ -96,8 +110,15 @@ UNSAFE_NAMES = (
 )
 # Windows opens a device for each of these, in whatever folder.
 DEVICE_NAMES = ("CON.png", "nul.png", "AUX.png", "COM1.png", "lpt9.png", "a/PRN.png")
+# Parts of archives in several, as zip -s and others make them.
+PARTS = {
+    "the first, with its mark": b"PK\x07\x08" + local_file("a.png"),
+    "the last": PHOTO + directory_entry(b"a.png") + end_record(51, 0, part=2),
+    "the last, with ZIP64": zip64_end(100, 0, 0, parts=3),
+}
 # Each is refused as a whole.
 REFUSED_ARCHIVES = {
+    **PARTS,
     "no bytes": b"",
     "no files": zip_bytes({}),
     "only folders": zip_bytes({"a/": b"", "b/c/": b""}),
@@ -107,7 +128,6 @@ REFUSED_ARCHIVES = {
     "links only": zip_bytes({"link.png": b"/etc/passwd"}, edit=special_file(stat.S_IFLNK)),
     "an endless directory": end_record(0xFFFFFFFE, 0),
     "an endless ZIP64 directory": zip64_end(2**62, 0, 0),
-    "one of several parts": zip64_end(100, 0, 0, parts=3),
     "a directory before the start": end_record(100, 0) + b"x",
     "terabytes": zip_bytes({"a.png": PHOTO}, edit=lambda info: setattr(info, "file_size", 2**43)),
     "no name": directory_of([directory_entry()]),

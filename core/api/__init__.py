@@ -9,6 +9,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from starlette.convertors import Convertor, register_url_convertor
 
 from core.api.body_limit import BodyLimitMiddleware
 from core.api.clients import STACK_COOKIE
@@ -23,6 +24,7 @@ from core.api.service import service_router
 from core.api.short_routes import short_routes
 from core.api.stacks import stacks_router
 from core.api.stopping import StoppingMiddleware
+from core.api.teaching import teaching_router
 from core.api.traffic import TrafficMiddleware
 from core.base.settings import Settings
 from core.base.version import VERSION
@@ -30,6 +32,7 @@ from core.images.formats import format_names
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
+from core.teach.service import TeachingService
 
 __all__ = ["ROUTES", "STACK_COOKIE", "create_api"]
 
@@ -39,13 +42,40 @@ they show.
 The short routes keep the stack in a cookie. The resources below `/api/v1` name it in the address: its id is the key to
 it, so keep it to yourself. Every failure is `application/problem+json` (RFC 9457) with a stable `code`.
 """
-ROUTES = ("/upload", "/uploaded_images/{filename:path}", "/predict", "/predict_optimized", "/api/{path:path}")
+
+
+class _AnythingConvertor(Convertor[str]):
+    """The rest of a path, line breaks too: in Starlette's own ``path`` a dot means anything else."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_url_convertor("anything", _AnythingConvertor())
+ROUTES = ("/upload", "/uploaded_images/{filename:anything}", "/predict", "/predict_optimized", "/api/{path:anything}")
 
 
 def create_api(
-    store: StackStore, registry: ModelRegistry, settings: Settings, service: RecognitionService, base_path: str = ""
+    store: StackStore,
+    registry: ModelRegistry,
+    settings: Settings,
+    service: RecognitionService,
+    base_path: str = "",
+    *,
+    teaching: TeachingService | None = None,
 ) -> FastAPI:
-    """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash)."""
+    """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash).
+
+    Without ``teaching`` it has a service of its own, which installs nothing.
+    """
+    teaching = teaching or TeachingService(settings, service, registry, store.folder / "taught")
     # The page of the documentation works without the internet too: its scripts come from here.
     api = FastAPIOffline(
         title="AI Image Stack Recognizer",
@@ -79,6 +109,7 @@ def create_api(
     api.include_router(service_router(registry, metrics))
     api.include_router(short_routes(store, registry, predictions, threads, settings))
     api.include_router(stacks_router(store, registry, service, predictions, settings))
+    api.include_router(teaching_router(store, teaching))
     api.include_router(files_router(store.files, settings))
     api.include_router(images_router(store, threads))
     return api

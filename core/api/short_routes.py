@@ -13,10 +13,11 @@ from core.api.caching import NO_SNIFF
 from core.api.clients import STACK_COOKIE, client_of, find_stack, remember_stack
 from core.api.image_threads import ImageThreads
 from core.api.images import ORIGINAL, send_original
+from core.api.json_answer import json_answer
 from core.api.predictions import PredictionThreads, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
-from core.api.schemas import PredictAnswer, PredictRequest, UploadAnswer, skipped_entries
+from core.api.schemas import PredictAnswer, PredictRequest, UploadAnswer
 from core.base.errors import ImageNotFound, InvalidRequest
 from core.base.settings import Settings
 from core.engines.engine import EngineDescription
@@ -51,20 +52,20 @@ def short_routes(
     """``/upload``, ``/uploaded_images/...``, ``/predict``, ``/predict_optimized``."""
     router = APIRouter(tags=["short routes"])
 
-    @router.post("/upload", responses=responses(400, 408, 413, 415, 422, 429, 503, 507), openapi_extra=_body(FORM_BODY))
-    async def upload(request: Request, response: Response) -> UploadAnswer:
+    @router.post(
+        "/upload",
+        response_model=UploadAnswer,
+        responses=responses(400, 408, 413, 415, 422, 429, 503, 507),
+        openapi_extra=_body(FORM_BODY),
+    )
+    async def upload(request: Request) -> Response:
         """Open a ZIP of images as a stack; the cookie in the answer lets the next calls find it."""
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise InvalidRequest("No file provided")
         stack = await receive_stack(request, store, settings, client_of(request), name="")
+        response = await json_answer(lambda: UploadAnswer.of(stack), 200)
         remember_stack(request, response, stack, settings)
-        return UploadAnswer(
-            stack_id=stack.id,
-            num_images=len(stack),
-            filenames=[entry.name for entry in stack.entries],
-            resolutions=[(entry.header.width, entry.header.height) for entry in stack.entries],
-            skipped=skipped_entries(stack),
-        )
+        return response
 
     @router.get(
         "/uploaded_images/{filename:path}",

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from core.api.caching import NOT_MODIFIED, immutable
 from core.api.clients import client_of
+from core.api.json_answer import json_answer
 from core.api.predictions import PredictionThreads, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
@@ -53,20 +54,20 @@ def stacks_router(
     @router.post(
         "",
         status_code=201,
+        response_model=StackIndex,
         responses=responses(400, 408, 413, 415, 422, 429, 503, 507),
         openapi_extra={"requestBody": _ZIP_BODY},
     )
     async def create(
         request: Request,
-        response: Response,
         name: Annotated[
             str, Query(max_length=255, description="what to call it, where the body is the ZIP itself")
         ] = "stack.zip",
-    ) -> StackIndex:
+    ) -> Response:
         """Open a ZIP of images; it is written to disk as it arrives. The id in the answer is the key to it."""
         stack = await receive_stack(request, store, settings, client_of(request), name)
-        response.headers["Location"] = f"{request.url.path}/{stack.id}"
-        return StackIndex.of(stack)
+        headers = {"Location": f"{request.url.path}/{stack.id}"}
+        return await json_answer(lambda: StackIndex.of(stack), 201, headers)
 
     @router.get("/{stack_id}", response_model=StackIndex, responses=NOT_MODIFIED | responses(404))
     def index(request: Request, stack_id: str) -> Response:

@@ -164,6 +164,13 @@ class LabelsInvalid(ModelError):
     status = 422
 
 
+class Int8NotGoodEnough(ModelError):
+    """INT8 strays too far from FP32 with every recipe, so the model was not kept."""
+
+    code = "int8_not_good_enough"
+    status = 422
+
+
 class DownloadError(AppError):
     """A file that cannot be had from the web."""
 
@@ -190,6 +197,20 @@ class DiskFull(AppError):
 
     code = "disk_full"
     status = 507
+
+
+class NotAllowed(AppError):
+    """The operator does not allow it."""
+
+    code = "not_allowed"
+    status = 403
+
+
+class TeachingNotFound(AppError):
+    """Nobody has begun to teach this stack."""
+
+    code = "teaching_not_found"
+    status = 404
 
 
 class EngineUnavailable(AppError):

@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         description="Private folder for uploaded stacks; each stack gets a folder of its own, deleted with it.",
     )
     model: str = Field("starter", description="Name of the model that recognises images by default.")
+    keep_models: Literal["auto", "yes", "no"] = Field(
+        "auto",
+        description="Whether people may install the models they teach, for all users of this server: `yes`, `no`, or "
+        "`auto`, where it listens on this computer alone (`--server.address localhost`) without a proxy.",
+    )
     imagenet_url: str = Field(
         "https://download.pytorch.org/models/resnet18-f37072fd.pth",
         description="Where torchvision's ImageNet weights come from, or a mirror; its name holds the file's checksum.",
@@ -115,6 +120,13 @@ class Settings(BaseSettings):
     max_waiting_per_client: int = Field(
         64, ge=0, description="The same for one client (one address); beyond it the answer is 429."
     )
+    max_heavy_waiting: int = Field(
+        16,
+        ge=0,
+        description="Calibrations, benchmarks and conversions of models that wait for their turn: one runs at a time, "
+        "because each takes 1.5 GB or all cores.",
+    )
+    max_heavy_waiting_per_client: int = Field(4, ge=0, description="The same for one client (one address).")
     upload_idle_seconds: int = Field(60, gt=0, description="An upload of which nothing arrives for so long is ended.")
     min_bytes_per_second: int = Field(
         8 * 1024,

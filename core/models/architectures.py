@@ -12,6 +12,7 @@ from typing import Any
 
 from core.base.errors import ModelError, WeightsInvalid
 from core.engines.engine import Stage
+from core.models.staged_resnet18 import WIDTHS, build_staged_resnet18
 from core.models.torchvision_compat import import_torchvision
 from core.models.weights import load_weights
 
@@ -25,12 +26,14 @@ class Architecture:
         label: for people.
         build: an untrained ``torch.nn.Module`` for a number of classes.
         stages: whose outputs engines give on request, first to last.
+        float_layers: kinds of layers, by OpenVINO's names, that stay in floating point where the rest becomes INT8.
     """
 
     name: str
     label: str
     build: Callable[[int], Any]
     stages: tuple[Stage, ...]
+    float_layers: tuple[str, ...] = ()
 
     @property
     def features(self) -> int:
@@ -53,13 +56,22 @@ class Architecture:
         return f"{self.name}-int8.xml"
 
 
+_RESNET18_STAGES = tuple(Stage(f"layer{number}", width) for number, width in enumerate(WIDTHS, 1))
 RESNET18 = Architecture(
     name="resnet18",
     label="torchvision ResNet18",
     build=lambda classes: import_torchvision().models.resnet18(num_classes=classes),
-    stages=(Stage("layer1", 64), Stage("layer2", 128), Stage("layer3", 256), Stage("layer4", 512)),
+    stages=_RESNET18_STAGES,
 )
-ARCHITECTURES = {architecture.name: architecture for architecture in (RESNET18,)}
+STAGED_RESNET18 = Architecture(
+    name="resnet18-stages",
+    label="ResNet18 with a head over its four stages",
+    build=build_staged_resnet18,
+    stages=_RESNET18_STAGES,
+    # One scale for features of four stages would lose the small ones, which the head's weights make large.
+    float_layers=("MatMul",),
+)
+ARCHITECTURES = {architecture.name: architecture for architecture in (RESNET18, STAGED_RESNET18)}
 
 
 def load_network(architecture: Architecture, weights: Path) -> tuple[Any, int]:

@@ -31,6 +31,21 @@ class EngineScore(BaseModel):
     images: int
 
 
+class Teaching(BaseModel):
+    """Where a taught model comes from; shares 0..1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    backbone: str = Field(description="name of the model whose features the head looks at")
+    backbone_checksum: str
+    examples: dict[str, int] = Field(description="labelled images of each class")
+    labels_checksum: str = Field(description="SHA-256 of the labels as a CSV: file name and class, sorted")
+    accuracy: float = Field(description="cross-validated")
+    accuracy_low: float = Field(description="lower end of its Wilson 95% interval")
+    accuracy_high: float = Field(description="upper end of its Wilson 95% interval")
+    longer: str = Field("", description="what training longer did, in words; empty where nobody asked for it")
+
+
 class ModelCard(BaseModel):
     """What is known of a model; the contents of its ``card.json``."""
 
@@ -47,6 +62,7 @@ class ModelCard(BaseModel):
     preprocessing: Preprocessing
     quantization: dict[str, str]
     scores: dict[EngineName, EngineScore] = {}
+    teaching: Teaching | None = Field(None, description="of a model that was taught; None of others")
     versions: dict[str, str]
     checksums: dict[str, str] = Field(description="SHA-256 of each file beside the card")
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -81,15 +81,21 @@ def write_model(
     return Model(folder, settings.cache_dir)
 
 
-def copy_model(made: Model, folder: Path, *, title: str, settings: Settings) -> Model:
+def copy_model(made: Model, folder: Path, *, title: str, settings: Settings, beside: Sequence[Path] = ()) -> Model:
     """Copy a model that an optimisation has made to ``folder``, whose name becomes its name.
+
+    ``beside`` are further files that the model comes to hold.
 
     Raises:
         OSError: the folder cannot be written.
     """
     with _replacing(folder) as draft:
         shutil.copytree(made.folder, draft, dirs_exist_ok=True)
-        write_card(made.card.model_copy(update={"name": folder.name, "title": title}), draft)
+        checksums = dict(made.card.checksums)
+        for path in beside:
+            shutil.copyfile(path, draft / path.name)
+            checksums[path.name] = file_checksum(path)
+        write_card(made.card.model_copy(update={"name": folder.name, "title": title, "checksums": checksums}), draft)
     return Model(folder, settings.cache_dir)
 
 

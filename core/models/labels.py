@@ -39,22 +39,28 @@ def read_labels(data: bytes, classes: int) -> tuple[str, ...]:
         raise LabelsInvalid("The labels are not UTF-8 text; save the file as UTF-8.") from error
     is_json = text.lstrip().startswith(("[", "{"))
     found = _from_json(text, classes) if is_json else _from_lines(text, classes)
-    labels = [_checked(number, label.strip()) for number, label in enumerate(found, 1)]
+    labels = [clean_label(label, f"Label {number}") for number, label in enumerate(found, 1)]
     label, times = Counter(labels).most_common(1)[0]
     if times > 1:
         raise LabelsInvalid(f"The label {label[:_LENGTH_SHOWN]!r} is there {times} times; give every class its own.")
     return tuple(labels)
 
 
-def _checked(number: int, label: str) -> str:
+def clean_label(label: str, what: str) -> str:
+    """``label`` without blanks around it, its characters composed (NFC); ``what`` names it in an error.
+
+    Raises:
+        LabelsInvalid: it is empty, too long, a formula, or not to be shown.
+    """
+    label = label.strip()
     if not label:
-        raise LabelsInvalid(f"Label {number} is empty; give every class a name.")
+        raise LabelsInvalid(f"{what} is empty; give every class a name.")
     if len(label) > MAX_LABEL:
-        raise LabelsInvalid(f"Label {number} has {len(label):,} characters; use at most {MAX_LABEL}.")
+        raise LabelsInvalid(f"{what} has {len(label):,} characters; use at most {MAX_LABEL}.")
     if any(unicodedata.category(char) in _UNUSABLE or char in _REORDERING for char in label):
-        raise LabelsInvalid(f"Label {number} holds characters that cannot be shown; write it again.")
+        raise LabelsInvalid(f"{what} holds characters that cannot be shown; write it again.")
     if _FORMULA.match(label):
-        raise LabelsInvalid(f"Label {number} reads like a formula to spreadsheets; begin it with a letter.")
+        raise LabelsInvalid(f"{what} reads like a formula to spreadsheets; begin it with a letter.")
     return unicodedata.normalize("NFC", label)
 
 

@@ -14,7 +14,7 @@ from core.images.preprocessing import Preprocessing
 from core.models.architectures import Architecture, load_network
 from core.models.cache import Versions, cache_folder, installed_version, maker
 from core.models.card import WEIGHTS_NAME, check_file, read_card
-from core.models.exported import CODE, PACKAGES, make_forms
+from core.models.exported import CODE, PACKAGES, are_made, make_forms
 
 
 class Model:
@@ -65,9 +65,22 @@ class Model:
         return self.architecture.int8_name in self.card.checksums
 
     @property
+    def has_fp32(self) -> bool:
+        """Whether the ONNX and FP32 forms were made before."""
+        return are_made(self.architecture, self.forms_folder)
+
+    @property
     def weights(self) -> Path:
         """The file of weights."""
         return self.folder / WEIGHTS_NAME
+
+    def checked_weights(self) -> Path:
+        """The file of weights, which is what the card says.
+
+        Raises:
+            ModelError: it is missing or damaged.
+        """
+        return check_file(self.weights, self.card)
 
     @property
     def int8_path(self) -> Path:
@@ -82,7 +95,7 @@ class Model:
 
     def network(self) -> Any:
         """See ``ModelFiles``."""
-        return load_network(self.architecture, check_file(self.weights, self.card))[0]
+        return load_network(self.architecture, self.checked_weights())[0]
 
     def int8_ir(self) -> Path:
         """See ``ModelFiles``."""
@@ -92,7 +105,7 @@ class Model:
     def fp32_ir(self) -> Path:
         """See ``ModelFiles``; it is not part of the model, because keeping it would double the model's size."""
         folder = self.forms_folder
-        make_forms(self.architecture, check_file(self.weights, self.card), self.preprocessing, folder)
+        make_forms(self.architecture, self.checked_weights(), self.preprocessing, folder)
         return folder / self.architecture.fp32_name
 
     def cache_folder(self, kind: str, packages: Sequence[str]) -> Path:
@@ -127,6 +140,10 @@ class Model:
     def is_loaded(self, name: EngineName) -> bool:
         """Whether ``engine(name)`` would answer at once."""
         return name in self._engines
+
+    def is_heavy(self, name: EngineName) -> bool:
+        """Whether loading this engine is work for a heavy turn of the queue."""
+        return describe(name).is_heavy(self)
 
     def _load(self, name: EngineName) -> Engine:
         return describe(name).load(self)

@@ -29,6 +29,7 @@ class ModelRegistry:
         self._settings = settings
         self._make = make
         self._models: dict[str, Model] = {}
+        self._lent: dict[str, Path] = {}
         self._lock = threading.Lock()
 
     @property
@@ -65,10 +66,22 @@ class ModelRegistry:
         with self._lock:
             if name not in self._models:
                 folders = self._folders()
-                if name not in folders:
+                folder = folders.get(name) or self._lent.get(name)
+                if folder is None:
                     raise ModelNotFound(f"There is no model {name!r} here. Installed: {', '.join(folders) or 'none'}.")
-                self._models[name] = self._make(folders[name], self._settings.cache_dir)
+                self._models[name] = self._make(folder, self._settings.cache_dir)
             return self._models[name]
+
+    def lend(self, folder: Path) -> None:
+        """Have a model that is not installed found by its folder's name, but not listed: the name is the key to it."""
+        with self._lock:
+            self._lent[folder.name] = folder
+
+    def forget(self, name: str) -> None:
+        """Read a model anew when it is next asked for: it was replaced, or it was lent and is gone."""
+        with self._lock:
+            self._models.pop(name, None)
+            self._lent.pop(name, None)
 
     def _folders(self) -> dict[str, Path]:
         roots = (self._settings.installed_dir, self._settings.models_dir)

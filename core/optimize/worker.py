@@ -45,6 +45,7 @@ def make_int8(
             RECIPES[recipe],
             prepared,
             validation=held_back,
+            float_layers=ARCHITECTURES[architecture].float_layers,
             on_progress=lambda doing, done, total: events.send("progress", doing=doing, done=done, total=total),
         )
         tell(RECIPES[recipe].title)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.base.errors import ImageError, InvalidRequest
 from core.base.settings import MAX_PIXELS, Settings
 from core.engines.batch_size import automatic_batch_size
-from core.engines.engine import LOGITS, Engine, EngineName
+from core.engines.engine import FEATURES, LOGITS, Engine, EngineName
 from core.images import formats, pixels
 from core.models.model import Model
 from core.recognition.results import ClassScore, Prediction, top_scores
@@ -48,6 +48,11 @@ class Classifier:
         """
         return cls(Model(folder, cache_dir), engine)
 
+    def warm_up(self) -> None:
+        """Have what pages and API ask for compiled: logits with features, where the engine gives those."""
+        if FEATURES in self.engine.outputs:
+            self.engine.infer(np.zeros((1, *self.engine.input_shape), np.uint8), (LOGITS, FEATURES))
+
     def predict(self, images: Sequence[Image], *, batch_size: int = DEFAULT_BATCH) -> list[Prediction]:
         """One prediction for each image, in their order.
 
@@ -76,7 +81,11 @@ class Classifier:
         Raises:
             ValueError: ``inputs`` has another shape or dtype than the model takes.
         """
-        return top_scores(self.engine.infer(inputs)[LOGITS], self.model.card.classes)
+        return self.best(self.engine.infer(inputs)[LOGITS])
+
+    def best(self, logits: NDArray[np.float32]) -> list[tuple[ClassScore, ...]]:
+        """The best classes, best first, that float32 ``[B, classes]`` say."""
+        return top_scores(logits, self.model.card.classes)
 
     def prediction(
         self, index: int, filename: str, top: tuple[ClassScore, ...], error: str | None = None

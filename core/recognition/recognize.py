@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 from core.base.errors import Cancelled
 from core.base.settings import Settings
 from core.base.workers import Job
-from core.engines.engine import EngineName
+from core.engines.engine import FEATURES, LOGITS, EngineName
 from core.models.model import Model
 from core.recognition.classifier import Classifier
-from core.recognition.results import Prediction, Recognition, Timing
+from core.recognition.results import ClassScore, Prediction, Recognition, Timing
 from core.stacks.stack import ImageStack
 
 POLL_SECONDS = 0.1  # how often somebody who waits for an image looks whether they were cancelled
 OnBatch = Callable[[Sequence[Prediction]], None]
+# Positions, and their features float32 [N, width]; called in the threads of inference, each image once.
+OnFeatures = Callable[[Sequence[int], NDArray[np.float32]], None]
 
 
 @dataclass(slots=True)
@@ -83,21 +85,44 @@ def recognize_with(
     on_batch: OnBatch = lambda predictions: None,
     on_wait: Callable[[], None] = lambda: None,
     cancelled: Event | None = None,
+    on_features: OnFeatures | None = None,
+    mirrored: bool = False,
 ) -> Recognition:
     """As ``recognize``, with everything ready: ``batch_size`` is at least 1.
 
-    ``on_wait`` is called again and again while an image is waited for and nothing else is to do.
+    Args:
+        on_wait: called again and again while an image is waited for and nothing else is to do.
+        on_features: asks the engine for features as well, and takes them; what it raises ends the run.
+        mirrored: look at the images' mirror images instead.
     """
     started = time.perf_counter()
     clock = _Clock()
     found: dict[int, Prediction] = {}
     unique = list(dict.fromkeys(indices))
-    for predictions in _predict(stack, unique, classifier, batch_size, clock, on_wait, cancelled or Event()):
+    look = _Look(classifier, on_features, mirrored)
+    for predictions in _predict(stack, unique, look, batch_size, clock, on_wait, cancelled or Event()):
         found.update((prediction.index, prediction) for prediction in predictions)
         on_batch(predictions)
     timing = Timing(len(indices), time.perf_counter() - started, clock.wait, clock.infer, batch_size)
     engine, name = classifier.engine, classifier.model.card.name
     return Recognition(engine.name, engine.precision, name, tuple(found[index] for index in indices), timing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is done with a batch."""
+
+    classifier: Classifier
+    on_features: OnFeatures | None
+    mirrored: bool
+
+    def at(self, batch: _Batch) -> list[tuple[ClassScore, ...]]:
+        inputs = batch.inputs[:, :, ::-1] if self.mirrored else batch.inputs
+        if self.on_features is None:
+            return self.classifier.classify(inputs)
+        found = self.classifier.engine.infer(inputs, (LOGITS, FEATURES))
+        self.on_features(batch.indices, found[FEATURES])
+        return self.classifier.best(found[LOGITS])
 
 
 def wait_for(job: Job, on_wait: Callable[[], None], cancelled: Event) -> None:
@@ -126,19 +151,20 @@ def check_cancelled(cancelled: Event) -> None:
 def _predict(
     stack: ImageStack,
     indices: list[int],
-    classifier: Classifier,
+    look: _Look,
     size: int,
     clock: _Clock,
     on_wait: Callable[[], None],
     cancelled: Event,
 ) -> Iterator[list[Prediction]]:
     """Yield predictions batch by batch; decoding runs ahead in the shared pool, inference in threads of its own."""
+    classifier = look.classifier
     parallelism = classifier.engine.parallelism
     inputs = stack.inputs(classifier.model.preprocessing)
 
     def infer(batch: _Batch) -> tuple[list[Prediction], float]:
         started = time.perf_counter()
-        answers = classifier.classify(batch.inputs)
+        answers = look.at(batch)
         seconds = time.perf_counter() - started
         predictions = [
             classifier.prediction(index, stack.entries[index].name, top)

@@ -8,19 +8,27 @@ from threading import Event
 from typing import Literal
 from weakref import WeakKeyDictionary
 
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base.errors import DiskFull, QuotaExceeded, StackNotFound, TooManyStacks
 from core.base.settings import Settings
-from core.engines.engine import EngineName
+from core.engines.engine import FEATURES, EngineName
+from core.engines.registry import describe
 from core.models.model import Model
 from core.recognition.classifier import Classifier
-from core.recognition.fair_queue import FairQueue, Turn
-from core.recognition.recognize import check_cancelled, recognize_with, wait_for
+from core.recognition.fair_queue import FairQueue, Lane, Turn
+from core.recognition.features import StackFeatures
+from core.recognition.recognize import OnFeatures, check_cancelled, recognize_with, wait_for
 from core.recognition.results import Prediction, Recognition
 from core.recognition.run_log import log_recognition
 from core.recognition.stack_results import StackResults
 from core.stacks.stack import ImageStack
 
+NO_ROOM = (QuotaExceeded, TooManyStacks, DiskFull, StackNotFound)  # for features, which answers can do without
 Activity = Literal["waiting", "decoding", "loading", "recognizing"]
 Door = Literal["page", "api"]
+Purpose = Literal["answers", "features", "mirrored features"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class Order:
         engines: run one after the other, over the same images.
         client: whose turn it uses.
         batch_size: images per inference call; 0 is automatic.
+        purpose: what is kept. Answers come with features where the default engine gives them and there is room for
+            them; who wants features gets them or an error, and no answers: those of a mirror image are not the image's.
     """
 
     stack: ImageStack
@@ -39,6 +49,7 @@ class Order:
     engines: tuple[EngineName, ...]
     client: str = ""
     batch_size: int = 0
+    purpose: Purpose = "answers"
 
 
 class Watcher:
@@ -64,10 +75,15 @@ class RecognitionService:
         self.queue = queue or FairQueue(settings)
         self._settings = settings
         self._results: WeakKeyDictionary[ImageStack, StackResults] = WeakKeyDictionary()
+        self._features: WeakKeyDictionary[ImageStack, StackFeatures] = WeakKeyDictionary()
 
     def results(self, stack: ImageStack) -> StackResults:
         """What has been recognised in a stack so far."""
         return self._results.setdefault(stack, StackResults())
+
+    def features(self, stack: ImageStack) -> StackFeatures:
+        """What networks have seen in a stack so far."""
+        return self._features.setdefault(stack, StackFeatures())
 
     def run(self, order: Order, door: Door, watcher: Watcher, cancelled: Event) -> dict[EngineName, Recognition]:
         """Wait for a turn, blocking the calling thread, and run the order; one recognition for each engine.
@@ -81,6 +97,7 @@ class RecognitionService:
             AppError: as for ``recognize``.
         """
         done: dict[EngineName, Recognition] = {}
+        self._load(order, watcher, cancelled)
         with self.queue.turn(order.client, order.stack.id, cancelled) as turn:
             if len(order.engines) > 1:
                 self._decode_all(order, watcher, cancelled, turn)
@@ -89,6 +106,16 @@ class RecognitionService:
                 watcher.finished(recognition)
                 log_recognition(door, order.stack.id, recognition)
         return done
+
+    def _load(self, order: Order, watcher: Watcher, cancelled: Event) -> None:
+        """Load engines that are not loaded yet: who waits for one of them holds no turn that others could use."""
+        for engine in order.engines:
+            if not order.model.is_loaded(engine):
+                lane: Lane = "heavy" if order.model.is_heavy(engine) else "loading"
+                with self.queue.turn(order.client, order.stack.id, cancelled, lane=lane):
+                    watcher.entered("loading", engine)
+                    order.model.engine(engine)
+                watcher.entered("waiting", engine)
 
     def _decode_all(self, order: Order, watcher: Watcher, cancelled: Event, turn: Turn) -> None:
         watcher.entered("decoding", order.engines[0])
@@ -105,9 +132,11 @@ class RecognitionService:
         classifier = Classifier(order.model, engine)
         size = classifier.batch_size(order.batch_size, self._settings, images=len(set(order.indices)))
         results = self.results(order.stack)
+        on_features = self._feature_keeper(order, classifier)
 
         def on_batch(predictions: Sequence[Prediction]) -> None:
-            results.add(predictions)
+            if order.purpose == "answers":
+                results.add(predictions)
             watcher.recognized(predictions)
             turn.give_way()
 
@@ -120,4 +149,28 @@ class RecognitionService:
             on_batch=on_batch,
             on_wait=turn.give_way_idle,
             cancelled=cancelled,
+            on_features=on_features,
+            mirrored=order.purpose == "mirrored features",
         )
+
+    def _feature_keeper(self, order: Order, classifier: Classifier) -> OnFeatures | None:
+        """What keeps the features of an order's images; None where nobody asks for them or there is no room."""
+        engine, wanted = classifier.engine, order.purpose != "answers"
+        if not wanted and (FEATURES not in engine.outputs or not describe(engine.name).is_default):
+            return None
+        mirrored = order.purpose == "mirrored features"
+        try:
+            rows = self.features(order.stack).rows(order.stack, order.model, engine.name, mirrored=mirrored)
+        except NO_ROOM:
+            if wanted:
+                raise
+            return None
+
+        def keep(indices: Sequence[int], features: NDArray[np.float32]) -> None:
+            try:
+                rows.add(indices, features)
+            except DiskFull:
+                if wanted:
+                    raise
+
+        return keep

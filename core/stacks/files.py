@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from core.base.errors import FileNotKept
-from core.stacks.quota import Share
+from core.stacks.quota import Place, Share
 from core.stacks.upload import Upload
 
 ID_BYTES = 16  # 128 random bits, as of stacks
@@ -29,7 +29,10 @@ class KeptFile:
 
 
 class FileStore:
-    """Keeps files below ``folder``; ``place_for`` gives each its part of a client's quota. Safe from any thread."""
+    """Keeps files below ``folder``; ``place_for`` gives each its part of a client's quota. Safe from any thread.
+
+    ``clock`` tells seconds; only their differences count.
+    """
 
     def __init__(
         self, folder: Path, place_for: Callable[[str], Share], clock: Callable[[], float] = time.monotonic
@@ -74,6 +77,15 @@ class FileStore:
         if kept is not None:
             shutil.rmtree(kept[0].path.parent, ignore_errors=True)
             kept[1].release()
+
+    def places(self) -> list[Place]:
+        """What the files take of all places; idle since they came."""
+        now = self._clock()
+        with self._lock:
+            return [
+                Place(file_id, share.client, share.bytes, now - since)
+                for file_id, (_, share, since) in self._files.items()
+            ]
 
     def sweep(self) -> None:
         """Delete what is older than ``KEPT_SECONDS``."""

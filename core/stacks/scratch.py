@@ -10,35 +10,40 @@ import os
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from core.base.disk import write_at
 
 
 class RowFile:
-    """A sparse file of uint8 arrays of one shape, by row number; rows never written take no disk space."""
+    """A sparse file of arrays of one shape and dtype, by row number; rows never written take no disk space."""
 
-    def __init__(self, folder: Path, shape: tuple[int, ...]) -> None:
+    def __init__(self, folder: Path, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> None:
         self._shape = shape
-        self._row_bytes = int(np.prod(shape))
+        self._dtype = np.dtype(dtype)
+        self._row_bytes = row_bytes(shape, dtype)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the object
         self._written: set[int] = set()  # a row left out before the last one would read as zeros
 
-    def write(self, row: int, array: NDArray[np.uint8]) -> None:
-        """Store ``array`` (uint8, the file's shape) as row ``row``.
+    def __contains__(self, row: int) -> bool:
+        return row in self._written
+
+    def write(self, row: int, array: NDArray[Any]) -> None:
+        """Store ``array`` (the file's shape and dtype) as row ``row``.
 
         Raises:
             DiskFull: no space left.
         """
-        if array.dtype != np.uint8 or array.shape != self._shape:
-            raise ValueError(f"expected uint8 {self._shape}, got {array.dtype} {array.shape}")
+        if array.dtype != self._dtype or array.shape != self._shape:
+            raise ValueError(f"expected {self._dtype} {self._shape}, got {array.dtype} {array.shape}")
         write_at(self._file.fileno(), np.ascontiguousarray(array).data.cast("B"), row * self._row_bytes)
         self._written.add(row)
 
-    def read_into(self, row: int, out: NDArray[np.uint8]) -> None:
-        """Fill ``out`` (uint8, C-contiguous, the file's shape) with row ``row``.
+    def read_into(self, row: int, out: NDArray[Any]) -> None:
+        """Fill ``out`` (C-contiguous, the file's shape and dtype) with row ``row``.
 
         Raises:
             ValueError: the row was never written.
@@ -46,6 +51,11 @@ class RowFile:
         if row not in self._written:
             raise ValueError(f"row {row} was never written")
         os.preadv(self._file.fileno(), [out.data], row * self._row_bytes)
+
+
+def row_bytes(shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> int:
+    """What one row of a ``RowFile`` takes on disk."""
+    return int(np.prod(shape)) * np.dtype(dtype).itemsize
 
 
 class BlobFile:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from core.base.errors import DiskFull, ImageError, ImageNotFound, StackNotFound
+from core.base.giving_way import giving_way
 from core.base.settings import Settings
 from core.base.workers import Job, Priority, WorkerPool
 from core.images import pixels, strips
@@ -21,7 +22,7 @@ from core.images.formats.format import FileReader, Pixels
 from core.images.memory import decoding_bytes, whole_bytes
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.stacks.inputs import ModelInputs
-from core.stacks.scratch import BlobFile, RowFile
+from core.stacks.scratch import BlobFile, RowFile, row_bytes
 from core.stacks.sources.source import Entry, Skipped, Source
 
 THUMBNAIL_BYTES = 13_000  # on disk, for a photo
@@ -75,7 +76,8 @@ class ImageStack:
             pool: the threads that decode.
             settings: the limits.
             client: whose share of the memory decoding comes out of.
-            grow: is told of bytes on disk beyond ``prepared_bytes``, and raises where there is no room for them.
+            grow: is told of bytes on disk beyond ``prepared_bytes``, negative where they are given back, and raises
+                where there is no room for them.
             preprocessing: of the default model inputs.
         """
         self.id = stack_id
@@ -95,19 +97,22 @@ class ImageStack:
         self._lock = threading.Lock()
         self._prepared = 0
         self._deleted = False
-        self._by_name = {entry.name: index for index, entry in enumerate(source.entries)}
+        self._by_name: dict[str, int] = {}
         self._by_base_name: dict[str, int | None] = {}
-        for index, entry in enumerate(source.entries):
-            base = PurePosixPath(entry.name).name
+        digest = hashlib.sha256()
+        for index, entry in enumerate(giving_way(source.entries)):
+            self._by_name[entry.name] = index
+            base = entry.name.rpartition("/")[2]
             self._by_base_name[base] = index if base not in self._by_base_name else None
-        listing = "\n".join(f"{entry.file_size} {entry.name}" for entry in source.entries)
-        self._fingerprint = hashlib.sha256(listing.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            line = f"{entry.file_size} {entry.name}"
+            digest.update((f"\n{line}" if index else line).encode("utf-8", "surrogatepass"))
+        self._fingerprint = digest.hexdigest()[:12]
 
     def __len__(self) -> int:
         return len(self._source.entries)
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Sequence[Entry]:
         """The images in natural order of their names."""
         return self._source.entries
 
@@ -249,6 +254,27 @@ class ImageStack:
         return ModelInputs(
             preprocessing, lambda index, priority: self._prepare_for(kept, index, priority), kept.rows.read_into
         )
+
+    def new_rows(self, shape: tuple[int, ...], dtype: DTypeLike) -> RowFile:
+        """A file for an array of each image, for whoever computes one; ``reserve`` gives its room back.
+
+        Raises:
+            QuotaExceeded, TooManyStacks, DiskFull, StackNotFound: as ``inputs``.
+        """
+        with self._lock:
+            if self._deleted:
+                raise _closed()
+            count = len(self) * row_bytes(shape, dtype)
+            self._grow(count)
+            return RowFile(self._folder, shape, dtype)
+
+    def reserve(self, count: int) -> None:
+        """Count ``count`` bytes on disk towards the share of the stack's client; a negative count gives them back.
+
+        Raises:
+            QuotaExceeded, TooManyStacks, DiskFull: there is no room for them.
+        """
+        self._grow(count)
 
     def prepare(self, index: int, priority: Priority) -> Job:
         """Have an image's thumbnail and default model input made, unless they were; see ``ModelInputs.prepare``."""

@@ -11,7 +11,8 @@ import stat
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -65,8 +66,9 @@ class StackStore:
         self.answers = Lane(settings.image_memory_bytes // 4, per_client=settings.image_memory_bytes // 16)
         self._pool = WorkerPool(settings.decode_workers, self.memory)
         _make_private(settings.work_dir)
-        _remove_abandoned_runs(settings.work_dir)
-        self.folder, self._run_lock = _create_run_folder(settings.work_dir)
+        with _alone_in(settings.work_dir):
+            _remove_abandoned_runs(settings.work_dir)
+            self.folder, self._run_lock = _create_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
         self.files = FileStore(self.folder / "files", self._place_for, clock)
         self._deleted: weakref.WeakSet[ImageStack] = weakref.WeakSet()
@@ -120,6 +122,10 @@ class StackStore:
             share.release()
             raise
 
+    def share(self, client: str) -> Share:
+        """The part of the quota that something else than a stack takes, such as a client's own model: bytes alone."""
+        return self._quota.open_without_place(client)
+
     def get(self, stack_id: str) -> ImageStack:
         """The stack of this id; using it postpones its expiry.
 
@@ -169,17 +175,21 @@ class StackStore:
         try:
             return self._quota.open(client)
         except TooManyStacks:
-            now = self._clock()
-            with self._lock:
-                places = [
-                    Place(stack_id, kept.share.client, kept.share.bytes, now - kept.used)
-                    for stack_id, kept in self._stacks.items()
-                ]
-            stack_id = place_to_free(places, client)
-            if stack_id is None:
+            found = place_to_free(self._places(), client)
+            if found is None:
                 raise
-            self.delete(stack_id)
+            self.delete(found)
+            self.files.delete(found)
             return self._quota.open(client)
+
+    def _places(self) -> list[Place]:
+        now = self._clock()
+        with self._lock:
+            stacks = [
+                Place(stack_id, kept.share.client, kept.share.bytes, now - kept.used)
+                for stack_id, kept in self._stacks.items()
+            ]
+        return stacks + self.files.places()
 
     def _discard(self, kept: _Kept) -> None:
         self._deleted.add(kept.stack)
@@ -238,19 +248,27 @@ def _make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+@contextmanager
+def _alone_in(work_dir: Path) -> Iterator[None]:
+    """Wait until no other process is making or removing folders there: one that is new has no lock yet."""
+    descriptor = os.open(work_dir, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _create_run_folder(work_dir: Path) -> tuple[Path, TextIO]:
-    """A new locked folder; it gets its final name only once locked, so that no other process takes it for abandoned."""
-    token = secrets.token_hex(8)
-    draft, final = work_dir / f"new-{token}", work_dir / f"run-{token}"
-    draft.mkdir(mode=0o700)
-    lock = _try_lock(draft)
-    assert lock is not None, "nobody else knows this folder"  # noqa: S101
-    draft.rename(final)
-    return final, lock
+    folder = work_dir / f"run-{secrets.token_hex(8)}"
+    folder.mkdir(mode=0o700)
+    lock = _try_lock(folder)
+    assert lock is not None, "nobody else looks at it now"  # noqa: S101
+    return folder, lock
 
 
 def _remove_abandoned_runs(work_dir: Path) -> None:
-    for folder in work_dir.glob("run-*"):
+    for folder in (*work_dir.glob("run-*"), *work_dir.glob("new-*")):  # the latter by earlier versions
         lock = _try_lock(folder)
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)

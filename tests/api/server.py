@@ -57,10 +57,12 @@ def running(
     )
     server = _Server(config)
     server.limits, server.hardening = limits, hardening
-    thread = threading.Thread(target=server.run, daemon=True)
+    listening = socket.socket(socket.AF_INET)  # made as the app's is made
+    listening.bind(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     wait_until(lambda: server.started, "the server")
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"127.0.0.1:{port}"
     finally:

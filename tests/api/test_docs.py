@@ -16,7 +16,7 @@ from core.base.settings import MIB, PROJECT_ROOT, Settings
 TEXT = (PROJECT_ROOT / "docs" / "api.md").read_text()
 
 # Only the pages install models.
-ONLY_PAGES = {"weights_invalid", "labels_invalid", "download_failed", "download_interrupted", "download_rejected"}
+ONLY_PAGES = {"weights_invalid", "download_failed", "download_interrupted", "download_rejected"}
 
 
 def rows(heading: str) -> list[list[str]]:

@@ -26,7 +26,7 @@ from core.api.schemas import AnswerColumns, AnswerRun, ImageColumns, PixelKind
 from core.images.display import to_picture
 from core.images.pixels import to_rgb
 from core.images.samples import pack
-from core.stacks.sources.rules import natural_key
+from core.stacks.sources.names import natural_key
 from pages._ui.components.assets import script_route
 
 WIDTH, HEIGHT = 500, 375

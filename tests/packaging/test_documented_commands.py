@@ -65,6 +65,7 @@ TESTED = {
 # The same for commands of which the arguments are checked by their own parser: beginning -> test.
 TESTED_FAMILIES = {
     "python -m scripts.attack": "packaging/test_attack.py::test_it_names_what_broke_and_holds",
+    "python -m scripts.attack --mixed": "packaging/test_attack.py::test_all_at_once_beside_honest_clients",
     "python -m scripts.benchmark ": (
         "unit/scripts/test_benchmark.py::test_it_prints_a_table_and_writes_what_was_asked_for"
     ),
@@ -72,6 +73,9 @@ TESTED_FAMILIES = {
     "python -m scripts.benchmark_server ": "packaging/test_benchmark_server.py::",
     "python -m scripts.benchmark_viewer ": "unit/scripts/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
+    "python -m scripts.time_teaching ": "unit/scripts/test_time_teaching.py::test_every_wait_has_a_time",
+    "python -m scripts.teach ": "unit/scripts/test_teach.py::test_a_model_is_taught_judged_and_used",
+    "python -m scripts.predict NEW.zip --model ": "unit/scripts/test_teach.py::test_a_model_is_taught_judged_and_used",
     "python -m scripts.optimize --model imagenet ": (
         "unit/scripts/test_optimize.py::test_imagenet_from_the_web_to_an_installed_int8_model"
     ),

@@ -39,6 +39,7 @@ _COLOR_TYPES = {
 }
 # PNG specification, 8.2: first column, first row, column step and row step of an interlaced image's passes.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+NEEDED = (b"PLTE", b"tRNS", b"IDAT", b"IEND")  # chunks for pixels, in the only order that 5.6 allows
 MAX_CHUNKS = 100_000  # 22 million empty ones fit into 256 MiB and take 16 s; as libpng writes images, 33,000 do
 TOO_MANY_CHUNKS = f"The PNG has more than {MAX_CHUNKS:,} parts; export it again."
 MAX_DEFLATE_RATIO = 1032  # RFC 1951: 258 bytes from a length and a distance of at least one bit each
@@ -115,6 +116,31 @@ def samples(header: PngHeader) -> int:
 def row_bytes(header: PngHeader, width: int) -> int:
     """Of ``width`` pixels side by side, without the byte that names the filter."""
     return (width * header.bit_depth * samples(header) + 7) // 8
+
+
+class Order:
+    """Watches, chunk by chunk, that those for pixels are where they may be, and not there again.
+
+    The image data alone may come in several chunks, with none between them.
+    """
+
+    def __init__(self) -> None:
+        self._latest = -1
+        self._previous = b""
+
+    def check(self, kind: bytes, length: int) -> None:
+        """The next chunk of the file.
+
+        Raises:
+            ImageError: it is out of place, so that programs do not agree on what the file shows.
+        """
+        if kind in NEEDED:
+            place = NEEDED.index(kind)
+            goes_on = kind == self._previous == b"IDAT"
+            if place < self._latest or (place == self._latest and not goes_on) or (kind == b"tRNS" and not length):
+                raise ImageError(DAMAGED)
+            self._latest = place
+        self._previous = kind
 
 
 def chunk(kind: bytes, content: Bytes) -> tuple[Bytes, ...]:

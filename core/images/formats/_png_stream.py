@@ -205,18 +205,18 @@ def _parts(stream: _Stream) -> Iterator[_Part]:
 
     The image data is given before its checksum is reached, which raises where it is wrong.
     """
-    begun = False
+    order = png.Order()
     for _ in range(png.MAX_CHUNKS):
         length, kind = struct.unpack(">I4s", stream.take(8))
+        order.check(kind, length)
         if kind == b"IDAT":
-            begun = True
             checksum = crc32(kind)
             for piece in stream.pieces(length):
                 checksum = crc32(piece, checksum)
                 yield kind, bytes(piece)
             _check(checksum, stream)
         elif kind in (b"PLTE", b"tRNS"):
-            if begun or length > _LONGEST_PALETTE:
+            if length > _LONGEST_PALETTE:
                 raise ImageError(png.DAMAGED)
             content = stream.take(length)
             _check(crc32(content, crc32(kind)), stream)

@@ -32,10 +32,12 @@ from core.images.formats._png_parts import (
     LAST_FILTER,
     MAX_CHUNKS,
     MAX_DEFLATE_RATIO,
+    NEEDED,
     SIGNATURE,
     TOO_MANY_CHUNKS,
     TRUNCATED,
     Bytes,
+    Order,
     PngHeader,
     chunk,
     extras,
@@ -164,13 +166,13 @@ def _assemble(start: bytes, header: PngHeader, chunks: dict[bytes, bytearray], i
 
 
 def _read_chunks(data: bytes) -> dict[bytes, bytearray]:
-    """The contents of the chunks that make up the image, repeated ones joined.
+    """The contents of the chunks that make up the image, those of its data joined.
 
     All others are passed over unread: a few kilobytes of compressed text can unfold to gigabytes.
     """
     view = memoryview(data)
-    chunks = {kind: bytearray() for kind in (b"PLTE", b"tRNS", b"IDAT", b"IEND")}
-    position = HEADER_BYTES
+    chunks = {kind: bytearray() for kind in NEEDED}
+    position, order = HEADER_BYTES, Order()
     for _ in range(MAX_CHUNKS):
         if position + 12 > len(data):
             raise ImageError(TRUNCATED)
@@ -178,6 +180,7 @@ def _read_chunks(data: bytes) -> dict[bytes, bytearray]:
         end = position + 12 + length
         if end > len(data):
             raise ImageError(TRUNCATED)
+        order.check(kind, length)
         if kind in chunks:
             (crc,) = struct.unpack_from(">I", data, end - 4)
             if crc != crc32(view[position + 4 : end - 4]):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from core.models.weight_files.resnet18 import check_resnet18
+from core.models.weight_files.resnet18 import check_resnet18, check_staged_resnet18
 from core.models.weight_files.tensors import Described
 
-CHECKS: dict[str, Callable[[Mapping[str, Described]], int]] = {"resnet18": check_resnet18}
+CHECKS: dict[str, Callable[[Mapping[str, Described]], int]] = {
+    "resnet18": check_resnet18,
+    "resnet18-stages": check_staged_resnet18,
+}

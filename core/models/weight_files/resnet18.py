@@ -21,10 +21,14 @@ _ARCHITECTURES: dict[tuple[str | int, ...], str] = {
 }
 _NAMES_SHOWN = 3  # in a message
 _FEATURES = 512
+_STAGED_FEATURES = 64 + 128 + 256 + 512
 
 
-def resnet18_shapes(classes: int) -> dict[str, tuple[int, ...]]:
-    """Every tensor of torchvision's ResNet18 but the batch counters: He et al., 2015, table 1, with its names."""
+def resnet18_shapes(classes: int, features: int = _FEATURES) -> dict[str, tuple[int, ...]]:
+    """Every tensor of torchvision's ResNet18 but the batch counters: He et al., 2015, table 1, with its names.
+
+    ``features`` is what the last layer takes.
+    """
     shapes: dict[str, tuple[int, ...]] = {}
 
     def convolution(name: str, normalisation: str, outputs: int, inputs: int, side: int) -> None:
@@ -42,10 +46,15 @@ def resnet18_shapes(classes: int) -> dict[str, tuple[int, ...]]:
             if inputs != width:
                 convolution(f"{name}.downsample.0", f"{name}.downsample.1", width, inputs, 1)
             inputs = width
-    return shapes | {"fc.weight": (classes, _FEATURES), "fc.bias": (classes,)}
+    return shapes | {"fc.weight": (classes, features), "fc.bias": (classes,)}
 
 
-def check_resnet18(state: Mapping[str, Described]) -> int:
+def check_staged_resnet18(state: Mapping[str, Described]) -> int:
+    """As ``check_resnet18``, for one whose last layer takes the pooled outputs of all four stages."""
+    return check_resnet18(state, _STAGED_FEATURES)
+
+
+def check_resnet18(state: Mapping[str, Described], features: int = _FEATURES) -> int:
     """The number of classes of a torchvision ResNet18's state dict; batch counters in it are passed over.
 
     Raises:
@@ -57,7 +66,7 @@ def check_resnet18(state: Mapping[str, Described]) -> int:
     classes = bias_shape[0] if len(bias_shape) == 1 else 0
     if classes < 2:
         raise WeightsInvalid(f"fc.bias is {_shown_shape(bias_shape)}; a classifier needs one number for each class.")
-    for name, shape in resnet18_shapes(classes).items():
+    for name, shape in resnet18_shapes(classes, features).items():
         tensor = given[name]
         if tensor.shape != shape:
             raise WeightsInvalid(

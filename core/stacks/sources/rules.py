@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-
-from natsort import natsort_keygen, ns
 
 from core.base.errors import ArchiveEmpty, ArchiveEncrypted, ArchiveError, ImageError, LimitExceeded
+from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
 from core.images.formats import format_names, format_of_name
-from core.images.formats.format import FileReader, ImageFormat, check_size
-from core.stacks.sources.names import MAX_NAME_CHARACTERS, UniqueNames, tidy
-from core.stacks.sources.source import Entry, Skipped
+from core.images.formats.format import FileReader, ImageFormat, ImageHeader, check_size
+from core.stacks.sources.names import MAX_FOLDERS, MAX_NAME_CHARACTERS, UniqueNames, in_natural_order, tidy
+from core.stacks.sources.source import Entries, Kinds, Row, Skipped
 
-_SYSTEM_NAMES = {"__macosx", "thumbs.db", "desktop.ini"}
+# A part that begins with a dot, or that Windows and macOS put beside people's files.
+_HIDDEN = re.compile(r"(^|/)(\.|(__macosx|thumbs\.db|desktop\.ini)(/|$))", re.IGNORECASE | re.ASCII)
 _UNSAFE_PATH = re.compile(r"/|[A-Za-z]:|(.*/)?\.\.(/|$)")  # absolute, a drive letter, or climbing out
 # Control characters, line separators, and the marks that make text run backwards: with those a name can pose as
 # another one (Unicode Technical Report 36, 3.4).
 _UNSAFE_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-natural_key = natsort_keygen(alg=ns.IGNORECASE | ns.PATH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,48 +43,63 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The images of a source in natural order, each with the file it is in, and the files that are none."""
+    """The images of a source in natural order, the place of each one's file among the candidates, and the rest."""
 
-    entries: tuple[Entry, ...]
-    files: tuple[FileReader, ...]
+    entries: Entries
+    places: Sequence[int]
     skipped: tuple[Skipped, ...]
 
 
-def select(candidates: Sequence[Candidate], settings: Settings) -> Selection:
+def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     """Part the files of a source into images and skipped ones; folders (paths that end with ``/``) are neither.
+
+    ``candidates`` may be made while they are looked at: no more than one is held.
 
     Raises:
         ArchiveEmpty, ArchiveEncrypted: there is no usable image.
         LimitExceeded: more images than ``settings.max_entries``; a file may hold many.
     """
-    listed = [(candidate, path) for candidate in candidates if not (path := tidy(candidate.path)).endswith("/")]
-    files = [(candidate, str(PurePosixPath(path))) for candidate, path in listed]
-    names = UniqueNames({name for _, name in files})
-    found: list[tuple[Entry, FileReader]] = []
+    names: set[str] = set()
+    kinds = Kinds()
+    found: list[tuple[str, int, int, int]] = []  # of each file with images: name, place, size, kind
     skipped: list[Skipped] = []
-    for candidate, name in files:
+    images = 0
+    for place, candidate in enumerate(giving_way(candidates)):
+        name = tidy(candidate.path)
+        if name.endswith("/"):
+            continue
+        names.add(name)
         image_format = format_of_name(name)
         if refused := _refuse(candidate, name, image_format, settings):
             skipped.append(refused)
             continue
         assert image_format is not None  # noqa: S101 - or it would be refused
         try:
-            found += _frames(candidate, name, image_format, names, settings)
+            headers = _headers(candidate.file, image_format, settings)
         except ImageError as error:
             skipped.append(Skipped(name, error.code, str(error)))
-        if len(found) > settings.max_entries:
+            continue
+        found.append((name, place, candidate.size, kinds.number(image_format, headers)))
+        images += len(headers)
+        if images > settings.max_entries:
             raise LimitExceeded(f"The files hold more than {settings.max_entries:,} images. Split them.")
     if not found:
         raise _nothing_found(skipped)
-    found.sort(key=lambda pair: natural_key(pair[0].name))
-    entries, readers = zip(*found, strict=True)
-    return Selection(entries, readers, tuple(skipped))
+    unique = UniqueNames(names)
+    rows: list[Row] = []
+    places: list[int] = []
+    for name, place, size, kind in giving_way(found):
+        titles = _titles(unique.claim(name), kinds.headers(kind))
+        rows += [(title, size, kind, frame) for frame, title in enumerate(titles)]
+        places += [place] * len(titles)
+    order = in_natural_order([name for name, *_ in rows])
+    entries = Entries([rows[index] for index in order], kinds)
+    return Selection(entries, [places[index] for index in order], tuple(skipped))
 
 
 def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, settings: Settings) -> Skipped | None:
     """Why the file is left out; ``None`` if it is worth opening."""
     shown = _UNSAFE_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", name)
-    hidden = any(part.startswith(".") or part.lower() in _SYSTEM_NAMES for part in PurePosixPath(name).parts)
     checks = (
         (
             len(candidate.path) > MAX_NAME_CHARACTERS,
@@ -96,7 +108,12 @@ def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, s
         ),
         (shown != name, "unsafe_name", "The name contains control characters; rename the file."),
         (_UNSAFE_PATH.match(name), "unsafe_name", "The name leads outside the archive; rename it."),
-        (hidden, "hidden", "A hidden or system file."),
+        (
+            name.count("/") > MAX_FOLDERS,
+            "unsafe_name",
+            f"It lies in more than {MAX_FOLDERS} folders, one within the other; move it out of some.",
+        ),
+        (_HIDDEN.search(name), "hidden", "A hidden or system file."),
         (
             image_format is None,
             "not_an_image",
@@ -114,27 +131,23 @@ def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, s
     return Skipped(shown, candidate.refused.code, candidate.refused.reason) if candidate.refused else None
 
 
-def _frames(
-    candidate: Candidate, name: str, image_format: ImageFormat, names: UniqueNames, settings: Settings
-) -> list[tuple[Entry, FileReader]]:
-    """One entry for each frame of a file; with several, each is called after its label or its number.
+def _headers(file: FileReader, image_format: ImageFormat, settings: Settings) -> tuple[ImageHeader, ...]:
+    """One for each frame of a file.
 
     Raises:
         ImageError: the file is damaged, or a frame too large.
     """
-    headers = image_format.read_headers(candidate.file)
+    headers = tuple(image_format.read_headers(file))
     for header in headers:
         check_size(header, settings.max_pixels)
-    unique = names.claim(name)
-    titles = (
-        [f"{unique} · {header.label or number}" for number, header in enumerate(headers, 1)]
-        if len(headers) > 1
-        else [unique]
-    )
-    return [
-        (Entry(title, image_format, header, candidate.size, frame), candidate.file)
-        for frame, (title, header) in enumerate(zip(titles, headers, strict=True))
-    ]
+    return headers
+
+
+def _titles(name: str, headers: Sequence[ImageHeader]) -> list[str]:
+    """What the frames of a file are called: of several, each after its label or its number."""
+    if len(headers) == 1:
+        return [name]
+    return [f"{name} · {header.label or number}" for number, header in enumerate(headers, 1)]
 
 
 def _nothing_found(skipped: Sequence[Skipped]) -> ArchiveError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, overload
 
 from core.base.settings import Settings
 from core.images.formats.format import FileReader, ImageFormat, ImageHeader
@@ -36,13 +37,73 @@ class Skipped:
     reason: str
 
 
+Row = tuple[str, int, int, int]
+"""An entry as it is kept: name, size of its file, number of its kind, frame."""
+
+
+class Kinds:
+    """The formats and headers that occur in a source, each kept once: most images are like others."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, tuple[ImageHeader, ...]], int] = {}
+        self._kinds: list[tuple[ImageFormat, tuple[ImageHeader, ...]]] = []
+
+    def number(self, image_format: ImageFormat, headers: tuple[ImageHeader, ...]) -> int:
+        """The number of a file's kind: its format, and the headers of its frames."""
+        number = self._numbers.setdefault((image_format.name, headers), len(self._kinds))
+        if number == len(self._kinds):
+            self._kinds.append((image_format, headers))
+        return number
+
+    def image_format(self, number: int) -> ImageFormat:
+        """The format of a kind."""
+        return self._kinds[number][0]
+
+    def headers(self, number: int) -> tuple[ImageHeader, ...]:
+        """The headers of a kind."""
+        return self._kinds[number][1]
+
+
+class Entries(Sequence[Entry]):
+    """The images of a source, made as they are looked at.
+
+    Objects that stay are looked through by every full garbage collection, in which nobody else's request goes on:
+    50 ms for two stacks of 20,000 entries. Tuples of text and numbers are not.
+    """
+
+    def __init__(self, rows: Sequence[Row], kinds: Kinds) -> None:
+        self._rows = rows
+        self._kinds = kinds
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Entries: ...
+
+    def __getitem__(self, index: int | slice) -> Entry | Entries:
+        if isinstance(index, slice):
+            return Entries(self._rows[index], self._kinds)
+        return self._entry(self._rows[index])
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(self._entry, self._rows)
+
+    def _entry(self, row: Row) -> Entry:
+        name, size, kind, frame = row
+        return Entry(name, self._kinds.image_format(kind), self._kinds.headers(kind)[frame], size, frame)
+
+
 class Source(ABC):
     """Images in natural order of their names, and the files ``skipped`` in the order of the source.
 
     Threads may read at the same time.
     """
 
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     skipped: tuple[Skipped, ...]
 
     @abstractmethod

@@ -64,8 +64,8 @@ def running_attempt(session: Session) -> None:
                 st.rerun()
         share = (done + (current.share or 0.0 if current else 0.0)) / len(steps)
         name, detail = (current.title, current.detail) if current else ("Starting", "")
-        doing = escape(f"{name}: {detail}" if detail else name)
-        st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing}")
+        doing = f"Step {min(done + 1, len(steps))} of {len(steps)} · " + escape(f"{name}: {detail}" if detail else name)
+        st.progress(min(share, 1.0), text=session.waiting_text if job.waiting else doing)
         _steps_table(steps)
 
 

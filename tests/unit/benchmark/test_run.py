@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -24,6 +25,7 @@ from core.benchmark.sweep import measure_sweep, stream_counts, turns
 from core.images.formats.format import FileReader
 from core.images.preprocessing import STANDARD
 from core.models.model import Model
+from core.recognition.fair_queue import FairQueue
 from core.stacks.stack import ImageStack
 from tests.builders import photo_png
 from tests.conftest import MakeStack
@@ -225,13 +227,19 @@ def test_a_job_reports_and_a_second_one_waits_for_it(
 
     engines["openvino-int8"].before = wait_for_gate
     plan = Plan(engines=("openvino-int8",), modes=("end-to-end",), counts=(2,), repeats=1)
-    first = BenchmarkJob(plan, stack, model, settings, tmp_path)
+    queue = FairQueue(settings)
+
+    def start(name: str) -> BenchmarkJob:
+        turn = partial(queue.turn, "somebody", name, lane="heavy")
+        return BenchmarkJob(plan, stack, model, settings, tmp_path, turn)
+
+    first = start("first")
     wait_until(lambda: "Waiting" not in first.state.text, "the first to begin")
-    second, third = (BenchmarkJob(plan, stack, model, settings, tmp_path) for _ in range(2))
+    second, third = start("second"), start("third")
     third.cancel()
     third.wait(SECONDS)
     assert third.status == "cancelled"
-    assert "Waiting" in second.state.text
+    assert (second.status, second.waiting, first.waiting) == ("running", True, False)
     assert second.report is None
     gate.set()
     for job in (first, second):

@@ -316,6 +316,31 @@ def test_decoding_holds_an_image_twice_at_most() -> None:
     assert peak_of(lambda: decode(data, max_pixels=1_000_000)) < 2.1 * black.nbytes
 
 
+def test_chunks_that_no_pixel_needs_may_be_empty_or_out_of_place() -> None:
+    """As in libpng's own ``empty_ancillary_chunks``: they change nothing, so they are no reason to refuse an image."""
+    whole = png_of_kind(PngKind("palette", 8, transparency=True))
+    head, data = whole[:HEADER_BYTES], whole.index(b"PLTE") - 4
+    others = [
+        b"bKGD",
+        b"cHRM",
+        b"eXIf",
+        b"gAMA",
+        b"hIST",
+        b"iCCP",
+        b"iTXt",
+        b"pHYs",
+        b"sBIT",
+        b"sRGB",
+        b"tIME",
+        b"zTXt",
+    ]
+    empty = b"".join(chunk(kind) for kind in others * 2)
+    changed = head + empty + whole[data:-12] + empty + whole[-12:]
+    np.testing.assert_array_equal(decode(changed, max_pixels=MAX_PIXELS), decode(whole, max_pixels=MAX_PIXELS))
+    assert strip(changed) == strip(whole)
+    assert not any(kind in strip(changed) for kind in others)
+
+
 def test_chunks_without_end_are_refused() -> None:
     """Each takes a step: 256 MiB of empty ones, a megabyte in a ZIP, would keep a core busy for 16 seconds."""
     image = photo_png()

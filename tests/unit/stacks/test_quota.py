@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import threading
 import tracemalloc
 from collections import namedtuple
@@ -13,7 +14,6 @@ import pytest
 
 from core.base.errors import AppError, DiskFull, QuotaExceeded, TooManyStacks
 from core.base.settings import MIB, Settings
-from core.stacks import quota as quota_module
 from core.stacks.quota import IDLE_SECONDS, Place, Quota, Usage, place_to_free
 
 DiskUsage = namedtuple("DiskUsage", ["total", "used", "free"])
@@ -36,6 +36,20 @@ def test_what_is_taken_is_counted_and_given_back_once(tmp_path: Path) -> None:
     assert quota.usage == Usage(1, 100)
     second.release()
     assert quota.usage == EMPTY
+
+
+def test_room_is_given_back_also_on_a_full_disk_and_never_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota = make(tmp_path, max_bytes_per_client=100)
+    share = quota.open("a")
+    share.grow(100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: DiskUsage(1, 1, 0))
+    share.grow(-40)
+    assert (quota.usage, share.bytes) == (Usage(1, 60), 60)
+    share.release()
+    share.grow(-60)
+    assert (quota.usage, share.bytes) == (EMPTY, 60)
 
 
 def test_one_client_may_have_so_many_stacks_and_others_as_many(tmp_path: Path) -> None:
@@ -86,6 +100,27 @@ def test_bytes_have_limits_and_a_refusal_takes_nothing(
     assert quota.usage == EMPTY
 
 
+def test_what_is_no_stack_takes_bytes_and_no_place(tmp_path: Path) -> None:
+    quota = make(tmp_path, max_stacks=1, max_bytes_per_client=10)
+    model = quota.open_without_place("a")
+    model.resize(8)
+    assert quota.usage == Usage(0, 8)
+    stack = quota.open("a")
+    with pytest.raises(QuotaExceeded):
+        stack.grow(3)
+    model.resize(7)
+    stack.grow(3)
+    assert quota.usage == Usage(1, 10)
+    stack.release()
+    with pytest.raises(QuotaExceeded):
+        model.resize(11)
+    assert quota.usage == Usage(0, 7), "a refusal takes nothing"
+    model.release()
+    for late in (model.grow, model.resize):
+        late(5)
+    assert quota.usage == EMPTY, "nothing is counted for what is gone"
+
+
 def test_one_clients_bytes_are_not_anothers(tmp_path: Path) -> None:
     quota = make(tmp_path, max_bytes_per_client=10)
     quota.open("a").grow(10)
@@ -110,7 +145,7 @@ def test_the_disk_keeps_its_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         looked_at.append(folder)
         return DiskUsage(1000, 0, 1000)
 
-    monkeypatch.setattr(quota_module.shutil, "disk_usage", usage)
+    monkeypatch.setattr(shutil, "disk_usage", usage)
     quota = make(tmp_path, min_free_bytes=600)
     share = quota.open("a")
     share.grow(400)

@@ -55,6 +55,18 @@ def test_an_array_that_does_not_fit_is_refused_and_not_written(tmp_path: Path, a
         read_row(file, 0)
 
 
+def test_rows_of_another_dtype_keep_every_bit(tmp_path: Path) -> None:
+    file = RowFile(tmp_path, (3,), np.float32)
+    row = np.array([1e-30, -0.0, np.pi], np.float32)
+    file.write(1, row)
+    out = np.empty(3, np.float32)
+    file.read_into(1, out)
+    assert out.tobytes() == row.tobytes()
+    assert (1 in file, 0 in file) == (True, False)
+    with pytest.raises(ValueError, match="expected float32"):
+        file.write(0, row.astype(np.float64))
+
+
 def test_a_view_with_strides_is_stored_as_it_looks(tmp_path: Path) -> None:
     file = RowFile(tmp_path, SHAPE)
     view = np.arange(48, dtype=np.uint8).reshape(3, 8, 2)[:, ::2]

@@ -32,7 +32,8 @@ class ListSource(Source):
         lines = [line.split("|") for line in path.read_text().splitlines()[1:]]
         files = [(name, base64.b64decode(data)) for name, data in lines]
         selection = select([Candidate(name, len(data), InMemory(data)) for name, data in files], settings)
-        self.entries, self.files, self.skipped = selection.entries, selection.files, selection.skipped
+        self.entries, self.skipped = selection.entries, selection.skipped
+        self.files = [InMemory(files[place][1]) for place in selection.places]
 
     def file(self, index):
         return self.files[index]

@@ -205,6 +205,30 @@ def test_however_many_places_one_client_takes_another_gets_its_own(make_store: M
     assert len(store) == store.usage.stacks == 4
 
 
+@pytest.mark.parametrize("kind", ["stacks", "files", "both"])
+def test_tiny_uploads_from_some_addresses_never_fill_all_places(make_store: MakeStore, kind: str) -> None:
+    """256 uploads of less than 300 bytes each, as many as there are places, from four addresses."""
+    store = make_store()
+    mine = store.create(io.BytesIO(ZIP), "mine.zip", "honest")
+    refused = 0
+    for number in range(257):
+        try:
+            if kind == "stacks" or (kind == "both" and number % 2):
+                store.create(io.BytesIO(ZIP), "a.zip", f"greedy {number % 5}")
+            else:
+                with store.files.receive(f"greedy {number % 5}", 1000) as upload:
+                    upload.write(b"tiny")
+                    upload.finish("a.pth")
+        except TooManyStacks:
+            refused += 1
+    assert (store.usage.stacks, refused) == (256, 2)
+    for number in range(3):
+        assert store.create(io.BytesIO(ZIP), "a.zip", f"newcomer {number}").id in store.ids
+    assert store.get(mine.id) is mine
+    assert store.usage.stacks == 256, "others have made room"
+    assert len(store.ids) + len(store.files.places()) == 256
+
+
 def test_a_deleted_stack_that_an_error_holds_in_a_circle_gives_its_disk_back(make_store: MakeStore) -> None:
     """An error has the frames of those it went through, and they have the error."""
     store = make_store()
@@ -331,6 +355,25 @@ def test_what_a_dead_process_left_goes_and_what_a_living_one_has_stays(make_stor
     make_store()
     assert not theirs.exists()
     assert files_below(own) == ["stack.zip"], "a living process's stacks are never touched"
+
+
+@pytest.mark.parametrize("name", ["run-0123", "new-0123"])
+def test_what_a_process_left_that_died_while_it_began_goes(make_store: MakeStore, tmp_path: Path, name: str) -> None:
+    """It had made its folder, and had no lock on it yet."""
+    left = tmp_path / "work" / name / "half"
+    left.mkdir(parents=True)
+    (left / "stack.zip").write_bytes(ZIP)
+    make_store()
+    assert files_below(tmp_path) == []
+    assert len(list((tmp_path / "work").iterdir())) == 1
+
+
+def test_stores_that_begin_at_the_same_time_leave_each_other_their_folders(
+    make_store: MakeStore, tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(lambda _: make_store(), range(24)))
+    assert sorted((tmp_path / "work").iterdir()) == sorted(store.folder for store in stores)
 
 
 def test_what_is_not_a_run_folder_is_left_alone(make_store: MakeStore, tmp_path: Path) -> None:

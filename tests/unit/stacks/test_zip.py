@@ -92,6 +92,16 @@ def test_names_without_the_utf8_flag(open_zip: Open, raw: bytes, shown: str) -> 
     assert names(open_zip(data)) == [shown]
 
 
+@pytest.mark.parametrize("raw", [b"\xe1\xa9", b"\xff\xfe", b"\xc3\x28", b"\xed\xa0"])
+def test_a_name_in_bad_utf8_is_repaired_and_spoils_no_other(open_zip: Open, raw: bytes) -> None:
+    """The flag says UTF-8, and it is not."""
+    data = zip_bytes({"é.png": PHOTO, "good.png": photo_png(5, 5)})
+    archive = open_zip(data.replace("é".encode(), raw))
+    found = {entry.name: archive.read(index) for index, entry in enumerate(archive.entries)}
+    assert found == {"good.png": photo_png(5, 5), f"{raw.decode('cp437')}.png": PHOTO}
+    assert archive.skipped == ()
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [

@@ -1,0 +1,126 @@
+"""Teaching as a person watches it: suggestions follow the labels, and nothing is looked at twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from core.base.errors import Cancelled, InvalidRequest
+from core.base.settings import Settings
+from core.recognition.service import RecognitionService
+from core.stacks.stack import ImageStack
+from core.teach.features import Looker
+from core.teach.labels import Labels
+from core.teach.session import TeachingSession
+from tests.builders import BROKEN_PNGS
+from tests.conftest import MakeStack
+from tests.helpers import FakeEngine, FakeModel, grey_png
+
+GO = Event()
+# Dark ones first, then light ones, and one that cannot be read: positions 0 to 9, 10 to 19, and 20.
+FILES = {f"{number:02}.png": grey_png(number if number < 10 else 200 + number) for number in range(20)}
+FILES["20.png"] = BROKEN_PNGS["wrong checksum of IDAT"]
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine("pytorch-fp32", features=960)
+
+
+@pytest.fixture
+def stack(make_stack: MakeStack) -> ImageStack:
+    return make_stack(FILES)
+
+
+@pytest.fixture
+def session(stack: ImageStack, settings: Settings, tmp_path: Path, engine: FakeEngine) -> TeachingSession:
+    looker = Looker(RecognitionService(settings), stack, FakeModel(tmp_path / "greys", engine))
+    return TeachingSession(looker, Labels(len(stack)))
+
+
+def suggested(session: TeachingSession) -> list[str]:
+    found = session.suggestions(GO)
+    return [found.classes[number] for number in found.numbers]
+
+
+def test_suggestions_begin_with_two_classes_of_two_and_follow_every_change(session: TeachingSession) -> None:
+    session.look(GO)
+    with pytest.raises(InvalidRequest, match="at least 2 classes"):
+        session.suggestions(GO)
+    session.labels.assign([0, 1], "dark")
+    session.labels.assign([10], "light")
+    with pytest.raises(InvalidRequest, match="'light' has 1 labelled image"):
+        session.suggestions(GO)
+    session.labels.assign([11], "light")
+    assert suggested(session) == ["dark"] * 10 + ["light"] * 10
+    assert session.suggestions(GO).indices.tolist() == list(range(20))  # not the broken one
+    session.labels.rename_class("dark", "night")
+    assert suggested(session)[:10] == ["night"] * 10
+    session.labels.undo()
+    session.labels.undo()
+    with pytest.raises(InvalidRequest):
+        session.suggestions(GO)
+
+
+def test_each_image_and_each_mirror_image_of_a_labelled_one_is_looked_at_once(
+    session: TeachingSession, engine: FakeEngine
+) -> None:
+    session.look(GO)
+    session.labels.assign_each({0: "dark", 1: "dark", 10: "light", 11: "light"})
+    for _ in range(3):
+        session.suggestions(GO)
+        session.look(GO)
+    assert sum(engine.batch_sizes) == 20 + 4
+    session.labels.assign([12], "light")
+    session.suggestions(GO)
+    assert sum(engine.batch_sizes) == 20 + 5
+
+
+def test_recognised_images_cost_nothing_more(session: TeachingSession, stack: ImageStack, engine: FakeEngine) -> None:
+    assert session.looker.known(range(21)) == []
+    session.look(GO)
+    done = sum(engine.batch_sizes)
+    counted: list[int] = []
+    assert session.looker.look(range(20), GO, on_images=counted.append) == list(range(20))
+    assert (sum(engine.batch_sizes), sum(counted)) == (done, 20)
+
+
+def test_the_queue_has_no_labelled_image_and_accepting_is_one_change(session: TeachingSession) -> None:
+    session.look(GO)
+    session.labels.assign_each({0: "dark", 1: "dark", 10: "light", 11: "light"})
+    queue = session.review_queue(GO, 5)
+    assert len(queue) == 5
+    assert not set(queue) & {0, 1, 10, 11, 20}
+    accepted = session.accept_above("light", 0.5, GO, threshold=-1)
+    assert set(accepted) == set(range(12, 20))
+    assert session.labels.counts == {"dark": 2, "light": 10}
+    assert session.labels.undo()
+    assert session.labels.counts == {"dark": 2, "light": 2}
+    assert session.accept_above("light", 1.01, GO) == []
+
+
+def test_a_broken_image_may_be_labelled_and_teaches_nothing(session: TeachingSession) -> None:
+    session.labels.assign_each({0: "dark", 1: "dark", 2: "dark", 10: "light", 11: "light", 12: "light", 20: "light"})
+    assert suggested(session) == ["dark"] * 3 + ["light"] * 3  # of those that were looked at
+    assert session.evaluation(GO).accuracy.images == 6
+    assert session.labelled() == [0, 1, 2, 10, 11, 12]
+
+
+def test_like_this_one(session: TeachingSession) -> None:
+    with pytest.raises(InvalidRequest, match="not been looked at"):
+        session.similar(0, 3)
+    session.look(GO)
+    assert set(session.similar(0, 3)) <= set(range(1, 10))
+    with pytest.raises(InvalidRequest):
+        session.similar(20, 3)
+
+
+def test_cancelled_looking_keeps_what_was_seen(session: TeachingSession) -> None:
+    cancelled = Event()
+    cancelled.set()
+    with pytest.raises(Cancelled):
+        session.look(cancelled)
+    session.look(GO)
+    assert len(session.looker.known(range(21))) == 20
