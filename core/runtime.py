@@ -65,8 +65,8 @@ class AppRuntime:
     def _load_default(self) -> None:
         try:
             classifier = Classifier(self.models.get(), default_engine().name)
-            classifier.batch_size(0, self.settings)
             classifier.warm_up()
+            classifier.batch_size(0, self.settings)
         except AppError as error:
             _log.error("The default model is not ready: %s", error)
 
