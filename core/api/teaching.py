@@ -156,7 +156,10 @@ def teaching_router(store: StackStore, teaching: TeachingService) -> APIRouter:
         return Response(LabelsAnswer.of(found).model_dump_json(), media_type="application/json", headers=headers)
 
     @router.post(
-        "/labels", response_model=LabelsAnswer, responses=responses(400, 404, 413, 422), openapi_extra=_LABELS_BODY
+        "/labels",
+        response_model=LabelsAnswer,
+        responses=responses(400, 404, 413, 422, 429, 503),
+        openapi_extra=_LABELS_BODY,
     )
     async def label(request: Request, stack_id: str) -> Response:
         """Label images: JSON, or a CSV of file name and class (`text/csv`). A request with an error changes nothing."""
@@ -174,7 +177,7 @@ def teaching_router(store: StackStore, teaching: TeachingService) -> APIRouter:
             found.remove_class(name)
         return LabelsAnswer.of(found)
 
-    @router.post("/teach", status_code=202, responses=responses(400, 403, 404, 422, 429, 503, 507))
+    @router.post("/teach", status_code=202, responses=responses(400, 403, 404, 413, 422, 429, 503, 507))
     def teach(request: Request, stack_id: str, body: TeachRequest) -> TeachingState:
         """Teach the labels of a stack. Ask with GET how far it is; predictions take the model it names at the end."""
         looker = teaching.looker(store.get(stack_id), body.backbone, client_of(request), "api")

@@ -30,6 +30,7 @@ MAKES_TEXT = {
 # Texts of our own that no rule below can see; a new one needs a reason to stand here.
 OUR_OWN = {
     *("attempts.py: job.recipe.title", "attempts.py: untried[0].title"),  # core.optimize.graph
+    "attempts.py: session.waiting_text",  # how many come before
     "attempts.py: job.status",  # one of four words
     *("gate_report.py: label", "gate_report.py: value", "gate_report.py: beside", "gate_report.py: meaning"),
     *("run_panel.py: label", "saved.py: title"),  # a loop over literals
