@@ -46,8 +46,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     limit_uploaded_files(UPLOADED_BYTES_PER_SESSION, UPLOADED_BYTES)
     runtime.warm_up()
     deadline = ExitDeadline(END_PROCESS_SECONDS, partial(shutil.rmtree, runtime.store.folder, ignore_errors=True))
-    queues = [runtime.recognition.queue.stop, runtime.teaching.queue.stop]
-    on_stop([*queues, deadline.begin], end_requests_after=END_REQUESTS_SECONDS)
+    on_stop([runtime.recognition.queue.stop, deadline.begin], end_requests_after=END_REQUESTS_SECONDS)
     housekeeping = asyncio.create_task(_drop_ended_sessions())
     yield
     housekeeping.cancel()

@@ -8,14 +8,16 @@ import os
 import secrets
 import threading
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+from core.base.background import TakeTurn
 from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
 from core.engines.registry import default_engine
 from core.models.registry import ModelRegistry
 from core.recognition.classifier import Classifier
+from core.recognition.fair_queue import Lane
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
@@ -44,6 +46,14 @@ class AppRuntime:
         gc.freeze()
         threading.Thread(target=self._load_default, name="warm-up", daemon=True).start()
 
+    def take_turn(self, client: str, about: str, lane: Lane) -> TakeTurn:
+        """How a job of ``client`` waits for its turn in the queue that all work goes through.
+
+        Args:
+            about: id of the stack it works on, or what else tells it from other work of this client.
+        """
+        return partial(self.recognition.queue.turn, client, about, lane=lane)
+
     def new_model_folder(self, name: str) -> Path:
         """A folder, not made yet, for a model that belongs to one session; it goes with the process at the latest."""
         return self.store.folder / "models" / f"{name}-{secrets.token_hex(4)}"
@@ -55,8 +65,8 @@ class AppRuntime:
     def _load_default(self) -> None:
         try:
             classifier = Classifier(self.models.get(), default_engine().name)
-            classifier.batch_size(0, self.settings)
             classifier.warm_up()
+            classifier.batch_size(0, self.settings)
         except AppError as error:
             _log.error("The default model is not ready: %s", error)
 

@@ -19,7 +19,7 @@ st.markdown(
 environment_card(session)
 
 if found.running:
-    progress(found)
+    progress(session, found)
 elif session.stack is None:
     st.info("Open a stack on the Viewer page to measure with your own images.", icon=":material/upload_file:")
     st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")

@@ -140,7 +140,7 @@ def _follow(job: TeachingJob) -> TeachingReport:
         job.wait()
         raise
     if job.report is None:
-        raise job.error or ModelError(job.message)
+        raise (job.error or ModelError)(job.message)
     return job.report
 
 

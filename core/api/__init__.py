@@ -9,6 +9,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from starlette.convertors import Convertor, register_url_convertor
 
 from core.api.body_limit import BodyLimitMiddleware
 from core.api.clients import STACK_COOKIE
@@ -42,7 +43,24 @@ they show.
 The short routes keep the stack in a cookie. The resources below `/api/v1` name it in the address: its id is the key to
 it, so keep it to yourself. Every failure is `application/problem+json` (RFC 9457) with a stable `code`.
 """
-ROUTES = ("/upload", "/uploaded_images/{filename:path}", "/predict", "/predict_optimized", "/api/{path:path}")
+
+
+class _AnythingConvertor(Convertor[str]):
+    """The rest of a path, line breaks too: in Starlette's own ``path`` a dot means anything else."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_url_convertor("anything", _AnythingConvertor())
+ROUTES = ("/upload", "/uploaded_images/{filename:anything}", "/predict", "/predict_optimized", "/api/{path:anything}")
 
 
 def create_api(

@@ -39,9 +39,10 @@ _log = logging.getLogger(__name__)
 class WrongPasswords:
     """Counts them by client; after ``most`` a client is kept out until ``seconds`` have gone since its last one."""
 
-    def __init__(self, most: int, seconds: float) -> None:
+    def __init__(self, most: int, seconds: float, *, max_clients: int = MAX_CLIENTS) -> None:
         self._most = most
         self._seconds = seconds
+        self._max_clients = max_clients
         self._clients: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def wait(self, client: str, now: float) -> float:
@@ -54,7 +55,7 @@ class WrongPasswords:
         count, last = self._clients.pop(client, (0, now))
         count = 1 if now - last > self._seconds else count + 1
         self._clients[client] = (count, now)
-        if len(self._clients) > MAX_CLIENTS:
+        if len(self._clients) > self._max_clients:
             self._clients.popitem(last=False)
         return count
 

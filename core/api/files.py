@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from core.api.clients import client_of
 from core.api.problems import responses
-from core.api.receive import receive_file
+from core.api.receive import WEIGHTS_ENDINGS, receive_file
 from core.api.schemas import FileAnswer
 from core.base.settings import Settings
 from core.stacks.files import FileStore
@@ -17,6 +17,8 @@ _BODY: dict[str, Any] = {
     "required": True,
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
+
+NAME_PATTERN = rf"\.({'|'.join(ending.removeprefix('.') for ending in WEIGHTS_ENDINGS)})$"
 
 
 def files_router(files: FileStore, settings: Settings) -> APIRouter:
@@ -31,7 +33,14 @@ def files_router(files: FileStore, settings: Settings) -> APIRouter:
     )
     async def create(
         request: Request,
-        name: Annotated[str, Query(max_length=255, description="what it is called; its ending says what it is")],
+        name: Annotated[
+            str,
+            Query(
+                max_length=255,
+                description="what it is called; its ending says what it is",
+                json_schema_extra={"pattern": NAME_PATTERN},
+            ),
+        ],
     ) -> FileAnswer:
         """Send weights for a model of your own; a page uses them. They are kept for an hour, under the id returned."""
         kept = await receive_file(request, files, client_of(request), name, settings.max_weights_bytes)

@@ -45,6 +45,10 @@ class _State(Collector):
         return [
             GaugeMetricFamily("aisr_stacks", "Open stacks.", self._store.usage.stacks),
             GaugeMetricFamily("aisr_stored_bytes", "Bytes granted to open stacks.", self._store.usage.bytes),
-            GaugeMetricFamily("aisr_recognitions_running", "Recognitions that have a turn.", self._queue.running),
-            GaugeMetricFamily("aisr_recognitions_waiting", "Recognitions that wait for one.", self._queue.waiting),
+            GaugeMetricFamily(
+                "aisr_recognitions_running", "Recognitions and other work that have a turn.", self._queue.running
+            ),
+            GaugeMetricFamily(
+                "aisr_recognitions_waiting", "Recognitions and other work that wait for one.", self._queue.waiting
+            ),
         ]

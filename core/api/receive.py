@@ -35,11 +35,20 @@ class _Sink(Protocol):
     def finish(self) -> ImageStack: ...
 
 
-async def receive_stack(request: Request, store: StackStore, settings: Settings, client: str, name: str) -> ImageStack:
+async def receive_stack(
+    request: Request,
+    store: StackStore,
+    settings: Settings,
+    client: str,
+    name: str,
+    *,
+    piece_bytes: int = PIECE_BYTES,
+) -> ImageStack:
     """The stack made of a request's body: a ZIP as it is, or a form with a field ``file``.
 
     Args:
         name: what the stack is called where the body does not say it.
+        piece_bytes: collected before they are written.
 
     Raises:
         UnsupportedType: the body is neither a ZIP nor a form.
@@ -64,7 +73,7 @@ async def receive_stack(request: Request, store: StackStore, settings: Settings,
                 sink = _Plain(upload, zip_name(name))
             else:
                 raise UnsupportedType("Send the ZIP as application/zip, or in a form as the field “file”.")
-            await _pump(request.stream(), sink.write)
+            await _pump(request.stream(), sink.write, piece_bytes)
             return await run_sync(sink.finish)
     except ClientDisconnect as error:
         raise Cancelled("The upload was cancelled.") from error
@@ -87,7 +96,7 @@ async def receive_file(request: Request, files: FileStore, client: str, name: st
         raise LimitExceeded(too_large(limit))
     try:
         with await run_sync(files.receive, client, limit, ending) as upload:
-            await _pump(request.stream(), upload.write)
+            await _pump(request.stream(), upload.write, PIECE_BYTES)
             return await run_sync(upload.finish, name[-MAX_NAME:])
     except ClientDisconnect as error:
         raise Cancelled("The upload was cancelled.") from error
@@ -194,13 +203,13 @@ class _Form:
         self._ended = True
 
 
-async def _pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None]) -> None:
+async def _pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None], piece_bytes: int) -> None:
     """Give ``body`` to ``write``, in pieces, in another thread."""
     waiting = bytearray()
     while True:
         chunk = await anext(body, None)
         waiting += chunk or b""
-        if len(waiting) >= PIECE_BYTES or (chunk is None and waiting):
+        if len(waiting) >= piece_bytes or (chunk is None and waiting):
             await run_sync(write, bytes(waiting))
             waiting.clear()
         if chunk is None:

@@ -36,6 +36,9 @@ def _is_no_boolean(value: Any) -> Any:
 
 Text = Annotated[str, AfterValidator(_is_text)]
 Number = Annotated[int, BeforeValidator(_is_no_boolean)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_is_no_boolean)]
+Position = Annotated[Number, Field(json_schema_extra={"minimum": 0})]
+AT_LEAST_ONE: dict[str, Any] = {"minItems": 1}  # none is refused with a sentence of its own
 
 
 class SkippedEntry(BaseModel):
@@ -83,10 +86,15 @@ class UploadAnswer(BaseModel):
 class PredictRequest(BaseModel):
     """Which images of which stack."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"filenames": ["frame_1.png"], "batch_size": 8}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"filenames": ["frame_1.png"], "batch_size": 8}],
+            "required": ["filenames"],
+        }
+    )
 
-    filenames: list[Text] = []
-    batch_size: Number | None = Field(None, ge=1, description="images per inference call; measured when left out")
+    filenames: list[Text] = Field(default_factory=list, json_schema_extra=AT_LEAST_ONE)
+    batch_size: Count | None = Field(None, description="images per inference call; measured when left out")
     stack_id: Text | None = Field(None, description="left out, the stack of the client's cookie is meant")
 
 
@@ -214,11 +222,13 @@ class RecognitionRequest(BaseModel):
         extra="forbid",
     )
 
-    images: list[Number] | None = Field(None, description="positions in the stack, from 0; left out, all of them")
+    images: Annotated[list[Position], Field(json_schema_extra=AT_LEAST_ONE)] | None = Field(
+        None, description="positions in the stack, from 0; left out, all of them"
+    )
     engine: EngineChoice = default_engine().name
     model: Text | None = Field(None, description="name of an installed model; left out, the default one")
     top_k: Number = Field(1, ge=1, le=TOP_K, description="how many classes to answer for each image")
-    batch_size: Number | None = Field(None, ge=1, description="images per inference call; measured when left out")
+    batch_size: Count | None = Field(None, description="images per inference call; measured when left out")
 
 
 class Score(BaseModel):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.api.clients import client_of
+from core.api.json_answer import json_answer
 from core.api.problems import responses
 from core.api.schemas import Text
 from core.base.errors import InvalidRequest, TeachingNotFound
@@ -120,7 +120,7 @@ _LABELS_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/LabelsRequest"}},
+            "application/json": {"schema": LabelsRequest.model_json_schema()},
             CSV: {"schema": {"type": "string"}},
         },
     }
@@ -134,7 +134,7 @@ def teaching_router(store: StackStore, teaching: TeachingService) -> APIRouter:
     @router.get(
         "/labels",
         response_model=LabelsAnswer,
-        responses=responses(404)
+        responses=responses(400, 404)
         | {200: {"content": {CSV: {}, "application/zip": {}}, "description": "The labels, as asked for"}},
     )
     def labels(
@@ -155,13 +155,19 @@ def teaching_router(store: StackStore, teaching: TeachingService) -> APIRouter:
             return StreamingResponse(to_folders(found.by_image, stack), media_type="application/zip", headers=headers)
         return Response(LabelsAnswer.of(found).model_dump_json(), media_type="application/json", headers=headers)
 
-    @router.post("/labels", responses=responses(400, 404, 413, 422), openapi_extra=_LABELS_BODY)
-    async def label(request: Request, stack_id: str) -> LabelsAnswer:
+    @router.post(
+        "/labels",
+        response_model=LabelsAnswer,
+        responses=responses(400, 404, 413, 422, 429, 503),
+        openapi_extra=_LABELS_BODY,
+    )
+    async def label(request: Request, stack_id: str) -> Response:
         """Label images: JSON, or a CSV of file name and class (`text/csv`). A request with an error changes nothing."""
         stack = store.get(stack_id)
         body = await request.body()
         is_csv = request.headers.get("content-type", "").partition(";")[0].strip().lower() == CSV
-        return await run_sync(_label_by_csv if is_csv else _label_by_json, teaching.labels(stack), stack, body)
+        change = _label_by_csv if is_csv else _label_by_json
+        return await json_answer(lambda: change(teaching.labels(stack), stack, body), 200)
 
     @router.delete("/labels", responses=responses(404))
     def clear(stack_id: str) -> LabelsAnswer:
@@ -171,7 +177,7 @@ def teaching_router(store: StackStore, teaching: TeachingService) -> APIRouter:
             found.remove_class(name)
         return LabelsAnswer.of(found)
 
-    @router.post("/teach", status_code=202, responses=responses(400, 403, 404, 422, 429, 503, 507))
+    @router.post("/teach", status_code=202, responses=responses(400, 403, 404, 413, 422, 429, 503, 507))
     def teach(request: Request, stack_id: str, body: TeachRequest) -> TeachingState:
         """Teach the labels of a stack. Ask with GET how far it is; predictions take the model it names at the end."""
         looker = teaching.looker(store.get(stack_id), body.backbone, client_of(request), "api")

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 from core.base.errors import AppError, Cancelled
 
 Status = Literal["running", "done", "cancelled", "failed"]
 
+TakeTurn = Callable[[threading.Event], AbstractContextManager[object]]
+"""Waits until work may begin, or raises Cancelled once the event is set; the turn ends with the ``with`` block."""
+
 
 class BackgroundJob(ABC):
     """A job begins with ``start`` and ends by itself; ``message`` says why where it did not end well, and so does
-    ``error`` where that was the product's own."""
+    ``error`` where that was the product's own.
 
-    def __init__(self, name: str) -> None:
+    ``waiting`` says that its turn has not come yet; its status is ``"running"`` from the start.
+    """
+
+    def __init__(self, name: str, take_turn: TakeTurn = nullcontext) -> None:
         self.status: Status = "running"
+        self.waiting = True
+        self._take_turn = take_turn
         self.message = ""
-        self.error: AppError | None = None
+        self.error: type[AppError] | None = None  # its kind alone: an error keeps what the job worked with
         self.cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -45,11 +55,13 @@ class BackgroundJob(ABC):
 
     def _run(self) -> None:
         try:
-            self.work()
+            with self._take_turn(self.cancelled):
+                self.waiting = False
+                self.work()
         except Cancelled as error:
             self._end("cancelled", str(error))
         except AppError as error:
-            self.error = error
+            self.error = type(error)
             self._end("failed", str(error))
         except OSError as error:
             self._end("failed", f"Nothing could be written: {error.strerror or error}.")
@@ -61,4 +73,5 @@ class BackgroundJob(ABC):
 
     def _end(self, status: Status, message: str) -> None:
         self.message = message
+        self.waiting = False
         self.status = status  # last: whoever sees the end may read all the rest

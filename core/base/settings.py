@@ -120,6 +120,13 @@ class Settings(BaseSettings):
     max_waiting_per_client: int = Field(
         64, ge=0, description="The same for one client (one address); beyond it the answer is 429."
     )
+    max_heavy_waiting: int = Field(
+        16,
+        ge=0,
+        description="Calibrations, benchmarks and conversions of models that wait for their turn: one runs at a time, "
+        "because each takes 1.5 GB or all cores.",
+    )
+    max_heavy_waiting_per_client: int = Field(4, ge=0, description="The same for one client (one address).")
     upload_idle_seconds: int = Field(60, gt=0, description="An upload of which nothing arrives for so long is ended.")
     min_bytes_per_second: int = Field(
         8 * 1024,

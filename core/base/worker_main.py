@@ -19,6 +19,8 @@ from typing import Any, TextIO
 from core.base.errors import AppError
 from core.base.telemetry import forbid_telemetry
 
+NICENESS = 10  # what the server answers meanwhile goes first
+
 
 class Events:
     """Writes what happens to the other end."""
@@ -46,6 +48,7 @@ def serve(requests: Mapping[str, Callable[..., None]], between: Callable[[], Non
         between: called after each request, while the other end is busy with its answer.
     """
     forbid_telemetry()
+    os.nice(NICENESS)
     events = Events(_take_output())
     waiting = _listen()
     while True:

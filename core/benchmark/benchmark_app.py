@@ -18,11 +18,13 @@ from core.engines.openvino import INT8
 from core.models.model import Model
 
 SECONDS = 3
-_MAIN = "from openvino.tools.benchmark.main import main; main()"  # as the benchmark_app on the path does
+MAIN = "from openvino.tools.benchmark.main import main; main()"  # as the benchmark_app on the path does
 
 
-def compare_with_benchmark_app(model: Model, batch_size: int, rounds: int, cancelled: Event) -> AppComparison:
-    """Run the INT8 engine and benchmark_app in turn, a few seconds each.
+def compare_with_benchmark_app(
+    model: Model, batch_size: int, rounds: int, cancelled: Event, *, seconds: int = SECONDS, main: str = MAIN
+) -> AppComparison:
+    """Run the INT8 engine and benchmark_app, which is the Python code ``main``, in turn, ``seconds`` each.
 
     Raises:
         EngineUnavailable: the model has no INT8 copy, or benchmark_app did not run.
@@ -34,8 +36,8 @@ def compare_with_benchmark_app(model: Model, batch_size: int, rounds: int, cance
     theirs: list[float] = []
     for _ in range(rounds):
         check_cancelled(cancelled)
-        ours.append(throughput(engine, batch_size, SECONDS))
-        theirs.append(_benchmark_app(model.int8_path, batch_size, engine.input_shape))
+        ours.append(throughput(engine, batch_size, seconds))
+        theirs.append(_benchmark_app(model.int8_path, batch_size, engine.input_shape, seconds, main))
     return AppComparison(
         engine=INT8.name,
         batch_size=batch_size,
@@ -45,13 +47,13 @@ def compare_with_benchmark_app(model: Model, batch_size: int, rounds: int, cance
     )
 
 
-def _benchmark_app(ir_path: Path, batch_size: int, input_shape: tuple[int, int, int]) -> float:
+def _benchmark_app(ir_path: Path, batch_size: int, input_shape: tuple[int, int, int], seconds: int, main: str) -> float:
     """What ``benchmark_app`` reports, in images per second."""
     shape = f"[{','.join(map(str, (batch_size, *input_shape)))}]"
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            sys.executable, "-c", _MAIN, "-m", str(ir_path), "-d", "CPU",
-            "-hint", "throughput", "-infer_precision", "f32", "-shape", shape, "-t", str(SECONDS),
+            sys.executable, "-c", main, "-m", str(ir_path), "-d", "CPU",
+            "-hint", "throughput", "-infer_precision", "f32", "-shape", shape, "-t", str(seconds),
             "-report_type", "no_counters", "-json_stats", "-report_folder", folder,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments

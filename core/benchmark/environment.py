@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from importlib.metadata import PackageNotFoundError, version
 
@@ -56,8 +57,8 @@ class Environment(BaseModel):
         return "This CPU has no VNNI or AMX instructions, so INT8 may gain little over FP32 here."
 
 
-def read_environment() -> Environment:
-    """The environment of this process, now."""
+def read_environment(packages: Sequence[str] = VERSIONED) -> Environment:
+    """The environment of this process, now; with the versions of those of ``packages`` that are installed."""
     return Environment(
         cpu=cpu_name() or "unknown",
         cores=cpu_count(),
@@ -67,7 +68,7 @@ def read_environment() -> Environment:
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         system=platform.platform(),
         python=platform.python_version(),
-        versions={package: found for package in VERSIONED if (found := _version(package))},
+        versions={package: found for package in packages if (found := _version(package))},
     )
 
 

@@ -26,7 +26,6 @@ from core.recognition.results import top_scores
 from core.stacks.stack import ImageStack
 
 COST_IMAGES = 64  # decoded in each round; their cost varies with the picture, so a stack should be like them
-INFERENCE_SECONDS = 0.5  # in each round, for each engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +74,19 @@ def stage_costs(stack: ImageStack, preprocessing: Preprocessing, settings: Setti
     return StageCosts(read, decode, preprocess)
 
 
-def engine_costs(engine: Engine, inputs: NDArray[np.uint8], batch_size: int, labels: tuple[str, ...]) -> EngineCosts:
+def engine_costs(
+    engine: Engine, inputs: NDArray[np.uint8], batch_size: int, labels: tuple[str, ...], seconds: float
+) -> EngineCosts:
     """Cost of inference, by the process's CPU time with all parallel requests busy, and of reading the answers off.
 
     Args:
         inputs: model inputs uint8 ``[N, 224, 224, 3]``.
+        seconds: how long inference is measured.
     """
     batch = inputs.take(range(batch_size), axis=0, mode="wrap")
     with ThreadPoolExecutor(engine.parallelism) as pool:
         started = time.process_time()
-        calls = keep_busy(pool, engine, batch, INFERENCE_SECONDS)
+        calls = keep_busy(pool, engine, batch, seconds)
         infer = (time.process_time() - started) / (calls * batch_size)
     logits = engine.infer(batch)[LOGITS]
     started = time.thread_time()

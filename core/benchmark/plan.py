@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -40,6 +41,23 @@ MODE_LABELS: dict[Mode, str] = {
 DEFAULT_COUNTS = (50, 100, 200, 400, 600)
 DEFAULT_MODES: tuple[Mode, ...] = ("inference-only", "end-to-end")
 MAX_REPEATS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much goes into what a plan leaves open; with less, figures are rougher and come sooner.
+
+    Attributes:
+        inference_seconds: for the cost of inference, in each round and for each engine.
+        latency_images: asked for one by one in each pass; with three repeats 34 are just enough for a p99.
+        sweep_seconds: for each turn of the sweep.
+        ready_inputs: kept in memory (600 are 90 MB); more images repeat them.
+    """
+
+    inference_seconds: float = 0.5
+    latency_images: int = 34
+    sweep_seconds: float = 0.3
+    ready_inputs: int = 600
 
 
 class Plan(BaseModel):

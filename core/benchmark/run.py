@@ -18,7 +18,7 @@ from core.benchmark.baselines import make_baseline
 from core.benchmark.environment import read_environment
 from core.benchmark.limits import engine_costs, stage_costs
 from core.benchmark.measure import Meter, Sample
-from core.benchmark.plan import BASELINE_NAMES, MODE_LABELS, SUBJECT_LABELS, Mode, Plan, SubjectName
+from core.benchmark.plan import BASELINE_NAMES, MODE_LABELS, SUBJECT_LABELS, Effort, Mode, Plan, SubjectName
 from core.benchmark.report import Report, Sweep
 from core.benchmark.subjects import (
     EngineAlone,
@@ -38,8 +38,8 @@ from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.stacks.stack import ImageStack
 
-LATENCY_IMAGES = 34  # in each pass: with three repeats just enough for a p99
 WARM_UP_BATCHES = 4
+DEFAULT_EFFORT = Effort()
 
 OnStep = Callable[[int, int, str], None]
 """Told the work done, all the work (in passes of single images or turns of the sweep), and what comes next."""
@@ -63,6 +63,7 @@ class _Task:
     """What a benchmark works on and with."""
 
     plan: Plan
+    effort: Effort
     stack: ImageStack
     model: Model
     settings: Settings
@@ -78,6 +79,7 @@ def run_benchmark(
     settings: Settings,
     folder: Path,
     *,
+    effort: Effort = DEFAULT_EFFORT,
     on_step: OnStep = lambda done, total, text: None,
     cancelled: Event | None = None,
 ) -> Report:
@@ -86,6 +88,7 @@ def run_benchmark(
     Args:
         stack: the images; the stack itself is only read.
         folder: a private folder for the passes' temporary files.
+        effort: how long what the plan leaves open is measured.
         on_step: called before every pass.
         cancelled: set it from another thread to stop.
 
@@ -100,7 +103,7 @@ def run_benchmark(
     passes = sum(plan.counts) * len(plan.pairs) * plan.repeats
     steps = _Steps(passes + (turns(plan.repeats) if plan.sweep else 0), on_step)
     workshop = Workshop(folder, settings)
-    task = _Task(plan, stack, model, settings, workshop, steps, cancelled or Event())
+    task = _Task(plan, effort, stack, model, settings, workshop, steps, cancelled or Event())
     try:
         limits, runs = summarize(plan, _measure(task), usable_cores())
     finally:
@@ -121,10 +124,10 @@ def run_benchmark(
 
 def _measure(task: _Task) -> Findings:
     """All passes: for each count a warm-up, then the repeats, all subjects in turn within each."""
-    plan, model, settings, cancelled = task.plan, task.model, task.settings, task.cancelled
+    plan, effort, model, settings, cancelled = task.plan, task.effort, task.model, task.settings, task.cancelled
     task.steps.begin("Decoding the stack")
     wait_until_decoded(task.stack, model.preprocessing, cancelled)
-    inputs = ready_inputs(task.stack, model.preprocessing, max(plan.counts))
+    inputs = ready_inputs(task.stack, model.preprocessing, min(max(plan.counts), effort.ready_inputs))
     engines: dict[SubjectName, Engine] = {}
     sizes: dict[SubjectName, int] = {}
     for name in engine_names():
@@ -144,11 +147,11 @@ def _measure(task: _Task) -> Findings:
             findings.stages.append(stage_costs(task.stack, model.preprocessing, settings, cancelled))
             for name, engine in engines.items():
                 check_cancelled(cancelled)
-                costs = engine_costs(engine, inputs, sizes[name], model.card.classes)
+                costs = engine_costs(engine, inputs, sizes[name], model.card.classes, effort.inference_seconds)
                 findings.engines.setdefault(name, []).append(costs)
             for subject in subjects:
                 task.steps.begin(f"{_title(subject)}: {count:,} images, pass {repeat + 1} of {plan.repeats}")
-                findings.add(subject, count, _pass(subject, count, cancelled))
+                findings.add(subject, count, _pass(subject, count, min(count, effort.latency_images), cancelled))
                 task.steps.end(count)
     return findings
 
@@ -175,11 +178,10 @@ def _warm_up(subject: Subject, count: int, cancelled: Event) -> None:
         recognizer([0], 1, cancelled)
 
 
-def _pass(subject: Subject, count: int, cancelled: Event) -> Sample:
+def _pass(subject: Subject, count: int, singles: int, cancelled: Event) -> Sample:
     with subject.ready(count) as recognizer, Meter() as meter:
         answers = recognizer(range(count), subject.batch_size, cancelled)
     latencies = []
-    singles = min(count, LATENCY_IMAGES)
     with subject.ready(singles) as recognizer:
         for index in range(singles):
             started = time.perf_counter()
@@ -199,7 +201,7 @@ def _sweep(task: _Task) -> Sweep:
         begin()
 
     begin()
-    return sweep(task.model, task.plan.repeats, on_turn, task.cancelled)
+    return sweep(task.model, task.plan.repeats, task.effort.sweep_seconds, on_turn, task.cancelled)
 
 
 def _title(subject: Subject) -> str:

@@ -25,8 +25,6 @@ from core.recognition.recognize import recognize
 from core.stacks.sources.source import Source
 from core.stacks.stack import ImageStack
 
-MAX_READY_INPUTS = 600  # 90 MB of model inputs; more images repeat them
-
 Naming = Callable[[Sequence[int], int, Event], list[str]]
 """First class of the images at these positions, in batches of this size; raises Cancelled once the event is set."""
 
@@ -183,11 +181,11 @@ class _Repeated(Source):
 
 
 def ready_inputs(stack: ImageStack, preprocessing: Preprocessing, count: int) -> NDArray[np.uint8]:
-    """Model inputs uint8 ``[N, *input_shape]`` of the first images of a decoded stack, N at most ``MAX_READY_INPUTS``.
+    """Model inputs uint8 ``[N, *input_shape]`` of the first images of a decoded stack, N at most ``count``.
 
     Images that cannot be read become black.
     """
-    indices = range(min(count, len(stack), MAX_READY_INPUTS))
+    indices = range(min(count, len(stack)))
     made = stack.inputs(preprocessing)
     inputs = np.zeros((len(indices), *made.shape), np.uint8)
     for index in indices:

@@ -14,13 +14,11 @@ from core.engines.engine import Engine
 from core.engines.openvino import FP32, INT8, OpenVinoEngine
 from core.models.model import Model
 
-SECONDS_PER_TURN = 0.3
-
 Compile = Callable[[int], Engine]
 
 
-def sweep(model: Model, repeats: int, on_turn: Callable[[], None], cancelled: Event) -> Sweep:
-    """Measure the model's fastest OpenVINO form at all settings in turn, ``repeats`` times.
+def sweep(model: Model, repeats: int, seconds: float, on_turn: Callable[[], None], cancelled: Event) -> Sweep:
+    """Measure the model's fastest OpenVINO form at all settings in turn, ``repeats`` times for ``seconds``.
 
     Args:
         on_turn: called after every setting's turn, ``turns(repeats)`` times in all.
@@ -36,7 +34,7 @@ def sweep(model: Model, repeats: int, on_turn: Callable[[], None], cancelled: Ev
     def compile_for(streams: int) -> Engine:
         return OpenVinoEngine(name, path, None, streams=streams)
 
-    return measure_sweep(own, compile_for, repeats, on_turn, cancelled)
+    return measure_sweep(own, compile_for, repeats, seconds, on_turn, cancelled)
 
 
 def turns(repeats: int) -> int:
@@ -51,7 +49,7 @@ def stream_counts() -> tuple[int, ...]:
 
 
 def measure_sweep(
-    own: Engine, compile_for: Compile, repeats: int, on_turn: Callable[[], None], cancelled: Event
+    own: Engine, compile_for: Compile, repeats: int, seconds: float, on_turn: Callable[[], None], cancelled: Event
 ) -> Sweep:
     """See ``sweep``; ``compile_for`` makes the engine with so many streams, ``own`` is the one in use."""
     engines = {streams: compile_for(streams) for streams in stream_counts()}
@@ -63,7 +61,7 @@ def measure_sweep(
     for _ in range(repeats):
         for size, streams in settings:
             check_cancelled(cancelled)
-            rates[size, streams].append(throughput(engines[streams], size, SECONDS_PER_TURN))
+            rates[size, streams].append(throughput(engines[streams], size, seconds))
             on_turn()
     cells = [
         SweepCell(batch_size=size, streams=streams, images_per_second=median(found))

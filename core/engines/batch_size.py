@@ -50,16 +50,17 @@ def automatic_batch_size(engine: Engine, model_checksum: str, cache_dir: Path) -
         return known[key]
 
 
-def measure_batch_size(engine: Engine) -> int:
+def measure_batch_size(engine: Engine, seconds: float = SECONDS_PER_TURN) -> int:
     """Sweep ``CANDIDATES`` in several rounds, all parallel requests busy; see ``choose``.
 
-    Parallel requests keep all cores busy whatever the size, so the CPU time of an image tells their speed, and hardly
-    depends on what else the machine does. A single request may leave cores idle: its time is taken by the clock.
+    A turn takes ``seconds``. Parallel requests keep all cores busy whatever the size, so the CPU time of an image tells
+    their speed, and hardly depends on what else the machine does. A single request may leave cores idle: its time is
+    taken by the clock.
     """
     clock = time.process_time if engine.parallelism > 1 else time.perf_counter
     for size in CANDIDATES:
         throughput(engine, size, 0.0)  # the first calls of a new shape build its kernels
-    rounds = [[throughput(engine, size, SECONDS_PER_TURN, clock) for size in CANDIDATES] for _ in range(ROUNDS)]
+    rounds = [[throughput(engine, size, seconds, clock) for size in CANDIDATES] for _ in range(ROUNDS)]
     return choose(dict(zip(CANDIDATES, map(max, zip(*rounds, strict=True)), strict=True)))
 
 

@@ -89,6 +89,7 @@ class ModelFiles(Protocol):
         preprocessing: how the model's inputs are made.
         stages: of its network, in order; empty where only logits are known.
         has_int8: whether ``int8_ir`` can be had.
+        has_fp32: whether ``fp32_ir`` was made before.
     """
 
     @property
@@ -99,6 +100,8 @@ class ModelFiles(Protocol):
     def stages(self) -> tuple[Stage, ...]: ...  # noqa: D102
     @property
     def has_int8(self) -> bool: ...  # noqa: D102
+    @property
+    def has_fp32(self) -> bool: ...  # noqa: D102
 
     def network(self) -> Any:
         """The ``torch.nn.Module`` with the model's weights in float32, in eval mode; imports torch.
@@ -144,6 +147,7 @@ class EngineDescription:
         order: where lists show it; the smallest first.
         load: makes the engine for a model. Imports its library, and raises ModelError or EngineUnavailable.
         missing: a sentence saying what a model lacks to be run, empty where it can be; loads nothing.
+        is_heavy: whether loading it for a model takes a process and a gigabyte, so that it waits for a heavy turn.
         is_default: people and programs that say nothing get this one; exactly one is.
         is_reference: the one the others are compared with; exactly one is.
     """
@@ -155,6 +159,7 @@ class EngineDescription:
     order: int
     load: Callable[[ModelFiles], Engine]
     missing: Callable[[ModelFiles], str] = lambda files: ""
+    is_heavy: Callable[[ModelFiles], bool] = lambda files: False
     is_default: bool = False
     is_reference: bool = False
 

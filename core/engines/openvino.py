@@ -208,5 +208,6 @@ FP32 = EngineDescription(
     precision="FP32",
     order=20,
     load=partial(_load, name="openvino-fp32", int8=False),
+    is_heavy=lambda files: not files.has_fp32,
 )
 ENGINES = (INT8, FP32)

@@ -22,7 +22,7 @@ _JPEG_QUALITY = 80
 # How many source pixels on each side of a place count for it, where nothing is made smaller (Pillow's Resample.c).
 RESAMPLING_REACH = {"bilinear": 1, "bicubic": 2}
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-_BAND_PIXELS = 1024 * 1024  # converted at a time, so that the intermediate values of a huge image take no memory
+BAND_PIXELS = 1024 * 1024  # converted at a time, so that the intermediate values of a huge image take no memory
 
 ValueRange = tuple[int, int]
 """The values of an image that become 0 and 255."""
@@ -32,17 +32,18 @@ Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
 
 
-def to_rgb(pixels: Pixels, shown: ValueRange | None = None) -> NDArray[np.uint8]:
+def to_rgb(pixels: Pixels, shown: ValueRange | None = None, *, band_pixels: int = BAND_PIXELS) -> NDArray[np.uint8]:
     """Turn what ``decode`` returns into uint8 ``[H, W, 3]`` by ``RENDERING_RULES``, rounding to nearest.
 
-    ``shown`` is the range of the whole image, where ``pixels`` are a part of one.
+    ``shown`` is the range of the whole image, where ``pixels`` are a part of one. About ``band_pixels`` are converted
+    at a time.
     """
     height, width, channels = pixels.shape
     if pixels.dtype == np.uint8 and channels == 3:
         return np.ascontiguousarray(pixels)
     low, high = shown or value_range(pixels)
     rgb = np.empty((height, width, 3), np.uint8)
-    rows = max(1, _BAND_PIXELS // width)
+    rows = max(1, band_pixels // width)
     for start in range(0, height, rows):
         rgb[start : start + rows] = _band_to_rgb(pixels[start : start + rows], low, high)
     return rgb

@@ -18,9 +18,9 @@ from core.base.settings import MAX_WEIGHTS_BYTES, MIB
 from core.models.part_file import PartFile, has_checksum
 
 CONNECT_SECONDS = 6.0
-SILENCE_SECONDS = 15.0  # a connection that brings nothing for this long is given up
+SILENCE_SECONDS = 15.0
 ATTEMPTS = 4
-FIRST_PAUSE_SECONDS = 0.5  # before the second attempt; doubled before each further one
+FIRST_PAUSE_SECONDS = 0.5
 CHUNK_BYTES = 8 * 1024  # the most that is lost when a connection breaks
 
 _WORTH_ANOTHER_ATTEMPT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
@@ -36,6 +36,8 @@ def download(
     on_progress: Callable[[int, int | None], None] = lambda done, total: None,
     cancelled: threading.Event | None = None,
     max_bytes: int = MAX_WEIGHTS_BYTES,
+    silence_seconds: float = SILENCE_SECONDS,
+    first_pause_seconds: float = FIRST_PAUSE_SECONDS,
 ) -> None:
     """Put the file of a URL at ``path``, unless it is there already.
 
@@ -52,6 +54,8 @@ def download(
             whole file, None while that is not known.
         cancelled: set by another thread to stop; looked at between chunks and attempts.
         max_bytes: a larger file is refused.
+        silence_seconds: a connection that brings nothing for so long is given up.
+        first_pause_seconds: before the second attempt; doubled before each further one.
 
     Raises:
         Cancelled: ``cancelled`` was set; what has arrived is kept for the next call.
@@ -73,7 +77,10 @@ def download(
                 return
             try:
                 if not _copied(part, copies, sha256_prefix):
-                    _Transfer(url, path, part, on_progress, cancelled, max_bytes).run(sha256_prefix)
+                    transfer = _Transfer(
+                        url, path, part, on_progress, cancelled, max_bytes, silence_seconds, first_pause_seconds
+                    )
+                    transfer.run(sha256_prefix)
                 part.move_into_place()
             except (DownloadRejected, OSError):
                 part.discard()
@@ -118,12 +125,16 @@ class _Transfer:
         on_progress: Callable[[int, int | None], None],
         cancelled: threading.Event,
         max_bytes: int,
+        silence_seconds: float,
+        first_pause_seconds: float,
     ) -> None:
         self._url = url
         self._part = part
         self._on_progress = on_progress
         self._cancelled = cancelled
         self._max_bytes = max_bytes
+        self._timeouts = (CONNECT_SECONDS, silence_seconds)
+        self._first_pause_seconds = first_pause_seconds
         self._source = f"{path.name} from {urlsplit(url).hostname}"
         self._by_hand = f"put a copy of {path.name} into {path.parent}"
 
@@ -146,7 +157,7 @@ class _Transfer:
         in_pieces = False
         reason = ""
         for attempt in range(ATTEMPTS):
-            if self._cancelled.wait(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) if attempt else 0):
+            if self._cancelled.wait(self._first_pause_seconds * 2 ** (attempt - 1) if attempt else 0):
                 raise _stopped()
             in_pieces |= self._part.size > 0
             try:
@@ -173,7 +184,7 @@ class _Transfer:
         if self._part.size:
             headers["Range"] = f"bytes={self._part.size}-"
         try:
-            return requests.get(self._url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, SILENCE_SECONDS))
+            return requests.get(self._url, headers=headers, stream=True, timeout=self._timeouts)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise _BrokenOff(_reason(error)) from error
         except requests.RequestException as error:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
-from core.base.background import BackgroundJob
+from core.base.background import BackgroundJob, TakeTurn
+from core.base.disk import check_free
 from core.base.errors import DownloadError
-from core.base.settings import Settings
+from core.base.settings import MIB, Settings
 from core.models.downloads import download, torch_hub_file
 from core.models.install import installed_folder, write_model
 from core.models.model import Model
 from core.models.torchvision_compat import import_torchvision
 
 NAME = "imagenet"
+ROOM_BYTES = 96 * MIB
 
 # torch.hub's convention: the name ends in the first digits of the file's SHA-256. It also keeps the name a plain one.
 _HUB_NAME = re.compile(r"[\w.-]+-([0-9a-f]{8,64})\.(pth|pt|safetensors)", re.ASCII)
@@ -65,6 +68,8 @@ def install(
     Raises:
         AppError, OSError: as ``get_weights`` and ``core.models.install.write_model``.
     """
+    # The weights as they come, and the model made of them: everybody's, and so in nobody's quota.
+    check_free(settings.data_dir, ROOM_BYTES, settings.min_free_bytes)
     weights = get_weights(settings, on_progress=on_progress, cancelled=cancelled)
     return write_model(
         weights,
@@ -79,8 +84,9 @@ def install(
 class InstallJob(BackgroundJob):
     """``install`` in the background; ``done`` and ``total`` are bytes."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__("imagenet")
+    def __init__(self, settings: Settings, take_turn: TakeTurn = nullcontext) -> None:
+        """``take_turn`` waits for the turn to work: whoever comes second finds the model installed."""
+        super().__init__("imagenet", take_turn)
         self.done = 0
         self.total: int | None = None
         self._settings = settings

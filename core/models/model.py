@@ -14,7 +14,7 @@ from core.images.preprocessing import Preprocessing
 from core.models.architectures import Architecture, load_network
 from core.models.cache import Versions, cache_folder, installed_version, maker
 from core.models.card import WEIGHTS_NAME, check_file, read_card
-from core.models.exported import CODE, PACKAGES, make_forms
+from core.models.exported import CODE, PACKAGES, are_made, make_forms
 
 
 class Model:
@@ -63,6 +63,11 @@ class Model:
     def has_int8(self) -> bool:
         """Whether an INT8 model was made from the weights."""
         return self.architecture.int8_name in self.card.checksums
+
+    @property
+    def has_fp32(self) -> bool:
+        """Whether the ONNX and FP32 forms were made before."""
+        return are_made(self.architecture, self.forms_folder)
 
     @property
     def weights(self) -> Path:
@@ -135,6 +140,10 @@ class Model:
     def is_loaded(self, name: EngineName) -> bool:
         """Whether ``engine(name)`` would answer at once."""
         return name in self._engines
+
+    def is_heavy(self, name: EngineName) -> bool:
+        """Whether loading this engine is work for a heavy turn of the queue."""
+        return describe(name).is_heavy(self)
 
     def _load(self, name: EngineName) -> Engine:
         return describe(name).load(self)

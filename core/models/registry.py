@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +24,10 @@ class DamagedModel:
 class ModelRegistry:
     """The installed models by name; one that ships with the app wins a name."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, make: Callable[[Path, Path], Model] = Model) -> None:
+        """``make`` makes a model of its folder and of the folder for caches."""
         self._settings = settings
+        self._make = make
         self._models: dict[str, Model] = {}
         self._lent: dict[str, Path] = {}
         self._lock = threading.Lock()
@@ -66,7 +69,7 @@ class ModelRegistry:
                 folder = folders.get(name) or self._lent.get(name)
                 if folder is None:
                     raise ModelNotFound(f"There is no model {name!r} here. Installed: {', '.join(folders) or 'none'}.")
-                self._models[name] = Model(folder, self._settings.cache_dir)
+                self._models[name] = self._make(folder, self._settings.cache_dir)
             return self._models[name]
 
     def lend(self, folder: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +24,21 @@ from core.models.weight_files.tensors import BadFile
 if TYPE_CHECKING:
     from torch import Tensor
 
-_COMMAND = (sys.executable, "-W", "ignore", "-m", "core.models.weight_files.worker")
+READER = (sys.executable, "-W", "ignore", "-m", "core.models.weight_files.worker")
 # One thread and one arena: what they would reserve counts as memory.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 _AT_A_TIME = 2  # files; the others wait, each for as long as those may take
 _turns = threading.BoundedSemaphore(_AT_A_TIME)
 
 
-def import_weights(source: Path, target: Path, network: str = "resnet18", *, max_bytes: int = MAX_WEIGHTS_BYTES) -> int:
+def import_weights(
+    source: Path,
+    target: Path,
+    network: str = "resnet18",
+    *,
+    max_bytes: int = MAX_WEIGHTS_BYTES,
+    reader: Sequence[str] = READER,
+) -> int:
     """Write the weights in a stranger's file to ``target`` as safetensors; the number of classes.
 
     Wrappings (``state_dict``, ``model``), common prefixes (``module.``) and BatchNorm's batch counters are left out.
@@ -40,6 +48,7 @@ def import_weights(source: Path, target: Path, network: str = "resnet18", *, max
         target: a new file in a folder that is there. After an error there may be a part of it.
         network: whose weights they must be; a name of ``core.models.weight_files.networks.CHECKS``.
         max_bytes: largest size of the file, and of what is in it.
+        reader: the command that reads the file; it gets the arguments above, and answers as ``worker`` does.
 
     Raises:
         WeightsInvalid: too large, damaged, holding anything but tensors, of another network, or with NaN.
@@ -48,7 +57,7 @@ def import_weights(source: Path, target: Path, network: str = "resnet18", *, max
     arguments = (str(source.absolute()), str(target.absolute()), network, str(max_bytes))
     with _turns:
         done = subprocess.run(  # noqa: S603 - our own module
-            (*_COMMAND, *arguments),
+            (*reader, *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             cwd=PROJECT_ROOT,

@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.background import BackgroundJob
+from core.base.background import BackgroundJob, TakeTurn
+from core.base.disk import folder_bytes
 from core.base.errors import DiskFull, InvalidRequest
 from core.base.settings import Settings
 from core.base.worker_process import Event, WorkerEnded, WorkerProcess
@@ -82,9 +85,17 @@ class OptimizationJob(BackgroundJob):
         folder: Path,
         settings: Settings,
         in_use: Model | None = None,
+        take_turn: TakeTurn = nullcontext,
+        reserve: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """``in_use`` is what the new model is compared with: ``model``, or a copy of it made before."""
-        super().__init__("optimization")
+        """
+        Args:
+            in_use: what the new model is compared with: ``model``, or a copy of it made before.
+            take_turn: waits for the turn to work.
+            reserve: told how many bytes its files take from now on, before they are written and in the end; it raises
+                where there is no room.
+        """
+        super().__init__("optimization", take_turn)
         self.source = model
         self.in_use = in_use or model
         self.plan = plan
@@ -94,10 +105,10 @@ class OptimizationJob(BackgroundJob):
         self.before: GateReport | None = None
         self._folder = folder
         self._settings = settings
+        self._reserve = reserve
         self._worker: WorkerProcess | None = None
         self._steps = StepProgress(STEPS, lambda: self.check_cancelled(CANCELLED))
-        self._started = time.perf_counter()
-        self._ended = 0.0
+        self._started = self._ended = 0.0
         self.start()
 
     @property
@@ -107,8 +118,8 @@ class OptimizationJob(BackgroundJob):
 
     @property
     def seconds(self) -> float:
-        """Since the start, or in all."""
-        return (self._ended or time.perf_counter()) - self._started
+        """Since its turn came, or in all; 0 before."""
+        return (self._ended or time.perf_counter()) - self._started if self._started else 0.0
 
     def cancel(self) -> None:
         """Stop at once: whatever a library is doing ends with its process."""
@@ -118,15 +129,18 @@ class OptimizationJob(BackgroundJob):
 
     def work(self) -> None:
         """Optimise in a draft folder, which becomes ``folder`` at the end."""
+        self._started = time.perf_counter()
         try:
+            self._reserve(self._most_bytes())
             self._folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self._folder.parent, prefix=f"{self._folder.name}.") as scratch:
                 draft = Path(scratch) / "draft"
                 draft.mkdir()
                 with WorkerProcess(WORKER) as self._worker:
                     report, before = self._optimize(self._worker, Path(scratch), draft)
-                self.check_cancelled(CANCELLED)
                 draft.rename(self._folder)
+            self.check_cancelled(CANCELLED)  # whoever cancelled meanwhile has seen no folder to delete
+            self._reserve(folder_bytes(self._folder))
             self.model = Model(self._folder, self._settings.cache_dir)
             self.report, self.before = report, before
             self._steps.end("done")
@@ -138,8 +152,17 @@ class OptimizationJob(BackgroundJob):
                 raise
             raise DiskFull("The disk is full. The model in use is unchanged: make room, and try again.") from error
         finally:
+            if self.model is None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._reserve(0)
             self._steps.end("stopped")
             self._ended = time.perf_counter()
+
+    def _most_bytes(self) -> int:
+        """Weights, an INT8 copy of half their size, and every image once as a model input."""
+        split, (height, width, channels) = self.plan.split, self.source.preprocessing.input_shape
+        images = len(split.calibration) + len(split.evaluation)
+        return self.source.weights.stat().st_size * 3 // 2 + images * height * width * channels
 
     def _optimize(self, worker: WorkerProcess, scratch: Path, draft: Path) -> tuple[GateReport, GateReport | None]:
         """Make the model in ``draft``; judge it, and the INT8 model before it, on the same images."""

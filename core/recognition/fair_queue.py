@@ -1,15 +1,20 @@
-"""Who may use the engines now: a bounded number at a time, everybody else in a fair, bounded queue."""
+"""Who may use the engines now: a bounded number at a time, everybody else in a fair, bounded queue.
+
+Work of other kinds stands in the same queue, in a lane of its own with a single place: recognitions never wait for it,
+and no two of its kind run together.
+"""
 
 from __future__ import annotations
 
 import itertools
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
+from typing import Literal
 
 from core.base.errors import Busy, Cancelled, TooManyRequests
 from core.base.settings import Settings
@@ -17,6 +22,23 @@ from core.base.settings import Settings
 STOP_SECONDS = 4.0  # what is running when the server is told to stop may take so long to end by itself
 POLL_SECONDS = 0.2  # how often somebody who waits looks whether they were cancelled
 REMEMBERED = 4096  # clients whose last turn is remembered
+HEAVY_RUNNING = 1  # a calibration takes 1.5 GB, and benchmarks would measure each other
+
+CANCELLED = "Cancelled. What was recognised so far is kept."
+CANCELLED_BEFORE = "Cancelled before its turn came. Nothing has changed."
+
+Lane = Literal["recognition", "loading", "heavy", "download"]
+"""``loading`` an engine is what many may wait for at once; ``heavy`` takes a gigabyte or all cores (calibration,
+benchmarks, export), ``download`` the way to the internet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How many turns of a lane are given at once, and how many may wait for one: in all, and of one client."""
+
+    running: int
+    waiting: int
+    waiting_per_client: int
 
 
 @dataclass(eq=False, slots=True)
@@ -26,17 +48,19 @@ class _Ticket:
     client: str
     stack: str
     number: int
+    lane: Lane
     granted: bool = False
 
 
 class Turn:
     """The right to work; long work gives way to others from time to time."""
 
-    def __init__(self, queue: FairQueue, client: str, stack: str, cancelled: Event) -> None:
+    def __init__(self, queue: FairQueue, client: str, stack: str, cancelled: Event, lane: Lane) -> None:
         self._queue = queue
         self._client = client
         self._stack = stack
         self._cancelled = cancelled
+        self._lane = lane
         self._held = False
         self._since = 0.0
 
@@ -55,18 +79,19 @@ class Turn:
 
     def _give_way(self, after: float) -> None:
         self._queue._check_time_left()
-        if self._queue.waiting and self._queue.clock() - self._since >= after:
+        waiting = self._queue._tickets_of(self._lane)
+        if waiting and self._queue.clock() - self._since >= after:
             self._end()
             self._begin(returning=True)
 
     def _begin(self, *, returning: bool) -> None:
-        self._queue._enter(self._client, self._stack, self._cancelled, returning)
+        self._queue._enter(self._client, self._stack, self._cancelled, self._lane, returning)
         self._held, self._since = True, self._queue.clock()
 
     def _end(self) -> None:
         if self._held:
             self._held = False
-            self._queue._leave()
+            self._queue._leave(self._lane)
 
 
 class FairQueue:
@@ -78,11 +103,17 @@ class FairQueue:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.turn_seconds = settings.turn_seconds
-        self._max_running = settings.max_running
-        self._max_waiting = settings.max_waiting
-        self._max_waiting_per_client = settings.max_waiting_per_client
+        heavy = _Limits(HEAVY_RUNNING, settings.max_heavy_waiting, settings.max_heavy_waiting_per_client)
+        recognition = _Limits(settings.max_running, settings.max_waiting, settings.max_waiting_per_client)
+        loading = replace(recognition, running=1)
+        self._limits: dict[Lane, _Limits] = {
+            "recognition": recognition,
+            "loading": loading,
+            "heavy": heavy,
+            "download": heavy,
+        }
+        self._running: Counter[Lane] = Counter()
         self._changed = threading.Condition()
-        self._running = 0
         self._tickets: list[_Ticket] = []
         self._numbers = itertools.count(1)
         self._served: OrderedDict[tuple[str, ...], int] = OrderedDict()
@@ -95,7 +126,7 @@ class FairQueue:
     @property
     def running(self) -> int:
         """Turns in use."""
-        return self._running
+        return self._running.total()
 
     @property
     def waiting(self) -> int:
@@ -105,49 +136,59 @@ class FairQueue:
     @property
     def capacity(self) -> int:
         """Most requests that may be running or waiting: more threads than this are never blocked here."""
-        return self._max_running + self._max_waiting
+        return sum(limits.running + limits.waiting for limits in self._limits.values())
+
+    def ahead(self, stack: str) -> int:
+        """How many heavy turns come, as things stand, before the one that is waited for with ``stack``."""
+        with self._changed:
+            waiting = sorted(self._tickets_of("heavy"), key=self._rank)
+            places = [place for place, one in enumerate(waiting) if one.stack == stack]
+            return places[0] + self._running["heavy"] if places else 0
 
     @contextmanager
-    def turn(self, client: str, stack: str, cancelled: Event | None = None) -> Iterator[Turn]:
+    def turn(
+        self, client: str, stack: str, cancelled: Event | None = None, *, lane: Lane = "recognition"
+    ) -> Iterator[Turn]:
         """Wait for a turn, blocking the calling thread; the turn ends with the ``with`` block.
 
         Args:
             client: whose request it is.
             stack: id of the stack it is about.
             cancelled: set it from another thread to stop waiting.
+            lane: what kind of work it is; of all but recognition, one turn is given at a time.
 
         Raises:
             Busy: the queue is full, or the server is stopping.
             TooManyRequests: this client has as many requests in it as one client may.
             Cancelled: ``cancelled`` was set.
         """
-        turn = Turn(self, client, stack, cancelled or Event())
+        turn = Turn(self, client, stack, cancelled or Event(), lane)
         turn._begin(returning=False)
         try:
             yield turn
         finally:
             turn._end()
 
-    def _enter(self, client: str, stack: str, cancelled: Event, returning: bool) -> None:
+    def _enter(self, client: str, stack: str, cancelled: Event, lane: Lane, returning: bool) -> None:
         with self._changed:
             if not returning:
-                self._check_room(client)
-            ticket = _Ticket(client, stack, next(self._numbers))
+                self._check_room(client, lane)
+            ticket = _Ticket(client, stack, next(self._numbers), lane)
             self._tickets.append(ticket)
             self._grant()
             try:
                 while not ticket.granted:
                     self._check_open()
                     if cancelled.is_set():
-                        raise Cancelled("Cancelled. What was recognised so far is kept.")
+                        raise Cancelled(CANCELLED_BEFORE if lane in ("heavy", "download") else CANCELLED)
                     self._changed.wait(POLL_SECONDS)
             except BaseException:
                 self._tickets.remove(ticket)
                 raise
 
-    def _leave(self) -> None:
+    def _leave(self, lane: Lane) -> None:
         with self._changed:
-            self._running -= 1
+            self._running[lane] -= 1
             self._grant()
 
     def _check_open(self) -> None:
@@ -158,28 +199,34 @@ class FairQueue:
         if self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_SECONDS:
             self._check_open()
 
-    def _check_room(self, client: str) -> None:
+    def _check_room(self, client: str, lane: Lane) -> None:
         self._check_open()
-        if self._running < self._max_running:
+        limits = self._limits[lane]
+        if self._running[lane] < limits.running:
             return
-        if len(self._tickets) >= self._max_waiting:
-            raise Busy("The server is busy. Try again in a few seconds.")
-        if sum(ticket.client == client for ticket in self._tickets) >= self._max_waiting_per_client:
+        waiting = self._tickets_of(lane)
+        if len(waiting) >= limits.waiting:
+            when = "minutes" if lane in ("heavy", "download") else "seconds"
+            raise Busy(f"The server is busy. Try again in a few {when}.")
+        if sum(ticket.client == client for ticket in waiting) >= limits.waiting_per_client:
             raise TooManyRequests(
                 "You have many requests waiting already. Wait for their answers before you send more."
             )
 
+    def _tickets_of(self, lane: Lane) -> list[_Ticket]:
+        return [ticket for ticket in self._tickets if ticket.lane == lane]
+
     def _grant(self) -> None:
         """Give free turns to those whose turn it is. The lock is held."""
-        while self._tickets and self._running < self._max_running:
-            ticket = min(self._tickets, key=self._rank)
+        while ready := [one for one in self._tickets if self._running[one.lane] < self._limits[one.lane].running]:
+            ticket = min(ready, key=self._rank)
             self._tickets.remove(ticket)
             for key in ((ticket.client,), (ticket.client, ticket.stack)):
                 self._served[key] = next(self._numbers)
                 self._served.move_to_end(key)
             while len(self._served) > REMEMBERED:
                 self._served.popitem(last=False)
-            self._running += 1
+            self._running[ticket.lane] += 1
             ticket.granted = True
             self._changed.notify_all()
 

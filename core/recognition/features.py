@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.engines.engine import EngineName
 from core.models.model import Model
-from core.stacks.scratch import RowFile
+from core.stacks.scratch import RowFile, row_bytes
 from core.stacks.stack import ImageStack
 
 # Files of one stack, each of another model, engine or side; 20,000 images of a ResNet18 take 77 MB. The one unused for
@@ -72,7 +72,8 @@ class StackFeatures:
         with self._lock:
             if key not in self._kept:
                 while len(self._kept) >= MOST_KEPT:
-                    self._kept.popitem(last=False)
+                    _, old = self._kept.popitem(last=False)
+                    stack.reserve(-len(stack) * row_bytes((old.width,), np.float32))
                 width = model.architecture.features
                 self._kept[key] = FeatureRows(stack.new_rows((width,), np.float32), width)
             self._kept.move_to_end(key)

@@ -17,7 +17,7 @@ from core.engines.engine import FEATURES, EngineName
 from core.engines.registry import describe
 from core.models.model import Model
 from core.recognition.classifier import Classifier
-from core.recognition.fair_queue import FairQueue, Turn
+from core.recognition.fair_queue import FairQueue, Lane, Turn
 from core.recognition.features import StackFeatures
 from core.recognition.recognize import OnFeatures, check_cancelled, recognize_with, wait_for
 from core.recognition.results import Prediction, Recognition
@@ -97,6 +97,7 @@ class RecognitionService:
             AppError: as for ``recognize``.
         """
         done: dict[EngineName, Recognition] = {}
+        self._load(order, watcher, cancelled)
         with self.queue.turn(order.client, order.stack.id, cancelled) as turn:
             if len(order.engines) > 1:
                 self._decode_all(order, watcher, cancelled, turn)
@@ -105,6 +106,16 @@ class RecognitionService:
                 watcher.finished(recognition)
                 log_recognition(door, order.stack.id, recognition)
         return done
+
+    def _load(self, order: Order, watcher: Watcher, cancelled: Event) -> None:
+        """Load engines that are not loaded yet: who waits for one of them holds no turn that others could use."""
+        for engine in order.engines:
+            if not order.model.is_loaded(engine):
+                lane: Lane = "heavy" if order.model.is_heavy(engine) else "loading"
+                with self.queue.turn(order.client, order.stack.id, cancelled, lane=lane):
+                    watcher.entered("loading", engine)
+                    order.model.engine(engine)
+                watcher.entered("waiting", engine)
 
     def _decode_all(self, order: Order, watcher: Watcher, cancelled: Event, turn: Turn) -> None:
         watcher.entered("decoding", order.engines[0])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from core.base.errors import FileNotKept
-from core.stacks.quota import Share
+from core.stacks.quota import Place, Share
 from core.stacks.upload import Upload
 
 ID_BYTES = 16  # 128 random bits, as of stacks
@@ -29,11 +29,17 @@ class KeptFile:
 
 
 class FileStore:
-    """Keeps files below ``folder``; ``place_for`` gives each its part of a client's quota. Safe from any thread."""
+    """Keeps files below ``folder``; ``place_for`` gives each its part of a client's quota. Safe from any thread.
 
-    def __init__(self, folder: Path, place_for: Callable[[str], Share]) -> None:
+    ``clock`` tells seconds; only their differences count.
+    """
+
+    def __init__(
+        self, folder: Path, place_for: Callable[[str], Share], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._folder = folder
         self._place_for = place_for
+        self._clock = clock
         self._files: dict[str, tuple[KeptFile, Share, float]] = {}
         self._lock = threading.Lock()
 
@@ -72,9 +78,18 @@ class FileStore:
             shutil.rmtree(kept[0].path.parent, ignore_errors=True)
             kept[1].release()
 
+    def places(self) -> list[Place]:
+        """What the files take of all places; idle since they came."""
+        now = self._clock()
+        with self._lock:
+            return [
+                Place(file_id, share.client, share.bytes, now - since)
+                for file_id, (_, share, since) in self._files.items()
+            ]
+
     def sweep(self) -> None:
         """Delete what is older than ``KEPT_SECONDS``."""
-        oldest = time.monotonic() - KEPT_SECONDS
+        oldest = self._clock() - KEPT_SECONDS
         with self._lock:
             expired = [file_id for file_id, (_, _, since) in self._files.items() if since < oldest]
         for file_id in expired:
@@ -83,5 +98,5 @@ class FileStore:
     def _keep(self, upload: Upload[KeptFile], name: str) -> KeptFile:
         kept = KeptFile(upload.folder.name, upload.path, PureWindowsPath(name).name, upload.size)
         with self._lock:
-            self._files[kept.file_id] = (kept, upload.share, time.monotonic())
+            self._files[kept.file_id] = (kept, upload.share, self._clock())
         return kept

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.base.errors import DiskFull, QuotaExceeded, TooManyStacks
+from core.base.disk import check_free
+from core.base.errors import QuotaExceeded, TooManyStacks
 from core.base.settings import MIB, Settings
 
 
@@ -29,16 +29,16 @@ IDLE_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One open stack, as far as making room for another is concerned."""
+    """One open stack or file, as far as making room for another is concerned."""
 
-    stack_id: str
+    id: str
     client: str
     bytes: int
     idle_seconds: float
 
 
 def place_to_free(places: Sequence[Place], newcomer: str) -> str | None:
-    """The id of the stack that has to go when all places are taken and ``newcomer`` wants one; None where none has to.
+    """The id of what has to go when all places are taken and ``newcomer`` wants one; None where nothing has to.
 
     It is one of the client that has the most, as long as the newcomer does not come to have more than that client
     keeps: however many places one client takes, another gets its own. Else it is one that is idle.
@@ -54,7 +54,7 @@ def place_to_free(places: Sequence[Place], newcomer: str) -> str | None:
         candidates = [place for place in places if place.client and place.idle_seconds >= IDLE_SECONDS]
     if not candidates:
         return None
-    return min(candidates, key=lambda place: (place.bytes > TINY_BYTES, -place.idle_seconds)).stack_id
+    return min(candidates, key=lambda place: (place.bytes > TINY_BYTES, -place.idle_seconds)).id
 
 
 class Quota:
@@ -76,6 +76,10 @@ class Quota:
         with self._lock:
             return Usage(self._stacks.total(), self._bytes.total())
 
+    def open_without_place(self, client: str) -> Share:
+        """What ``client`` stores beside its stacks, such as a model of its own: only its bytes count."""
+        return Share(self, client, stacks=0)
+
     def open(self, client: str) -> Share:
         """Room for one more stack of ``client``.
 
@@ -91,37 +95,35 @@ class Quota:
             if self._stacks.total() >= self._settings.max_stacks:
                 raise TooManyStacks("The server holds as many stacks as it can. Try again in a few minutes.")
             self._stacks[client] += 1
-        return Share(self, client)
+        return Share(self, client, stacks=1)
 
     def _grow(self, client: str, count: int) -> None:
         limits = self._settings
         with self._lock:
-            if count < 0:
-                self._bytes[client] += count
-                return
             if self._bytes.total() + count > limits.max_stored_bytes:
                 raise TooManyStacks("The server has no room for more images now. Try again in a few minutes.")
             if client and self._bytes[client] + count > limits.max_bytes_per_client:
                 most = limits.max_bytes_per_client // MIB
-                raise QuotaExceeded(f"Your stacks would pass the {most:,} MB one client may store. Close one first.")
+                raise QuotaExceeded(f"You would pass the {most:,} MB one client may store. Close a stack first.")
             # Space that is reserved and not written yet counts twice, as free and as reserved; the reserve absorbs it.
-            if shutil.disk_usage(self._folder).free < limits.min_free_bytes + count:
-                raise DiskFull("The server's disk is nearly full. Try again later, or with a smaller ZIP.")
+            check_free(self._folder, count, limits.min_free_bytes)
             self._bytes[client] += count
 
-    def _release(self, client: str, count: int) -> None:
+    def _give_back(self, client: str, count: int, stacks: int = 0) -> None:
         with self._lock:
-            self._stacks[client] -= 1
-            self._bytes[client] -= count
-            if not self._stacks[client]:
-                del self._stacks[client], self._bytes[client]
+            for counts, less in ((self._stacks, stacks), (self._bytes, count)):
+                counts[client] -= less
+                if not counts[client]:
+                    del counts[client]
 
 
 class Share:
-    """What one stack of ``client`` takes of the quota, in ``bytes``."""
+    """What one stack of ``client``, or something else of theirs, takes of the quota, in ``bytes``."""
 
-    def __init__(self, quota: Quota, client: str) -> None:
+    def __init__(self, quota: Quota, client: str, stacks: int) -> None:
         self._quota = quota
+        self._stacks = stacks
+        self._lock = threading.Lock()
         self.client = client
         self.bytes = 0
         self._released = False
@@ -134,13 +136,27 @@ class Share:
             QuotaExceeded: the client's is.
             DiskFull: the disk is.
         """
-        if self._released:
+        with self._lock:
+            if not self._released:
+                if count < 0:
+                    self._quota._give_back(self.client, -count)
+                else:
+                    self._quota._grow(self.client, count)
+                self.bytes += count
+
+    def resize(self, count: int) -> None:
+        """Take ``count`` bytes in all from now on, more or fewer than before; raises what ``grow`` does."""
+        if count > self.bytes:
+            self.grow(count - self.bytes)
             return
-        self._quota._grow(self.client, count)
-        self.bytes += count
+        with self._lock:
+            if not self._released:
+                self._quota._give_back(self.client, self.bytes - count)
+                self.bytes = count
 
     def release(self) -> None:
         """Give everything back; once is enough, more is harmless."""
-        if not self._released:
-            self._released = True
-            self._quota._release(self.client, self.bytes)
+        with self._lock:
+            if not self._released:
+                self._released = True
+                self._quota._give_back(self.client, self.bytes, self._stacks)

@@ -256,7 +256,7 @@ class ImageStack:
         )
 
     def new_rows(self, shape: tuple[int, ...], dtype: DTypeLike) -> RowFile:
-        """A file for an array of each image, for whoever computes one; its room is given back with the object.
+        """A file for an array of each image, for whoever computes one; ``reserve`` gives its room back.
 
         Raises:
             QuotaExceeded, TooManyStacks, DiskFull, StackNotFound: as ``inputs``.
@@ -266,12 +266,10 @@ class ImageStack:
                 raise _closed()
             count = len(self) * row_bytes(shape, dtype)
             self._grow(count)
-            rows = RowFile(self._folder, shape, dtype)
-        weakref.finalize(rows, self._grow, -count).atexit = False
-        return rows
+            return RowFile(self._folder, shape, dtype)
 
     def reserve(self, count: int) -> None:
-        """Count ``count`` bytes on disk, for something that lives as long as the stack, towards its client's share.
+        """Count ``count`` bytes on disk towards the share of the stack's client; a negative count gives them back.
 
         Raises:
             QuotaExceeded, TooManyStacks, DiskFull: there is no room for them.

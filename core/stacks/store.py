@@ -70,7 +70,7 @@ class StackStore:
             _remove_abandoned_runs(settings.work_dir)
             self.folder, self._run_lock = _create_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
-        self.files = FileStore(self.folder / "files", self._place_for)
+        self.files = FileStore(self.folder / "files", self._place_for, clock)
         self._deleted: weakref.WeakSet[ImageStack] = weakref.WeakSet()
         self._stopping = threading.Event()
         threading.Thread(target=self._sweep_until_stopped, name="stack-sweeper", daemon=True).start()
@@ -122,6 +122,10 @@ class StackStore:
             share.release()
             raise
 
+    def share(self, client: str) -> Share:
+        """The part of the quota that something else than a stack takes, such as a client's own model: bytes alone."""
+        return self._quota.open_without_place(client)
+
     def get(self, stack_id: str) -> ImageStack:
         """The stack of this id; using it postpones its expiry.
 
@@ -171,17 +175,21 @@ class StackStore:
         try:
             return self._quota.open(client)
         except TooManyStacks:
-            now = self._clock()
-            with self._lock:
-                places = [
-                    Place(stack_id, kept.share.client, kept.share.bytes, now - kept.used)
-                    for stack_id, kept in self._stacks.items()
-                ]
-            stack_id = place_to_free(places, client)
-            if stack_id is None:
+            found = place_to_free(self._places(), client)
+            if found is None:
                 raise
-            self.delete(stack_id)
+            self.delete(found)
+            self.files.delete(found)
             return self._quota.open(client)
+
+    def _places(self) -> list[Place]:
+        now = self._clock()
+        with self._lock:
+            stacks = [
+                Place(stack_id, kept.share.client, kept.share.bytes, now - kept.used)
+                for stack_id, kept in self._stacks.items()
+            ]
+        return stacks + self.files.places()
 
     def _discard(self, kept: _Kept) -> None:
         self._deleted.add(kept.stack)

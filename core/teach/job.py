@@ -5,15 +5,14 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.background import BackgroundJob
+from core.base.background import BackgroundJob, Status, TakeTurn
 from core.base.errors import Cancelled, Int8NotGoodEnough, InvalidRequest, ModelError
 from core.base.settings import Settings
 from core.base.worker_process import WorkerEnded, WorkerProcess
@@ -35,15 +34,14 @@ from core.teach.report import Estimate, ShareRight, TeachingReport
 from core.teach.taught import EXAMPLES_NAME, Stages, facts_of, head_input, joined, write_examples, write_taught
 
 CANCELLED = "Cancelled. Nothing was made, and the labels are as they were."
-_WAIT, _LOOK, _FIT, _JUDGE, _WRITE = (
-    "Wait for a turn",
+_LOOK, _FIT, _JUDGE, _WRITE = (
     "Look at the labelled images",
     "Fit the head",
     "Cross-validate",
     "Write the model",
 )
 _LONGER = "Train longer"
-TEACH_STEPS = (_WAIT, _LOOK, _FIT, _JUDGE, _LONGER, _WRITE)
+TEACH_STEPS = (_LOOK, _FIT, _JUDGE, _LONGER, _WRITE)
 _POLL_SECONDS = 0.1
 FLIPS_FOR_EACH_ERROR = 0.1
 
@@ -103,17 +101,11 @@ class TeachingJob(BackgroundJob):
         looker: Looker,
         lesson: Lesson,
         settings: Settings,
-        turn: AbstractContextManager[object] | None = None,
-        cancelled: Event | None = None,
+        take_turn: TakeTurn = nullcontext,
         made: Callable[[Path], None] = lambda folder: None,
     ) -> None:
-        """``turn`` is entered before any work, and may wait; ``cancelled`` is what it listens to.
-
-        ``made`` is called with the complete model's folder.
-        """
-        super().__init__("teaching")
-        if cancelled is not None:
-            self.cancelled = cancelled
+        """``take_turn`` waits for the turn to work; ``made`` is called with the complete model's folder."""
+        super().__init__("teaching", take_turn)
         lesson.check(looker.stack)
         self.lesson = lesson
         self._looker: Looker | None = looker
@@ -121,7 +113,6 @@ class TeachingJob(BackgroundJob):
         self.model: Model | None = None
         self.report: TeachingReport | None = None
         self._settings = settings
-        self._turn = turn or nullcontext()
         self._steps = StepProgress(TEACH_STEPS, lambda: self.check_cancelled(CANCELLED))
         self._worker: WorkerProcess | None = None
         self._int8: OptimizationJob | None = None
@@ -144,15 +135,14 @@ class TeachingJob(BackgroundJob):
 
     def work(self) -> None:
         """Teach in a draft folder beside the last one's, which the model replaces at the end."""
-        try:
-            self._steps.begin(_WAIT)
-            with self._turn:
-                self._teach()
-        finally:
-            self._steps.end("stopped")
-            # Whoever keeps a job that has ended does not keep its stack.
-            self._int8_steps = self._int8.steps if self._int8 else self._int8_steps
-            self._int8 = self._looker = None
+        self._teach()
+
+    def _end(self, status: Status, message: str) -> None:
+        self._steps.end("stopped")
+        # Whoever keeps a job that has ended does not keep its stack.
+        self._int8_steps = self._int8.steps if self._int8 else self._int8_steps
+        self._int8 = self._looker = None
+        super()._end(status, message)
 
     @property
     def looker(self) -> Looker:

@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
@@ -16,7 +17,6 @@ from core.base.errors import Busy, InvalidRequest, ModelNotFound, NotAllowed
 from core.base.settings import MIB, Settings
 from core.models.install import installed_folder
 from core.models.registry import ModelRegistry
-from core.recognition.fair_queue import FairQueue
 from core.recognition.service import Door, RecognitionService
 from core.stacks.stack import ImageStack
 from core.teach.features import Looker
@@ -26,7 +26,6 @@ from core.teach.live import LiveTeaching
 from core.teach.session import TeachingSession
 from core.teach.taught import Stages, backbone_for_more, read_examples
 
-AT_A_TIME = 1  # teachings; each takes a process of a gigabyte
 # On disk, of the one model that a stack may have for as long as itself: two forms of a ResNet18, and examples.
 LENT_BYTES = 96 * MIB
 
@@ -60,7 +59,6 @@ class TeachingService:
     ) -> None:
         """``folder`` is for models that live as long as a stack."""
         self.may_keep = may_keep
-        self.queue = FairQueue(settings.model_copy(update={"max_running": AT_A_TIME}))
         self._settings = settings
         self._recognition = recognition
         self._registry = registry
@@ -155,9 +153,9 @@ class TeachingService:
             if not keep and stack not in self._paid:
                 stack.reserve(LENT_BYTES)
                 self._paid.add(stack)
-            cancelled = threading.Event()
-            turn = self.queue.turn(looker.client, stack.id, cancelled)
-            job = TeachingJob(looker, lesson, self._settings, turn, cancelled, self._lend(stack, keep=keep))
+            # Quantization takes a process and a gigabyte.
+            turn = partial(self._recognition.queue.turn, looker.client, stack.id, lane="heavy")
+            job = TeachingJob(looker, lesson, self._settings, turn, self._lend(stack, keep=keep))
             self._jobs[stack] = job
             return job
 

@@ -20,12 +20,19 @@ def memory(pids: Sequence[int]) -> int:
     return total
 
 
+def family(pid: int) -> list[int]:
+    """A process and those that it and they have started."""
+    with contextlib.suppress(psutil.Error):
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    return [pid]
+
+
 class PeakMemory:
-    """The most one process takes while ``watching``; ``peak`` is in bytes."""
+    """The most a process and those it started take while ``watching``; ``peak`` is in bytes."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self.peak = memory([pid])
+        self.peak = memory(family(pid))
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -34,7 +41,7 @@ class PeakMemory:
 
         def watch() -> None:
             while not stop.wait(SAMPLE_SECONDS):
-                self.peak = max(self.peak, memory([self._pid]))
+                self.peak = max(self.peak, memory(family(self._pid)))
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()

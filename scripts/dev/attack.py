@@ -2,9 +2,11 @@
 
     python -m scripts.attack
     python -m scripts.attack --only headers --only places
+    python -m scripts.attack --mixed
 
 Every attack gets a fresh server, on this machine and reachable from it alone, and takes some seconds. The attacks are
-in ``scripts/dev/attacks``.
+in ``scripts/dev/attacks``. With ``--mixed`` all of them go at once against one server, for a minute, beside ten honest
+clients, whose waiting is measured (``scripts/dev/mixed_attack.py``).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from scripts.dev._app_server import app_server
 from scripts.dev._memory import PeakMemory
 from scripts.dev.attacks import ATTACKS
 from scripts.dev.attacks.registry import MB, Attack, Outcome, Target
+from scripts.dev.mixed_attack import run_mixed
 
 READY_SECONDS = 1.0  # after the start, for the model to be loaded, so that its memory is not the attack's
 
@@ -44,21 +47,25 @@ class Result:
         return f"| {' | '.join(cells)} | {self.memory:,.0f} MB | {self.seconds:.0f} s |"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, attacks: Sequence[Attack] = ATTACKS) -> int:
     """Run the command line; return the exit code: 0, or 1 where something did not hold."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.attack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", action="append", metavar="WORD", help="attacks whose names hold it; may be repeated")
     parser.add_argument("--list", action="store_true", help="name them, and attack nothing")
+    parser.add_argument("--mixed", action="store_true", help="all at once against one server, beside honest clients")
     options = parser.parse_args(arguments)
-    chosen = [one for one in ATTACKS if not options.only or any(word in one.name for word in options.only)]
+    chosen = [one for one in attacks if not options.only or any(word in one.name for word in options.only)]
     if not chosen:
         print("No attack is called that. --list names them.", file=sys.stderr)
         return 1
     if options.list:
         print(*(f"{one.name}: {one.text}" for one in chosen), sep="\n")
         return 0
+    if options.mixed:
+        with _many_files():
+            return run_mixed(chosen)
     print("| attack | what it does | | | memory | time |\n| --- | --- | --- | --- | ---: | ---: |", flush=True)
     results = []
     for one in chosen:

@@ -21,12 +21,12 @@ import requests
 from scripts.dev._app_server import AppServer, running_app
 
 PIECE_BYTES = 1024 * 1024
-SETTLE_SECONDS = 6  # the batch size is measured at the first start of all
+SETTLE_SECONDS = 6.0  # the batch size is measured at the first start of all
 TIMEOUT_SECONDS = 600
 ZIP = {"Content-Type": "application/zip"}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, settle_seconds: float = SETTLE_SECONDS) -> int:
     """Run the command line; return the exit code: 0, or 2 where the stack is missing."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.benchmark_server",
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         began = time.perf_counter()
         predict(server, stack, {"images": [0]})
         print(f"first prediction of one image:  {1000 * (time.perf_counter() - began):.0f} ms", flush=True)
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(settle_seconds)
         measure(server, options.stack, options.repeats)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from httpx2 import Response
 from core.api import create_api
 from core.base.settings import Settings
 from core.engines.registry import engine_names
+from core.models.model import Model
 from core.models.registry import ModelRegistry
 from core.recognition.fair_queue import FairQueue
 from core.recognition.service import RecognitionService
@@ -106,12 +108,14 @@ def make_service(settings: Settings, tmp_path: Path, engine: FakeEngine) -> Iter
     """Applications with these settings and a model called ``greys``, whose engine is ``engine``."""
     stores: list[StackStore] = []
 
-    def make(**limits: object) -> Service:
+    def make(clock: Callable[[], float] = time.monotonic, **limits: object) -> Service:
         changed = settings.model_copy(update={"model": "greys", "models_dir": tmp_path / "models", **limits})
-        registry = ModelRegistry(changed)
         others = [FakeEngine(name) for name in engine_names() if name != engine.name]
-        registry._models["greys"] = FakeModel(tmp_path / "models" / "greys", engine, *others)
-        stores.append(StackStore(changed))
+        greys = FakeModel(tmp_path / "models" / "greys", engine, *others)
+        registry = ModelRegistry(
+            changed, lambda folder, cache: greys if folder == greys.folder else Model(folder, cache)
+        )
+        stores.append(StackStore(changed, clock=clock))
         recognition = RecognitionService(changed)
         api = create_api(stores[-1], registry, changed, recognition)
         return Service(api, TestClient(api, raise_server_exceptions=False), stores[-1], registry, recognition)

@@ -6,15 +6,16 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import pytest
 from starlette.types import Receive, Scope, Send
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from core.api.edge import connections, http_protocol, server
+from core.api.edge import http_protocol, server
 from core.api.edge.connections import Admission, Connections
 from core.base.settings import MIB, Settings
 from tests.api.conftest import MakeService
@@ -28,6 +29,7 @@ CHUNKED = (
     b"2\r\n{}\r\n"
 )
 ANSWER = 40 * MIB
+QUICK = {"head_seconds": 0.5, "tick_seconds": 0.1}  # time-outs that a test can wait for
 
 
 class App:
@@ -61,16 +63,9 @@ def app() -> App:
     return App()
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time-outs that a test can wait for."""
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.5)
-    monkeypatch.setattr(http_protocol, "TICK_SECONDS", 0.1)
-
-
 @contextmanager
-def serve(app: App, **limits: object) -> Iterator[str]:
-    with running(app, Settings(**limits)) as address:
+def serve(app: App, hardening: Mapping[str, float] = MappingProxyType({}), **limits: object) -> Iterator[str]:
+    with running(app, Settings(**limits), **hardening) as address:
         yield address
 
 
@@ -152,34 +147,34 @@ class TestHeaders:
 
 class TestTime:
     @pytest.mark.parametrize("beginning", [b"", HEAD, HEAD[:-5], b"\r\n"])
-    def test_a_request_that_does_not_come_is_not_waited_for(self, app: App, quick: None, beginning: bytes) -> None:
-        with serve(app) as address, Connection(address) as connection:
+    def test_a_request_that_does_not_come_is_not_waited_for(self, app: App, beginning: bytes) -> None:
+        with serve(app, QUICK) as address, Connection(address) as connection:
             connection.send(beginning)
             answer = connection.answer()
             assert (answer.status, answer.json()["code"]) == (408, "request_timed_out")
             assert connection.ended
 
-    def test_nor_the_second_on_a_connection(self, app: App, quick: None) -> None:
-        with serve(app) as address, Connection(address) as connection:
+    def test_nor_the_second_on_a_connection(self, app: App) -> None:
+        with serve(app, QUICK) as address, Connection(address) as connection:
             connection.head("GET", "/")
             assert connection.answer().status == 200
             connection.send(HEAD)
             assert connection.answer().status == 408
 
-    def test_nor_one_that_comes_byte_by_byte(self, app: App, quick: None) -> None:
-        with serve(app) as address, Connection(address) as connection, pytest.raises(OSError):
+    def test_nor_one_that_comes_byte_by_byte(self, app: App) -> None:
+        with serve(app, QUICK) as address, Connection(address) as connection, pytest.raises(OSError):
             for _ in range(100):
                 connection.send(b"G")
                 time.sleep(0.05)
         assert not app.clients
 
-    def test_an_answer_that_takes_long_to_make_is_not_cut(self, app: App, quick: None) -> None:
-        with serve(app, upload_idle_seconds=1) as address, Connection(address) as connection:
+    def test_an_answer_that_takes_long_to_make_is_not_cut(self, app: App) -> None:
+        with serve(app, QUICK, upload_idle_seconds=1) as address, Connection(address) as connection:
             connection.head("GET", "/slow")
             assert connection.answer().status == 200
 
-    def test_a_body_that_drips_is_ended_and_one_that_is_slow_is_not(self, app: App, quick: None) -> None:
-        with serve(app, upload_idle_seconds=1, min_bytes_per_second=1000) as address:
+    def test_a_body_that_drips_is_ended_and_one_that_is_slow_is_not(self, app: App) -> None:
+        with serve(app, QUICK, upload_idle_seconds=1, min_bytes_per_second=1000) as address:
             with Connection(address) as drip, Connection(address) as slow:
                 for connection in (drip, slow):
                     connection.head("POST", "/", Content_Length=12000)
@@ -197,19 +192,19 @@ class TestTime:
             assert app.cut_off == 1
 
     def test_who_waits_to_be_asked_for_the_body_is_not_blamed(
-        self, quick: None, make_service: MakeService, monkeypatch: pytest.MonkeyPatch
+        self, make_service: MakeService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         service = make_service()
         receive = service.store.receive
         monkeypatch.setattr(service.store, "receive", lambda client: (time.sleep(1.5), receive(client))[1])
         limits = Settings(upload_idle_seconds=1)
-        with running(service.api, limits) as address, Connection(address) as connection:
+        with running(service.api, limits, **QUICK) as address, Connection(address) as connection:
             headers = {"Content_Type": "application/zip", "Content_Length": 4, "Expect": "100-continue"}
             connection.head("POST", "/api/v1/stacks", **headers)
             assert b"100" in connection.line()
 
-    def test_an_answer_that_nobody_reads_is_given_up_and_one_read_slowly_is_not(self, app: App, quick: None) -> None:
-        with serve(app, upload_idle_seconds=1, min_bytes_per_second=1000) as address:
+    def test_an_answer_that_nobody_reads_is_given_up_and_one_read_slowly_is_not(self, app: App) -> None:
+        with serve(app, QUICK, upload_idle_seconds=1, min_bytes_per_second=1000) as address:
             with Connection(address) as deaf:
                 deaf.head("GET", "/large")
                 wait_until(lambda: deaf.was_reset, "the server to give up")
@@ -263,11 +258,8 @@ class TestNumbers:
             for connection in open_ones:
                 connection.close()
 
-    def test_far_beyond_that_they_are_closed_without_a_word(
-        self, app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        monkeypatch.setattr(connections, "MAX_ASIDE", 3)
-        with serve(app, max_connections_per_client=1) as address:
+    def test_far_beyond_that_they_are_closed_without_a_word(self, app: App, caplog: pytest.LogCaptureFixture) -> None:
+        with serve(app, {"max_aside": 3}, max_connections_per_client=1) as address:
             open_ones = [Connection(address) for _ in range(20)]
             open_ones[0].head("GET", "/")
             assert open_ones[0].answer().status == 200

@@ -6,7 +6,7 @@ import pytest
 
 from core.base.errors import FileNotKept
 from core.base.settings import MIB
-from core.stacks import files as files_module
+from core.stacks.files import KEPT_SECONDS
 from tests.api.conftest import MakeService, assert_problem
 from tests.api.server import Connection, running
 from tests.helpers import wait_until
@@ -72,12 +72,14 @@ def test_one_that_breaks_off_leaves_nothing(make_service: MakeService) -> None:
     assert service.left_behind == ["files"]
 
 
-def test_one_that_nobody_uses_goes(make_service: MakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = make_service()
+def test_one_that_nobody_uses_goes(make_service: MakeService) -> None:
+    now = [1000.0]
+    service = make_service(clock=lambda: now[0])
     made = service.client.post(FILES, params={"name": "a.pth"}, content=b"weights", headers=BINARY).json()
+    now[0] += KEPT_SECONDS
     service.store.sweep()
     assert service.store.files.get(made["file_id"]).size == 7
-    monkeypatch.setattr(files_module, "KEPT_SECONDS", -1.0)
+    now[0] += 1
     service.store.sweep()
     assert service.store.usage.stacks == 0
     assert service.left_behind == ["files"]

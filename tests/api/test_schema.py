@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 
 import hypothesis
+import jsonschema
 import pytest
 import schemathesis
 from schemathesis.checks import CHECKS, load_all_checks
@@ -44,6 +47,43 @@ def test_every_answer_is_as_described(service: Service, subtests: pytest.Subtest
     for operation in operations:
         with subtests.test(operation.label):
             check(operation, service)
+
+
+@pytest.mark.parametrize(
+    ("path", "schema", "body", "allowed"),
+    [
+        ("/predict_optimized", "PredictRequest", {"filenames": ["a"]}, True),
+        ("/predict_optimized", "PredictRequest", {"filenames": ["a"], "batch_size": 1}, True),
+        ("/predict_optimized", "PredictRequest", {}, False),
+        ("/predict_optimized", "PredictRequest", {"filenames": []}, False),
+        ("/predict_optimized", "PredictRequest", {"filenames": ["a"], "batch_size": 0}, False),
+        ("/api/v1/stacks/{}/predictions", "RecognitionRequest", {}, True),
+        ("/api/v1/stacks/{}/predictions", "RecognitionRequest", {"images": [0], "batch_size": 2}, True),
+        ("/api/v1/stacks/{}/predictions", "RecognitionRequest", {"images": None}, True),
+        ("/api/v1/stacks/{}/predictions", "RecognitionRequest", {"images": []}, False),
+        ("/api/v1/stacks/{}/predictions", "RecognitionRequest", {"images": [-1]}, False),
+        ("/api/v1/stacks/{}/predictions", "RecognitionRequest", {"images": [False]}, False),
+        ("/api/v1/stacks/{}/predictions", "RecognitionRequest", {"batch_size": 0}, False),
+        ("/api/v1/stacks/{}/predictions", "RecognitionRequest", {"batch_size": -2462}, False),
+        ("/api/v1/stacks/{}/predictions", "RecognitionRequest", {"top_k": 6}, False),
+    ],
+)
+def test_what_is_refused_is_not_described_as_allowed(
+    service: Service, path: str, schema: str, body: dict[str, object], allowed: bool
+) -> None:
+    document = service.client.get("/api/openapi.json").json()
+    described = document["components"] | {"$ref": f"#/schemas/{schema}"}
+    described = json.loads(json.dumps(described).replace("#/components/schemas", "#/schemas"))
+    assert jsonschema.Draft202012Validator(described).is_valid(body) == allowed
+    assert (service.client.post(path.format(open_stack(service)), json=body).status_code == 200) == allowed
+
+
+def test_names_of_weights_are_described(service: Service) -> None:
+    (name,) = service.client.get("/api/openapi.json").json()["paths"]["/api/v1/files"]["post"]["parameters"]
+    for given, status in {"a.pth": 201, "a.safetensors": 201, "a.zip": 415, "pth": 415}.items():
+        response = service.client.post("/api/v1/files", params={"name": given}, content=b"a")
+        assert response.status_code == status
+        assert (re.search(name["schema"]["pattern"], given) is not None) == (status == 201)
 
 
 def check(operation: schemathesis.APIOperation, service: Service) -> None:

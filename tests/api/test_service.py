@@ -253,6 +253,8 @@ class TestDescription:
             "POST /api/v1/files": {"application/octet-stream"},
             f"POST {STACKS}": {"application/zip", "multipart/form-data"},
             f"POST {STACKS}/{{stack_id}}/predictions": {"application/json"},
+            f"POST {STACKS}/{{stack_id}}/labels": {"application/json", "text/csv"},
+            f"POST {STACKS}/{{stack_id}}/teach": {"application/json"},
         }
 
     def test_every_reference_leads_somewhere(self, document: dict[str, Any]) -> None:

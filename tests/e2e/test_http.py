@@ -83,6 +83,10 @@ def test_failures_keep_their_shape(app: str) -> None:
         ("PUT", "/api/v1/stacks", 405),
         ("GET", "/predict", 405),
         ("POST", "/upload", 400),
+        ("GET", "/api/v1/stacks/a%0Ab", 404),
+        ("GET", "/api/v1/stacks/a/images/0%0A1", 400),
+        ("GET", "/uploaded_images/a%0Ab.png", 404),
+        ("GET", "/api/no%0D%0Athing", 404),
     ]:
         response = requests.request(method, f"{app}{path}", timeout=60)
         assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json"), path

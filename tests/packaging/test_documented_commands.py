@@ -65,6 +65,7 @@ TESTED = {
 # The same for commands of which the arguments are checked by their own parser: beginning -> test.
 TESTED_FAMILIES = {
     "python -m scripts.attack": "packaging/test_attack.py::test_it_names_what_broke_and_holds",
+    "python -m scripts.attack --mixed": "packaging/test_attack.py::test_all_at_once_beside_honest_clients",
     "python -m scripts.benchmark ": (
         "unit/scripts/test_benchmark.py::test_it_prints_a_table_and_writes_what_was_asked_for"
     ),

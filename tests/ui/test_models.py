@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -15,12 +18,21 @@ from core.base.settings import Settings
 from core.models import imagenet
 from core.models.install import copy_model, installed_folder
 from core.models.model import Model
+from core.models.own import ImportJob
 from core.runtime import get_runtime
 from pages._ui.viewer.uploader import receive_weights
 from tests.helpers import SECONDS, wait_until
 from tests.ui.test_optimize import ROUTER, buttons, press, session, texts
 
 pytestmark = pytest.mark.torch
+
+
+class DiskUsage(NamedTuple):
+    """As ``shutil.disk_usage`` gives it."""
+
+    total: int
+    used: int
+    free: int
 
 
 @pytest.fixture
@@ -80,6 +92,35 @@ def test_own_weights_become_this_sessions_model_and_nobody_elses(app: AppTest, s
     other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     assert session(other).model.card.name == "starter"
     assert not any("Parts" in option for option in other.selectbox[0].options)
+
+
+def test_an_own_model_counts_towards_the_quota_and_is_refused_where_it_does_not_fit(
+    app: AppTest, starter: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = get_runtime().store.usage
+    fill(app, name="Counted", weights=starter.weights.read_bytes(), labels=labels(12))
+    model = session(app).model
+    on_disk = sum(path.stat().st_size for path in model.folder.iterdir())
+    assert get_runtime().store.usage == replace(before, bytes=before.bytes + on_disk), "the upload counts no more"
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: DiskUsage(1000, 1000, 0))
+    folder = get_runtime().store.folder / "models" / "refused"
+    share = get_runtime().store.share("somebody")
+    job = ImportJob(starter.weights, labels(12), folder, "Refused", get_runtime().settings, reserve=share.resize)
+    job.wait(SECONDS)
+    assert (job.status, job.model) == ("failed", None)
+    assert "nearly full" in job.message
+    assert not folder.exists()
+    assert get_runtime().store.usage.bytes == before.bytes + on_disk
+
+
+def test_imagenet_leaves_the_disk_its_reserve(
+    app: AppTest, data_dir: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: DiskUsage(1000, 1000, 0))
+    job = imagenet.InstallJob(data_dir)
+    job.wait(SECONDS)
+    assert (job.status, "nearly full" in job.message) == ("failed", True)
+    assert not data_dir.data_dir.exists(), "nothing was begun"
 
 
 @pytest.mark.parametrize(

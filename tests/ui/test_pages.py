@@ -8,17 +8,20 @@ import shlex
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 
 import pytest
 from fastapi.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from core.api import create_api
+from core.recognition.jobs import RecognitionJob
+from core.recognition.service import Order
 from core.runtime import get_runtime
 from pages._ui.shell.session import Session
 from pages._ui.viewer.uploader import receive
 from tests.builders import encrypted, photo_png, zip_bytes
-from tests.helpers import SECONDS
+from tests.helpers import SECONDS, FakeEngine, FakeModel, wait_until
 
 ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
 
@@ -170,7 +173,32 @@ def test_a_stack_goes_with_its_session() -> None:
     assert stack_id in get_runtime().store.ids
     del session
     gc.collect()
-    assert stack_id not in get_runtime().store.ids
+    wait_until(lambda: stack_id not in get_runtime().store.ids, "the stack goes")
+
+
+def test_a_recognition_ends_with_its_session(tmp_path: Path) -> None:
+    engine = FakeEngine(parallelism=1)
+    begun, go_on = Event(), Event()
+
+    def hold(_: object) -> None:
+        begun.set()
+        assert go_on.wait(SECONDS)
+
+    engine.before = hold
+    session = Session()
+    session.open(BytesIO(stack_of(9)), "photos.zip")
+    assert session.stack is not None
+    order = Order(session.stack, range(9), FakeModel(tmp_path / "greys", engine), (engine.name,), batch_size=1)
+    job = RecognitionJob(order, get_runtime().recognition)
+    session.watch(job)
+    assert begun.wait(SECONDS)
+    del session
+    gc.collect()
+    wait_until(job.cancelled.is_set, "it is told")
+    go_on.set()
+    job.wait(SECONDS)
+    assert job.status == "cancelled"
+    assert job.recognitions == {}
 
 
 def test_an_expired_stack_is_explained(app: AppTest) -> None:

@@ -32,9 +32,12 @@ class Connections:
     Those of trusted proxies count towards the sum only: many clients stand behind one of them.
     """
 
-    def __init__(self, limit: int, limit_per_client: int, proxies: Sequence[str]) -> None:
+    def __init__(
+        self, limit: int, limit_per_client: int, proxies: Sequence[str], *, max_aside: int = MAX_ASIDE
+    ) -> None:
         self._limit = limit
         self._limit_per_client = limit_per_client
+        self._max_aside = max_aside
         self._proxies = [ipaddress.ip_network(proxy) for proxy in proxies]
         self._clients: dict[int, str] = {}
         self._by_client: Counter[str] = Counter()
@@ -54,7 +57,7 @@ class Connections:
             self._by_client[client] += 1
             return Admission.IN
         self._refuse(client)
-        if len(self._aside) >= MAX_ASIDE:
+        if len(self._aside) >= self._max_aside:
             return Admission.OUT
         self._aside.add(id(connection))
         return Admission.ASIDE

@@ -2,7 +2,7 @@
 
 uvicorn's fast parser has no limits of its own. A connection is in one of four states, and each has an end:
 
-- *head*: the line and headers of a request are awaited or arrive. ``HEAD_SECONDS``, then 408.
+- *head*: the line and headers of a request are awaited or arrive. ``head_seconds``, then 408.
 - *body*: its body arrives. The sender has ``idle_seconds`` of patience, which bytes restore, each its share of
   ``bytes_per_second``; then 408. A refused request's body is read and thrown away on the same terms: the sender gets
   to read why.
@@ -77,11 +77,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         aside: ASGIApp,
         idle_seconds: float,
         bytes_per_second: int,
+        head_seconds: float = HEAD_SECONDS,
+        tick_seconds: float = TICK_SECONDS,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._door = door
         self._aside_app = aside
-        self._head_seconds = HEAD_SECONDS
+        self._head_seconds = head_seconds
+        self._tick_seconds = tick_seconds
         self._head_since: float | None = None
         self._in_message = False  # a request has begun and not ended
         self._in_body = False
@@ -109,7 +112,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_seconds = ASIDE_SECONDS
             self.timeout_keep_alive = 1
         self._head_since = self.loop.time()
-        self._ticker = self.loop.call_later(TICK_SECONDS, self._tick)
+        self._ticker = self.loop.call_later(self._tick_seconds, self._tick)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place back."""
@@ -192,12 +195,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _tick(self) -> None:
         now = self.loop.time()
-        self._ticker = self.loop.call_later(TICK_SECONDS, self._tick)
+        self._ticker = self.loop.call_later(self._tick_seconds, self._tick)
         if self.flow.read_paused:
             pass  # it is the server that takes its time
         elif self._head_since is not None and now - self._head_since > self._head_seconds:
             self._refuse("request_timed_out", _TOO_SLOW)
-        elif self._in_body and not self.cycle.waiting_for_100_continue and not self._sending.waited(TICK_SECONDS):
+        elif self._in_body and not self.cycle.waiting_for_100_continue and not self._sending.waited(self._tick_seconds):
             self._refuse("upload_timed_out", _TOO_SLOW)
         self._watch_answer()
 
@@ -208,7 +211,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._reading.restore()
         else:
             self._reading.moved(max(self._unsent - unsent, 0))
-            if not self._reading.waited(TICK_SECONDS):
+            if not self._reading.waited(self._tick_seconds):
                 # Reset, or the system would go on offering what it holds.
                 self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 self.transport.abort()

@@ -26,8 +26,9 @@ class Rate:
     expired ones, and addresses are something an attacker has many of.
     """
 
-    def __init__(self, per_minute: int) -> None:
+    def __init__(self, per_minute: int, *, max_clients: int = MAX_CLIENTS) -> None:
         self._step = MINUTE / per_minute
+        self._max_clients = max_clients
         self._paid_until: OrderedDict[str, float] = OrderedDict()
 
     def hit(self, client: str, now: float) -> float:
@@ -35,7 +36,7 @@ class Rate:
         until = max(self._paid_until.pop(client, now), now) + self._step
         wait = max(until - now - MINUTE, 0.0)
         self._paid_until[client] = until - self._step if wait else until
-        if len(self._paid_until) > MAX_CLIENTS:
+        if len(self._paid_until) > self._max_clients:
             self._paid_until.popitem(last=False)
         return wait
 

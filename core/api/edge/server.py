@@ -13,8 +13,14 @@ from uvicorn import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from core.api.access import OPEN_PATHS
-from core.api.edge.connections import LOG_SECONDS, Connections
-from core.api.edge.http_protocol import BoundedHttpProtocol, BoundedWebSocketProtocol, only_health
+from core.api.edge.connections import LOG_SECONDS, MAX_ASIDE, Connections
+from core.api.edge.http_protocol import (
+    HEAD_SECONDS,
+    TICK_SECONDS,
+    BoundedHttpProtocol,
+    BoundedWebSocketProtocol,
+    only_health,
+)
 from core.base.settings import MIB, Settings, split_list
 
 # A page reports which image is shown and which are selected: of 20,000 selected ones 140 kB. uvicorn's own default is
@@ -28,7 +34,15 @@ _ACCEPT_FAILED = "socket.accept() out of system resource"
 _log = logging.getLogger(__name__)
 
 
-def harden(config: Config, settings: Settings, base_path: str = "") -> Connections:
+def harden(
+    config: Config,
+    settings: Settings,
+    base_path: str = "",
+    *,
+    head_seconds: float = HEAD_SECONDS,
+    tick_seconds: float = TICK_SECONDS,
+    max_aside: int = MAX_ASIDE,
+) -> Connections:
     """Set the limits of a server that runs with ``config`` and has not begun to accept connections.
 
     To be called from its event loop; returns the book of its connections.
@@ -41,7 +55,7 @@ def harden(config: Config, settings: Settings, base_path: str = "") -> Connectio
     # asyncio accepts so many in one go, before a limit can look at them.
     config.backlog = max(min(BACKLOG, (files - FILES_KEPT - connections) // 4), 16)
     proxies = split_list(settings.trusted_proxies)
-    door = Connections(connections, settings.max_connections_per_client, proxies)
+    door = Connections(connections, settings.max_connections_per_client, proxies, max_aside=max_aside)
     app: Any = config.loaded_app
     if isinstance(app, ProxyHeadersMiddleware):
         app = app.app  # uvicorn's believes whoever connects from this machine
@@ -52,6 +66,8 @@ def harden(config: Config, settings: Settings, base_path: str = "") -> Connectio
         aside=only_health(app, frozenset(base_path + path for path in OPEN_PATHS)),
         idle_seconds=settings.upload_idle_seconds,
         bytes_per_second=settings.min_bytes_per_second,
+        head_seconds=head_seconds,
+        tick_seconds=tick_seconds,
     )
     config.ws_protocol_class = partial(BoundedWebSocketProtocol, door=door)  # type: ignore[assignment]
     config.ws_max_size = MAX_MESSAGE_BYTES

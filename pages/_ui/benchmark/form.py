@@ -114,15 +114,15 @@ def plan_form(session: Session, stack: ImageStack, found: Benchmarks) -> None:
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
-def progress(found: Benchmarks) -> None:
-    """The running measurement, and a button to stop it."""
+def progress(session: Session, found: Benchmarks) -> None:
+    """The measurement that runs or waits for its turn, and a button to stop it."""
     job = found.job
     if job is None or job.status != "running":
         st.rerun()
         return
     state = job.state
     left = state.seconds_left
-    doing = escape(state.text)
+    doing = escape(session.waiting_text) if job.waiting else escape(state.text)
     text = doing if left is None else f"{doing} · about {max(1, round(left)):,} s left"
     with st.container(border=True):
         st.progress(min(state.done / state.total, 1.0), text=text)
@@ -137,7 +137,9 @@ def _start(session: Session, stack: ImageStack, found: Benchmarks, plan: Plan) -
     except AppError as error:
         st.error(escape(error), icon=":material/error:")
         return
-    found.start(BenchmarkJob(plan, stack, session.model, runtime.settings, runtime.store.folder))
+    turn = session.take_turn(stack.id, "heavy")
+    found.job = BenchmarkJob(plan, stack, session.model, runtime.settings, runtime.store.folder, turn)
+    session.watch(found.job)
     st.rerun()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -30,11 +29,6 @@ class Benchmarks:
     def report(self) -> Report | None:
         """The report on show."""
         return self.reports[self.shown] if self.reports else None
-
-    def start(self, job: BenchmarkJob) -> None:
-        """Take a running job; it is cancelled when the session ends."""
-        self.job = job
-        weakref.finalize(self, job.cancel)
 
     def keep(self, report: Report) -> None:
         """Add a report, unless it is there, and show it."""

@@ -90,6 +90,7 @@ def _start(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
         engines.append(reference)
     order = Order(stack, indices, session.model, tuple(engines), session.client, session.batch_size or 0)
     session.job = RecognitionJob(order, runtime.recognition)
+    session.watch(session.job)
     session.job.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress bar would only flicker
     st.rerun()
 

@@ -57,7 +57,7 @@ def running_attempt(session: Session) -> None:
             if st.button("Cancel", icon=":material/close:", key="cancel-optimization"):
                 job.cancel()
                 st.rerun()
-        steps_progress(steps)
+        steps_progress(steps, session.waiting_text if job.waiting else "")
         steps_table(steps)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import shutil
-import weakref
 from collections.abc import Sequence
 from typing import Literal
 
@@ -76,12 +74,21 @@ def calibration_form(session: Session, stack: ImageStack) -> None:
 
 
 def start(session: Session, plan: CalibrationPlan, recipe: Recipe) -> None:
-    """Begin an optimisation of the session's model; its files go with the session."""
-    runtime = get_runtime()
+    """Begin an optimisation of the session's model, as soon as its turn comes; its files go with the session."""
     model = _source(session)
-    folder = runtime.new_model_folder(model.card.name)
-    weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
-    session.optimizations.append(OptimizationJob(model, plan, recipe, folder, runtime.settings, in_use=session.model))
+    folder, share = session.new_model_room(model.card.name)
+    job = OptimizationJob(
+        model,
+        plan,
+        recipe,
+        folder,
+        get_runtime().settings,
+        in_use=session.model,
+        take_turn=session.take_turn(plan.stack.id, "heavy"),
+        reserve=share.resize,
+    )
+    session.watch(job)
+    session.optimizations.append(job)
     st.rerun()
 
 

@@ -26,6 +26,11 @@ def images(count: int) -> str:
     return f"{count:,} image" if count == 1 else f"{count:,} images"
 
 
+def waiting(ahead: int) -> str:
+    """What somebody reads whose turn comes after so many others."""
+    return f"Waiting for a turn · {ahead:,} before you" if ahead else "Waiting for a turn…"
+
+
 def megabytes(count: int) -> str:
     """``12 kB``, ``6.6 MB``, ``1,234.5 MB``: as the viewer writes it."""
     return f"{count / 1e6:,.1f} MB" if count >= 999_500 else f"{count / 1e3:.0f} kB"

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-import shutil
-import weakref
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import streamlit as st
 
-from core.base.errors import AppError, ModelError
+from core.base.errors import ModelError
 from core.engines.registry import engine_label
 from core.models import imagenet
-from core.models.install import write_model
-from core.models.labels import read_labels
 from core.models.model import Model
+from core.models.own import ImportJob
 from core.runtime import get_runtime
 from core.stacks.files import KeptFile
-from pages._ui.shell.messages import escape, megabytes
+from pages._ui.shell.messages import escape, megabytes, waiting
 from pages._ui.shell.session import Session
 from pages._ui.viewer.uploader import weights_uploader
 
@@ -103,7 +100,9 @@ def _imagenet(session: Session) -> None:
         elif job is not None and job.message:
             st.error(escape(job.message), icon=":material/error:")
         if st.button("Get ImageNet", icon=":material/download:"):
-            session.imagenet_job = imagenet.InstallJob(get_runtime().settings)
+            turn = session.take_turn(imagenet.NAME, "download")
+            session.imagenet_job = imagenet.InstallJob(get_runtime().settings, turn)
+            session.watch(session.imagenet_job)
             st.rerun()
 
 
@@ -115,7 +114,7 @@ def _imagenet_progress(session: Session) -> None:
         return
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     of_all = f" of {job.total / 1e6:.1f} MB" if job.total else ""
-    st.progress(share, text=f"{job.done / 1e6:.1f} MB{of_all}")
+    st.progress(share, text=waiting(0) if job.waiting else f"{job.done / 1e6:.1f} MB{of_all}")
     if st.button("Cancel", icon=":material/close:", key="cancel-imagenet"):
         job.cancel()
 
@@ -131,31 +130,40 @@ def _own_weights(session: Session) -> None:
             max_upload_size=_MAX_LABELS_MIB,
             help="One a line, or a JSON list, in the order of the outputs.",
         )
-        if not st.form_submit_button("Add", icon=":material/add:"):
+        asked = st.form_submit_button("Add", icon=":material/add:")
+    if asked and session.import_job is None:
+        missing = [
+            name for name, given in {"a name": title.strip(), "weights": weights, "labels": labels}.items() if not given
+        ]
+        if weights is None or labels is None or missing:
+            st.error(f"Still missing: {', '.join(missing)}.", icon=":material/error:")
             return
-    missing = [
-        name for name, given in {"a name": title.strip(), "weights": weights, "labels": labels}.items() if not given
-    ]
-    if weights is None or labels is None or missing:
-        st.error(f"Still missing: {', '.join(missing)}.", icon=":material/error:")
-        return
+        _import(session, weights, labels.getvalue(), title.strip())
+    if session.import_job is not None:
+        _follow_import(session, session.import_job)
+
+
+def _import(session: Session, weights: KeptFile, labels: bytes, title: str) -> None:
+    folder, share = session.new_model_room(re.sub("[^a-z0-9]+", "-", title.lower()).strip("-") or "own")
+    turn = session.take_turn(weights.file_id, "recognition")
+    settings = get_runtime().settings
+    session.import_job = ImportJob(weights.path, labels, folder, title, settings, turn, share.resize)
+    session.watch(session.import_job)
+
+
+def _follow_import(session: Session, job: ImportJob) -> None:
+    """Wait for the job below its form, whose fields stay as they are for another try."""
     with st.spinner("Checking the weights…"):
-        runtime = get_runtime()
-        folder = runtime.new_model_folder(re.sub("[^a-z0-9]+", "-", title.lower()).strip("-") or "own")
-        try:
-            model = write_model(
-                weights.path,
-                partial(read_labels, labels.getvalue()),
-                folder,
-                title=title.strip(),
-                data="not stated",
-                settings=runtime.settings,
-            )
-        except AppError as error:
-            st.error(escape(error), icon=":material/error:")
-            return
+        told = st.empty()
+        while job.status == "running":
+            told.caption(waiting(0) if job.waiting else "")  # also where a session that ends leaves
+            job.wait(_REFRESH_SECONDS)
+    session.import_job = None
+    if job.model is None:
+        st.error(escape(job.message), icon=":material/error:")
+        return
     session.keep_weights(None)
-    keep_model(session, model)
+    keep_model(session, job.model)
     st.rerun()
 
 
@@ -177,8 +185,7 @@ def _weights(session: Session) -> KeptFile | None:
 
 
 def keep_model(session: Session, model: Model) -> None:
-    """Use a model that belongs to this session alone; its files go with the session."""
-    weakref.finalize(session, shutil.rmtree, model.folder, ignore_errors=True)
+    """Use a model that belongs to this session alone; its folder is one of ``Session.new_model_room``."""
     if model not in session.own_models:
         session.own_models.append(model)
     session.chosen_model = model

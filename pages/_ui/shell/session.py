@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 import streamlit as st
 
 from core.api.client_names import client_name
+from core.base.afterwards import when_gone
+from core.base.background import BackgroundJob, TakeTurn
 from core.base.errors import StackNotFound
 from core.engines.engine import EngineName
 from core.engines.registry import default_engine
 from core.models.imagenet import InstallJob
 from core.models.model import Model
+from core.models.own import ImportJob
 from core.optimize.run import OptimizationJob
+from core.recognition.fair_queue import Lane
 from core.recognition.jobs import RecognitionJob
 from core.runtime import get_runtime
 from core.stacks.files import KeptFile
+from core.stacks.quota import Share
 from core.stacks.stack import ImageStack
 from core.teach.job import TeachingJob
 from core.teach.live import LiveTeaching
+from pages._ui.shell.holdings import Holdings
+from pages._ui.shell.messages import waiting
 from pages._ui.viewer.view import ViewState
 
 _KEY = "session"
@@ -43,6 +50,7 @@ class Session:
     weights: KeptFile | None = None
     weights_error: str = ""
     own_models: list[Model] = field(default_factory=list)
+    import_job: ImportJob | None = None
     imagenet_job: InstallJob | None = None
     optimizations: list[OptimizationJob] = field(default_factory=list)
     live: LiveTeaching | None = None
@@ -56,6 +64,12 @@ class Session:
     teaching_job: TeachingJob | None = None
     taught: Model | None = None  # what became of it
     declined: list[OptimizationJob] = field(default_factory=list)  # those instead of which the model in use was kept
+    _holdings: Holdings = field(default_factory=Holdings, repr=False)
+
+    def __post_init__(self) -> None:
+        """What runs for a session ends with it."""
+        # Streamlit drops the session's state when the session ends, and this object with it.
+        when_gone(self, self._holdings.end)
 
     @property
     def model(self) -> Model:
@@ -71,6 +85,25 @@ class Session:
         """The name this session's stacks and requests are counted under, the same as over HTTP."""
         return client_name(st.context.ip_address)
 
+    def take_turn(self, about: str, lane: Lane) -> TakeTurn:
+        """How a job of this session waits for its turn; see ``AppRuntime.take_turn``."""
+        return get_runtime().take_turn(self.client, about, lane)
+
+    @property
+    def waiting_text(self) -> str:
+        """What to read while heavy work on the open stack waits for its turn."""
+        return waiting(get_runtime().recognition.queue.ahead(self.stack.id if self.stack else ""))
+
+    def watch(self, job: BackgroundJob) -> None:
+        """Have a job that has been started cancelled when the session ends."""
+        self._holdings.watch(job)
+
+    def new_model_room(self, name: str) -> tuple[Path, Share]:
+        """A folder, not made yet, for a model of this session, and its part of the quota; both go with the session."""
+        folder, share = get_runtime().new_model_folder(name), get_runtime().store.share(self.client)
+        self._holdings.keep(folder, share)
+        return folder, share
+
     def open(self, source: BinaryIO, name: str) -> None:
         """Open a ZIP as this session's stack; the one that was open is closed only when that has succeeded.
 
@@ -83,8 +116,7 @@ class Session:
         """Make ``stack``, which has just been uploaded, this session's; it lives no longer than the session."""
         self.close()
         self.stack = stack
-        # Streamlit drops the session's state when the session ends, and this object with it.
-        weakref.finalize(self, get_runtime().store.delete, stack.id)
+        when_gone(self, get_runtime().store.delete, stack.id)
 
     def keep_weights(self, weights: KeptFile | None) -> None:
         """Keep a file of weights that has just been uploaded, instead of the one before; it goes with the session."""
@@ -93,7 +125,7 @@ class Session:
             files.delete(self.weights.file_id)
         self.weights = weights
         if weights is not None:
-            weakref.finalize(self, files.delete, weights.file_id)
+            when_gone(self, files.delete, weights.file_id)
 
     def close(self) -> None:
         """Close the open stack, if any, and stop its work."""

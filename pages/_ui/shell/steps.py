@@ -13,14 +13,14 @@ from pages._ui.shell.messages import escape
 _MARKS = {"waiting": "○", "running": "▸", "done": "✓", "stopped": "✕"}
 
 
-def steps_progress(steps: Sequence[StepState]) -> None:
-    """One bar for all steps, and what the running one does."""
+def steps_progress(steps: Sequence[StepState], waiting: str = "") -> None:
+    """One bar for all steps, and what the running one does, or that the job waits."""
     done = sum(step.status == "done" for step in steps)
     current = next((step for step in steps if step.status == "running"), None)
     share = (done + (current.share or 0.0 if current else 0.0)) / len(steps)
     name, detail = (current.title, current.detail) if current else ("Starting", "")
-    doing = escape(f"{name}: {detail}" if detail else name)
-    st.progress(min(share, 1.0), text=f"Step {min(done + 1, len(steps))} of {len(steps)} · {doing}")
+    doing = f"Step {min(done + 1, len(steps))} of {len(steps)} · " + escape(f"{name}: {detail}" if detail else name)
+    st.progress(min(share, 1.0), text=escape(waiting) if waiting else doing)
 
 
 def steps_table(steps: Sequence[StepState]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import weakref
 
 import streamlit as st
 
@@ -16,7 +14,7 @@ from core.stacks.stack import ImageStack
 from core.teach.job import TeachingJob
 from core.teach.live import LiveTeaching
 from pages._ui.shell.messages import escape, images
-from pages._ui.shell.models import teachable_models
+from pages._ui.shell.models import keep_model, teachable_models
 from pages._ui.shell.session import Session
 from pages._ui.shell.steps import steps_progress, steps_table
 from pages._ui.teach.state import goes_on, looker_of, watch
@@ -119,6 +117,7 @@ def _start(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     except AppError as error:
         session.make_error = str(error)
     else:
+        session.watch(session.teaching_job)
         session.taught = None
 
 
@@ -132,7 +131,7 @@ def _running(session: Session) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{escape(job.lesson.title)}**", width="content")
             st.button("Cancel", icon=":material/close:", key="cancel-teaching", on_click=job.cancel)
-        steps_progress(job.steps)
+        steps_progress(job.steps, session.waiting_text if job.waiting else "")
         steps_table(job.steps)
 
 
@@ -178,10 +177,13 @@ def adopt_taught(session: Session) -> None:
         return
     runtime, made = get_runtime(), job.model
     if made.folder.parent == runtime.settings.installed_dir:
-        model = runtime.models.get(made.folder.name)
-    else:
-        folder = runtime.new_model_folder(made.folder.name.rpartition("-")[0])
-        model = copy_model(made, folder, title=job.lesson.title, settings=runtime.settings)
-        weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
-        session.own_models.append(model)
-    session.taught = session.chosen_model = model
+        session.taught = session.chosen_model = runtime.models.get(made.folder.name)
+        return
+    folder, share = session.new_model_room(made.folder.name.rpartition("-")[0])
+    try:
+        share.resize(sum(path.stat().st_size for path in made.folder.iterdir()))
+    except AppError as error:
+        session.make_error, session.teaching_job = str(error), None
+        return
+    session.taught = copy_model(made, folder, title=job.lesson.title, settings=runtime.settings)
+    keep_model(session, session.taught)

@@ -8,7 +8,28 @@ A module here holds the attacks on one part of the server. To add one, write a f
 It attacks ``target``, a fresh server on this machine, for some seconds, and says what held.
 """
 
-from scripts.dev.attacks import connections, images, names, other_sites, sockets, stopping, uploads
+from scripts.dev.attacks import (
+    calibration,
+    connections,
+    images,
+    models,
+    names,
+    other_sites,
+    sockets,
+    stopping,
+    uploads,
+)
 from scripts.dev.attacks.registry import ATTACKS
 
-__all__ = ["ATTACKS", "connections", "images", "names", "other_sites", "sockets", "stopping", "uploads"]
+__all__ = [
+    "ATTACKS",
+    "calibration",
+    "connections",
+    "images",
+    "models",
+    "names",
+    "other_sites",
+    "sockets",
+    "stopping",
+    "uploads",
+]

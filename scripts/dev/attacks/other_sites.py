@@ -12,7 +12,7 @@ from scripts.dev.attacks.uploads import small_zip
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of the server under attack only
 
 
-@attack("foreign page", "another site's form uploads in a visitor's name", AISR_ACCESS_TOKEN=PASSWORD)
+@attack("foreign page", "another site's form uploads in a visitor's name", alone=True, AISR_ACCESS_TOKEN=PASSWORD)
 def foreign_page(target: Target) -> Outcome:
     """With the password that the browser has kept for this server."""
     statuses = []
@@ -28,7 +28,7 @@ def foreign_page(target: Target) -> Outcome:
     return Outcome(statuses == [403] * 3, f"answers {', '.join(map(str, statuses))}")
 
 
-@attack("guessed passwords", "30 wrong passwords", AISR_ACCESS_TOKEN=PASSWORD, AISR_SIGN_IN_ATTEMPTS="4")
+@attack("guessed passwords", "30 wrong passwords", alone=True, AISR_ACCESS_TOKEN=PASSWORD, AISR_SIGN_IN_ATTEMPTS="4")
 def guessed_passwords(target: Target) -> Outcome:
     """One after the other."""
     statuses: Counter[int] = Counter()
@@ -40,7 +40,7 @@ def guessed_passwords(target: Target) -> Outcome:
     return Outcome(statuses[401] <= 4 and logged > 0, f"{statuses[401]} of 30 were looked at, {logged} logged")
 
 
-@attack("open path", "an address that ends like a health check's", AISR_ACCESS_TOKEN=PASSWORD)
+@attack("open path", "an address that ends like a health check's", alone=True, AISR_ACCESS_TOKEN=PASSWORD)
 def open_path(target: Target) -> Outcome:
     """Which needs no password."""
     status = requests.get(f"{target.address}/x/api/health/live", timeout=TIMEOUT_SECONDS).status_code

@@ -48,18 +48,19 @@ class Attack:
     run: Callable[[Target], Outcome]
     settings: Mapping[str, str] = field(default_factory=dict)
     open_files: int | None = None  # how many the server may have
+    alone: bool = False  # it needs a server that nobody else uses: one with a password, or that it stops
 
 
 ATTACKS: list[Attack] = []
 
 
 def attack(
-    name: str, text: str, *, open_files: int | None = None, **settings: str
+    name: str, text: str, *, open_files: int | None = None, alone: bool = False, **settings: str
 ) -> Callable[[Callable[[Target], Outcome]], Callable[[Target], Outcome]]:
     """Register a function as an attack; ``settings`` are environment variables of the server."""
 
     def register(run: Callable[[Target], Outcome]) -> Callable[[Target], Outcome]:
-        ATTACKS.append(Attack(name, text, run, settings, open_files))
+        ATTACKS.append(Attack(name, text, run, settings, open_files, alone or open_files is not None))
         return run
 
     return register

@@ -11,16 +11,9 @@ import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin, Subprotocol
 
 from scripts.dev.attacks.registry import MB, TIMEOUT_SECONDS, Outcome, Target, attack
-
-
-def visit(target: Target) -> ClientConnection:
-    """Open a page, as far as the server is concerned."""
-    address = target.address.replace("http://", "ws://") + "/_stcore/stream"
-    return connect(address, origin=Origin(target.address), subprotocols=[Subprotocol("streamlit")], max_size=None)
+from scripts.dev.attacks.visitor import connection_to_page
 
 
 @attack(
@@ -29,7 +22,7 @@ def visit(target: Target) -> ClientConnection:
 def files_in_memory(target: Target) -> Outcome:
     """Which keeps them in memory until the session ends."""
     statuses: Counter[int] = Counter()
-    with visit(target) as page:
+    with connection_to_page(target) as page:
         page.send(BackMsg(rerun_script=ClientState()).SerializeToString())
         message = ForwardMsg()
         while message.WhichOneof("type") != "new_session":
@@ -56,7 +49,7 @@ def files_in_memory(target: Target) -> Outcome:
 def large_message(target: Target) -> Outcome:
     """Its frame is announced, and all but the last byte are sent."""
     size, sent = int(150 * MB), 0
-    with visit(target) as page:
+    with connection_to_page(target) as page:
         raw = page.socket
         raw.settimeout(TIMEOUT_SECONDS)
         with contextlib.suppress(OSError):

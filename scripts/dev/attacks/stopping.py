@@ -18,7 +18,7 @@ from scripts.dev.attacks.registry import TIMEOUT_SECONDS, Outcome, Target, attac
 from scripts.dev.attacks.uploads import ZIP
 
 
-@attack("stopped while decoding", "SIGTERM while images of 64 megapixels are decoded")
+@attack("stopped while decoding", "SIGTERM while images of 64 megapixels are decoded", alone=True)
 def stopped_while_decoding(target: Target) -> Outcome:
     """The process should be gone, with its files, in the ten seconds that docker gives it."""
     image, packed = io.BytesIO(), io.BytesIO()

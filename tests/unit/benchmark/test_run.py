@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -12,14 +14,10 @@ import pytest
 
 from core.base.errors import Cancelled, EngineUnavailable, InvalidRequest
 from core.base.settings import Settings
-from core.benchmark import limits as limits_module
-from core.benchmark import run as run_module
-from core.benchmark import subjects
-from core.benchmark import sweep as sweep_module
 from core.benchmark.baselines import make_baseline
 from core.benchmark.job import BenchmarkJob
 from core.benchmark.limits import StageCosts, roofline, stage_costs
-from core.benchmark.plan import MAX_REPEATS, Plan
+from core.benchmark.plan import MAX_REPEATS, Effort, Plan
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
 from core.benchmark.subjects import EngineAlone, Workshop
@@ -27,19 +25,14 @@ from core.benchmark.sweep import measure_sweep, stream_counts, turns
 from core.images.formats.format import FileReader
 from core.images.preprocessing import STANDARD
 from core.models.model import Model
+from core.recognition.fair_queue import FairQueue
 from core.stacks.stack import ImageStack
 from tests.builders import photo_png
 from tests.conftest import MakeStack
 from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
 
 IMAGES = 6
-
-
-@pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits_module, "INFERENCE_SECONDS", 0.01)
-    monkeypatch.setattr(run_module, "LATENCY_IMAGES", 2)
-    monkeypatch.setattr(sweep_module, "SECONDS_PER_TURN", 0.005)
+QUICK = Effort(inference_seconds=0.01, latency_images=2, sweep_seconds=0.005)
 
 
 @pytest.fixture
@@ -58,7 +51,13 @@ def model(tmp_path: Path, engines: dict[str, FakeEngine]) -> Model:
 
 
 def measure(
-    plan: Plan, stack: ImageStack, model: Model, settings: Settings, tmp_path: Path, cancelled: Event | None = None
+    plan: Plan,
+    stack: ImageStack,
+    model: Model,
+    settings: Settings,
+    tmp_path: Path,
+    cancelled: Event | None = None,
+    effort: Effort = QUICK,
 ) -> tuple[Report, list[str]]:
     steps: list[str] = []
     report = run_benchmark(
@@ -67,6 +66,7 @@ def measure(
         model,
         settings,
         tmp_path,
+        effort=effort,
         on_step=lambda done, total, text: steps.append(f"{done}/{total} {text}"),
         cancelled=cancelled,
     )
@@ -131,11 +131,10 @@ def test_a_smaller_stack_is_repeated_and_decoded_anew_each_time(
 
 
 def test_what_is_kept_in_memory_is_bounded_and_the_rest_of_a_large_stack_still_counts(
-    stack: ImageStack, model: Model, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stack: ImageStack, model: Model, settings: Settings, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(subjects, "MAX_READY_INPUTS", 2)
     plan = Plan(engines=("openvino-int8",), counts=(IMAGES,), repeats=1)
-    report, _ = measure(plan, stack, model, settings, tmp_path)
+    report, _ = measure(plan, stack, model, settings, tmp_path, effort=replace(QUICK, ready_inputs=2))
     assert {run.mode: run.distinct_images for run in report.runs} == {"inference-only": 2, "end-to-end": IMAGES}
 
 
@@ -164,7 +163,7 @@ def test_warm_up_runs_every_batch_shape_before_the_first_pass(
         if "pass 1" in text:
             seen.append(set(engines["openvino-int8"].batch_sizes))
 
-    run_benchmark(plan, stack, model, settings, tmp_path, on_step=on_step)
+    run_benchmark(plan, stack, model, settings, tmp_path, effort=QUICK, on_step=on_step)
     assert seen == [{4, 2, 1}]
 
 
@@ -228,13 +227,19 @@ def test_a_job_reports_and_a_second_one_waits_for_it(
 
     engines["openvino-int8"].before = wait_for_gate
     plan = Plan(engines=("openvino-int8",), modes=("end-to-end",), counts=(2,), repeats=1)
-    first = BenchmarkJob(plan, stack, model, settings, tmp_path)
+    queue = FairQueue(settings)
+
+    def start(name: str) -> BenchmarkJob:
+        turn = partial(queue.turn, "somebody", name, lane="heavy")
+        return BenchmarkJob(plan, stack, model, settings, tmp_path, turn)
+
+    first = start("first")
     wait_until(lambda: "Waiting" not in first.state.text, "the first to begin")
-    second, third = (BenchmarkJob(plan, stack, model, settings, tmp_path) for _ in range(2))
+    second, third = start("second"), start("third")
     third.cancel()
     third.wait(SECONDS)
     assert third.status == "cancelled"
-    assert "Waiting" in second.state.text
+    assert (second.status, second.waiting, first.waiting) == ("running", True, False)
     assert second.report is None
     gate.set()
     for job in (first, second):
@@ -308,7 +313,9 @@ def test_the_sweep_measures_every_setting_and_prefers_the_smallest_good_one() ->
         return FakeEngine(parallelism=streams)
 
     counted: list[int] = []
-    found = measure_sweep(FakeEngine(parallelism=3), compile_for, 2, lambda: counted.append(1), Event())
+    found = measure_sweep(
+        FakeEngine(parallelism=3), compile_for, 2, QUICK.sweep_seconds, lambda: counted.append(1), Event()
+    )
     assert tuple(compiled) == stream_counts()
     assert len(counted) == turns(2)
     assert len(found.cells) == turns(1)
@@ -322,7 +329,7 @@ def test_the_sweep_measures_every_setting_and_prefers_the_smallest_good_one() ->
 def test_a_cancelled_sweep_stops() -> None:
     cancelled = Event()
     with pytest.raises(Cancelled):
-        measure_sweep(FakeEngine(), lambda streams: FakeEngine(), 100, cancelled.set, cancelled)
+        measure_sweep(FakeEngine(), lambda streams: FakeEngine(), 100, QUICK.sweep_seconds, cancelled.set, cancelled)
 
 
 def test_a_baseline_of_a_model_without_int8_says_what_to_do(model: Model) -> None:

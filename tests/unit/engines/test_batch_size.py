@@ -18,11 +18,6 @@ from core.engines.batch_size import CANDIDATES, automatic_batch_size, choose, me
 from tests.helpers import FakeEngine
 
 
-@pytest.fixture(autouse=True)
-def _short_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_size, "SECONDS_PER_TURN", 0.002)
-
-
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The engines measured, each of which is said to like batches of 8."""
@@ -61,7 +56,7 @@ def test_a_size_is_chosen_that_is_as_fast_as_any(
 
 def test_all_parallel_requests_are_busy_while_measuring() -> None:
     engine = FakeEngine(parallelism=3, before=lambda batch: time.sleep(0.004))
-    measure_batch_size(engine)
+    measure_batch_size(engine, seconds=0.002)
     assert engine.most_at_once == 3
     assert set(engine.batch_sizes) == set(CANDIDATES)
 
@@ -100,7 +95,6 @@ def test_a_spell_of_other_work_does_not_change_the_choice(
         factor = slower if begin <= now[0] < begin + 0.5 else 1.0
         now[0] += 0.004 * max(len(batch), 8) * factor
 
-    monkeypatch.setattr(batch_size, "SECONDS_PER_TURN", 0.06)
     monkeypatch.setattr(batch_size, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     assert measure_batch_size(FakeEngine(parallelism=1, before=take_time)) == 8
 

@@ -105,27 +105,23 @@ def test_rgb_is_contiguous_uint8_and_the_source_is_untouched(channels: int, dtyp
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_rgb_is_the_same_in_bands_of_any_height(
-    channels: int, dtype: type[np.unsignedinteger], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rgb_is_the_same_in_bands_of_any_height(channels: int, dtype: type[np.unsignedinteger]) -> None:
     source = np.random.default_rng(2).integers(0, np.iinfo(dtype).max, (7, 5, channels), dtype=dtype)
     whole = pixels.to_rgb(source)
     for band_pixels in (1, 5, 10, 16, 30):
-        monkeypatch.setattr(pixels, "_BAND_PIXELS", band_pixels)
-        np.testing.assert_array_equal(pixels.to_rgb(source), whole)
+        np.testing.assert_array_equal(pixels.to_rgb(source, band_pixels=band_pixels), whole)
 
 
 @pytest.mark.parametrize(
     ("channels", "dtype"), [(2, np.uint8), (4, np.uint8), (1, np.uint16), (3, np.uint16), (4, np.uint16)]
 )
 def test_rgb_of_a_huge_image_takes_little_more_memory_than_itself(
-    channels: int, dtype: type[np.unsignedinteger], monkeypatch: pytest.MonkeyPatch
+    channels: int, dtype: type[np.unsignedinteger]
 ) -> None:
-    monkeypatch.setattr(pixels, "_BAND_PIXELS", 10_000)
     source = np.random.default_rng(3).integers(0, np.iinfo(dtype).max, (1000, 1000, channels), dtype=dtype)
     tracemalloc.start()
     try:
-        pixels.to_rgb(source)
+        pixels.to_rgb(source, band_pixels=10_000)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

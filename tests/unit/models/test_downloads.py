@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import AppError, Cancelled, DiskFull, DownloadError, DownloadInterrupted, DownloadRejected
 from core.models import downloads
-from core.models.downloads import download, torch_hub_file
+from core.models.downloads import torch_hub_file
 from core.models.part_file import PartFile
 from tests.file_server import Answer, FileServer, ServeFile, file_servers
 from tests.helpers import SECONDS, open_files, wait_until
@@ -34,13 +34,17 @@ BROKEN = replace(GOOD, drop_after=HALF)
 BEFORE = b"what was there before"
 
 
+def download(url: str, place: Path, **options: object) -> None:
+    """The function that is tested, with short pauses between its attempts."""
+    downloads.download(url, place, **{"first_pause_seconds": 0.002, **options})
+
+
 def prefix(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:8]
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "FIRST_PAUSE_SECONDS", 0.002)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
@@ -282,12 +286,9 @@ def test_the_largest_size_allowed_is_allowed(serve: ServeFile, place: Path) -> N
 
 
 @pytest.mark.parametrize("stall_after", [0, 65_536])
-def test_a_silent_server_is_given_up_and_what_came_is_kept(
-    serve: ServeFile, place: Path, stall_after: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(downloads, "SILENCE_SECONDS", 0.1)
+def test_a_silent_server_is_given_up_and_what_came_is_kept(serve: ServeFile, place: Path, stall_after: int) -> None:
     server = serve(replace(GOOD, stall_after=stall_after))
-    fails_with(DownloadInterrupted, server, place)
+    fails_with(DownloadInterrupted, server, place, silence_seconds=0.1)
     assert part_of(place).exists() == bool(stall_after)
     if stall_after:
         assert CONTENT.startswith(part_of(place).read_bytes())
@@ -413,13 +414,10 @@ def test_cancelled_before_it_began_nothing_is_asked_for_or_left(serve: ServeFile
     assert list(place.parent.iterdir()) == []
 
 
-def test_cancelling_ends_the_pause_between_two_attempts(
-    serve: ServeFile, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(downloads, "FIRST_PAUSE_SECONDS", 1000.0)
+def test_cancelling_ends_the_pause_between_two_attempts(serve: ServeFile, place: Path) -> None:
     server, cancelled = serve(BROKEN, GOOD), threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(fetch, server, place, cancelled=cancelled)
+        done = pool.submit(fetch, server, place, cancelled=cancelled, first_pause_seconds=1000.0)
         try:
             wait_until(lambda: part_of(place).exists() and part_of(place).stat().st_size == HALF, "the break")
         finally:

@@ -74,10 +74,7 @@ def test_what_cannot_be_checked_is_not_taken(
         assert server.requested == []
 
 
-def test_offline_the_file_and_its_folder_are_named(
-    serve: ServeFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.models.downloads.FIRST_PAUSE_SECONDS", 0.0)
+def test_offline_the_file_and_its_folder_are_named(serve: ServeFile, tmp_path: Path) -> None:
     server = serve(Answer(CONTENT))
     url = server.url(NAME)
     server.close()

@@ -213,8 +213,8 @@ def test_the_server_itself_neither_grows_nor_loads_pytorch(tmp_path: Path, resne
 # --- the limits hold whatever the reader does
 
 
-def worker(monkeypatch: pytest.MonkeyPatch, does: str, **limits: int) -> None:
-    """Make the process do this instead of reading a file; other limits make it quick."""
+def reader(does: str, **limits: int) -> tuple[str, ...]:
+    """The process's command, with which it does this instead of reading a file; other limits make it quick."""
     lines = [
         "import os, sys, time",
         "from pathlib import Path",
@@ -225,7 +225,7 @@ def worker(monkeypatch: pytest.MonkeyPatch, does: str, **limits: int) -> None:
         "worker.convert = convert",
         "worker.main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))",
     ]
-    monkeypatch.setattr(weights, "_COMMAND", (sys.executable, "-c", "\n".join(lines)))
+    return sys.executable, "-c", "\n".join(lines)
 
 
 @pytest.mark.parametrize(
@@ -242,52 +242,51 @@ def worker(monkeypatch: pytest.MonkeyPatch, does: str, **limits: int) -> None:
 )
 @pytest.mark.filterwarnings("ignore")
 def test_a_reader_that_goes_wild_ends_and_the_file_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, limits: dict[str, int]
+    tmp_path: Path, does: str, limits: dict[str, int]
 ) -> None:
     (tmp_path / "weights.pth").write_bytes(bytes(100))
-    worker(monkeypatch, does, **limits)
     with pytest.raises(
         WeightsInvalid, match=r"weights\.pth takes more (time or )?memory than a file of its size should"
     ):
-        import_weights(tmp_path / "weights.pth", tmp_path / "made")
+        import_weights(tmp_path / "weights.pth", tmp_path / "made", reader=reader(does, **limits))
 
 
-def test_memory_that_the_file_explains_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_the_file_explains_is_there(tmp_path: Path) -> None:
     """The same 100 MB are too much for 100 bytes and fine for 45 MB."""
     source = tmp_path / "weights.pth"
-    worker(monkeypatch, "bytearray(10**8); raise worker.WeightsInvalid('was read')")
+    reads = reader("bytearray(10**8); raise worker.WeightsInvalid('was read')")
     source.write_bytes(bytes(100))
     with pytest.raises(WeightsInvalid, match="more memory"):
-        import_weights(source, tmp_path / "made")
+        import_weights(source, tmp_path / "made", reader=reads)
     os.truncate(source, 45 * MIB)
     with pytest.raises(WeightsInvalid, match="was read"):
-        import_weights(source, tmp_path / "made")
+        import_weights(source, tmp_path / "made", reader=reads)
 
 
-def test_no_more_is_written_than_may_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_is_written_than_may_be_read(tmp_path: Path) -> None:
     (tmp_path / "weights.pth").write_bytes(bytes(100))
-    worker(monkeypatch, "target.write_bytes(bytes(9 * 2**20))")
+    writes = reader("target.write_bytes(bytes(9 * 2**20))")
     with pytest.raises(OSError, match="File too large") as caught:
-        import_weights(tmp_path / "weights.pth", tmp_path / "made", max_bytes=MIB)
+        import_weights(tmp_path / "weights.pth", tmp_path / "made", max_bytes=MIB, reader=writes)
     assert caught.value.errno == errno.EFBIG
     assert (tmp_path / "made").stat().st_size <= 2 * MIB
 
 
-def test_what_the_process_wrote_is_checked_and_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_process_wrote_is_checked_and_not_believed(tmp_path: Path) -> None:
     (tmp_path / "weights.pth").write_bytes(bytes(100))
-    worker(monkeypatch, "target.write_bytes(bytes(100))")
+    writes = reader("target.write_bytes(bytes(100))")
     with pytest.raises(WeightsInvalid, match="made"):
-        import_weights(tmp_path / "weights.pth", tmp_path / "made")
+        import_weights(tmp_path / "weights.pth", tmp_path / "made", reader=writes)
 
 
-def test_many_files_at_once_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_files_at_once_take_turns(tmp_path: Path) -> None:
     waits = "target.touch()\n    while not source.with_name('go').exists(): time.sleep(0.01)"
-    worker(monkeypatch, f"{waits}\n    raise worker.WeightsInvalid('was read')")
+    command = reader(f"{waits}\n    raise worker.WeightsInvalid('was read')")
     (tmp_path / "weights.pth").write_bytes(bytes(100))
 
     def add(number: int) -> None:
         with pytest.raises(WeightsInvalid, match="was read"):
-            import_weights(tmp_path / "weights.pth", tmp_path / f"made{number}")
+            import_weights(tmp_path / "weights.pth", tmp_path / f"made{number}", reader=command)
 
     with ThreadPoolExecutor(4) as visitors:
         try:
@@ -307,19 +306,19 @@ WAITS = """
 import sys
 from pathlib import Path
 from core.models import weights
-weights._COMMAND = (sys.executable, "-c", sys.argv[2])
-weights.import_weights(Path(sys.argv[1]), Path(sys.argv[1] + ".made"))
+reader = (sys.executable, "-c", sys.argv[2])
+weights.import_weights(Path(sys.argv[1]), Path(sys.argv[1] + ".made"), reader=reader)
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_the_process_ends_with_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals) -> None:
+def test_the_process_ends_with_the_server(tmp_path: Path, how: signal.Signals) -> None:
     source, told = tmp_path / "weights.pth", tmp_path / "pid"
     source.write_bytes(bytes(100))
-    worker(monkeypatch, f"Path({str(tmp_path / 'draft')!r}).write_text(str(os.getpid())); "
+    waits = reader(f"Path({str(tmp_path / 'draft')!r}).write_text(str(os.getpid())); "
                         f"os.rename({str(tmp_path / 'draft')!r}, {str(told)!r}); time.sleep(3600)")  # fmt: skip
     server = subprocess.Popen(
-        [sys.executable, "-c", WAITS, str(source), weights._COMMAND[2]], cwd=PROJECT_ROOT, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", WAITS, str(source), waits[2]], cwd=PROJECT_ROOT, stderr=subprocess.DEVNULL
     )
     try:
         wait_for(told.exists)

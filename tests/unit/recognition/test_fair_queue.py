@@ -14,7 +14,7 @@ import pytest
 from core.base.errors import Busy, Cancelled, TooManyRequests
 from core.base.settings import Settings
 from core.recognition import fair_queue
-from core.recognition.fair_queue import FairQueue
+from core.recognition.fair_queue import FairQueue, Lane
 from tests.helpers import SECONDS, wait_until
 
 Start = Callable[..., Thread]
@@ -26,9 +26,12 @@ def make(
     per_client: int = 100,
     turn_seconds: float = 0.0,
     clock: Callable[[], float] = time.monotonic,
+    heavy_waiting: int = 100,
+    heavy_per_client: int = 100,
 ) -> FairQueue:
     """A queue in which whoever works gives way at once, unless ``turn_seconds`` says otherwise."""
     limits = {"max_running": running, "max_waiting": waiting, "max_waiting_per_client": per_client}
+    limits |= {"max_heavy_waiting": heavy_waiting, "max_heavy_waiting_per_client": heavy_per_client}
     return FairQueue(Settings(**limits, turn_seconds=turn_seconds), clock)
 
 
@@ -42,13 +45,21 @@ class Visitors:
         self.threads: list[Thread] = []
         self.go_on = Event()
 
-    def enter(self, client: str, stack: str = "s", *, hold: bool = False, cancelled: Event | None = None) -> None:
+    def enter(
+        self,
+        client: str,
+        stack: str = "s",
+        *,
+        hold: bool = False,
+        cancelled: Event | None = None,
+        lane: Lane = "recognition",
+    ) -> None:
         """Start a thread and return when it has its turn or its place in the queue."""
         before = self.queue.running + self.queue.waiting + len(self.served) + len(self.errors)
 
         def visit() -> None:
             try:
-                with self.queue.turn(client, stack, cancelled):
+                with self.queue.turn(client, stack, cancelled, lane=lane):
                     self.served.append(f"{client}/{stack}")
                     if hold:
                         assert self.go_on.wait(SECONDS)
@@ -170,12 +181,15 @@ def test_a_client_with_too_many_waiting_is_refused_and_another_is_not(visitors: 
 
 
 def test_capacity_is_what_can_be_inside_at_once(visitors: Callable[..., Visitors]) -> None:
-    queue = make(running=2, waiting=3)
+    queue = make(running=2, waiting=3, heavy_waiting=1)
     people = visitors(queue)
-    for _ in range(queue.capacity):
-        people.enter("a", hold=True)
-    with pytest.raises(Busy), queue.turn("b", "s"):
-        pytest.fail("got a turn")
+    in_lanes: dict[Lane, int] = {"recognition": 5, "loading": 4, "heavy": 2, "download": 2}
+    assert queue.capacity == sum(in_lanes.values())
+    for lane, most in in_lanes.items():
+        for _ in range(most):
+            people.enter("a", hold=True, lane=lane)
+        with pytest.raises(Busy), queue.turn("b", "s", lane=lane):
+            pytest.fail("got a turn")
     assert not people.errors
 
 
@@ -304,10 +318,71 @@ def test_whatever_happens_never_more_than_allowed_run_and_no_turn_is_lost(seed: 
             turns.enter_context(queue.turn("after", str(number)))
 
 
-def test_only_so_many_clients_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fair_queue, "REMEMBERED", 10)
+def test_only_so_many_clients_are_remembered(visitors: Callable[..., Visitors]) -> None:
     queue = make()
-    for number in range(50):
-        with queue.turn(f"client {number}", "s"):
+    clients = [f"client {number}" for number in range(fair_queue.REMEMBERED)]
+    for client in clients:
+        with queue.turn(client, "s"):
             pass
-    assert len(queue._served) <= 10
+    people = visitors(queue)
+    people.enter("somebody", hold=True)
+    for client in (clients[-1], clients[0], "somebody new"):
+        people.enter(client)
+    people.finish()
+    assert people.served[1:] == [f"{clients[0]}/s", "somebody new/s", f"{clients[-1]}/s"], "the first is new again"
+
+
+class TestLanes:
+    """Work of other kinds in the same queue."""
+
+    def test_one_heavy_turn_at_a_time_beside_all_recognitions(self, visitors: Callable[..., Visitors]) -> None:
+        queue = make(running=2)
+        people = visitors(queue)
+        for number in range(4):
+            people.enter("a", str(number), hold=True, lane="heavy")
+        people.enter("downloads", hold=True, lane="download")
+        assert sorted(people.served) == ["a/0", "downloads/s"], "one of each"
+        with queue.turn("b", "1"), queue.turn("b", "2"):
+            assert (queue.running, queue.waiting) == (4, 3)
+
+    def test_heavy_ones_wait_fairly_and_know_how_many_come_first(self, visitors: Callable[..., Visitors]) -> None:
+        queue = make()
+        people = visitors(queue)
+        for number in range(4):
+            people.enter("many", str(number), hold=True, lane="heavy")
+        people.enter("one", hold=True, lane="heavy")
+        assert [queue.ahead(str(number)) for number in range(4)] == [0, 2, 3, 4]
+        assert queue.ahead("s") == 1
+        assert queue.ahead("nobody's") == 0
+        people.finish()
+        assert people.served == ["many/0", "one/s", "many/1", "many/2", "many/3"]
+
+    def test_few_heavy_ones_may_wait_and_fewer_of_one_client(self, visitors: Callable[..., Visitors]) -> None:
+        queue = make(heavy_waiting=3, heavy_per_client=2)
+        people = visitors(queue)
+        for number in range(3):
+            people.enter("a", str(number), hold=True, lane="heavy")
+        with pytest.raises(TooManyRequests), queue.turn("a", "3", lane="heavy"):
+            pytest.fail("got a turn")
+        people.enter("b", hold=True, lane="heavy")
+        with pytest.raises(Busy, match="in a few minutes"), queue.turn("c", "s", lane="heavy"):
+            pytest.fail("got a turn")
+        with queue.turn("a", "4"):
+            assert queue.running == 2, "who waits for heavy work may recognise all the same"
+
+    def test_a_recognition_does_not_give_way_to_heavy_work(self, visitors: Callable[..., Visitors]) -> None:
+        queue = make(running=1)
+        people = visitors(queue)
+        people.enter("a", hold=True, lane="heavy")
+        people.enter("a", "2", hold=True, lane="heavy")
+        with queue.turn("b", "s") as turn:
+            turn.give_way()
+            assert people.served == ["a/s"], "it would not have been granted"
+
+    def test_cancelled_while_it_waits_it_says_that_nothing_has_changed(self) -> None:
+        queue, cancelled = make(), Event()
+        cancelled.set()
+        with queue.turn("a", "s", lane="heavy"):
+            with pytest.raises(Cancelled, match="Nothing has changed"), queue.turn("b", "s", cancelled, lane="heavy"):
+                pytest.fail("got a turn")
+            assert queue.waiting == 0

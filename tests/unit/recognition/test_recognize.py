@@ -283,9 +283,8 @@ def test_the_real_int8_engine_answers_the_same_for_any_batch_size(
 
 
 def test_the_automatic_batch_size_is_measured_once_and_remembered(
-    photos: ImageStack, starter: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: ImageStack, starter: Model, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("core.engines.batch_size.SECONDS_PER_TURN", 0.001)
     settings = Settings(cache_dir=tmp_path / "cache")
     indices = range(starter.engine("openvino-int8").parallelism + 1)
     sizes = [recognize(photos, indices, starter, "openvino-int8", settings).timing.batch_size for _ in range(3)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from core.base.errors import Cancelled, InvalidRequest
 from core.base.settings import Settings
-from core.engines.engine import EngineName
+from core.engines.engine import Engine, EngineName
 from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Activity, Door, Order, RecognitionService, Watcher
 from core.stacks.stack import ImageStack
@@ -51,6 +52,8 @@ def test_one_engine_loads_and_recognises(make_stack: MakeStack, settings: Settin
     done = service.run(order, door, diary, threading.Event())
     assert diary.lines == [
         "loading openvino-int8",
+        "waiting openvino-int8",
+        "loading openvino-int8",
         "recognizing openvino-int8",
         "2 0",
         "finished openvino-int8",
@@ -58,6 +61,71 @@ def test_one_engine_loads_and_recognises(make_stack: MakeStack, settings: Settin
     assert [one.label for one in done["openvino-int8"].predictions] == ["2", "0"]
     assert sorted(service.results(stack).of("openvino-int8")) == [0, 2]
     assert service.queue.running == 0
+
+
+def test_an_engine_whose_files_must_be_made_is_loaded_in_a_heavy_turn(
+    make_stack: MakeStack, settings: Settings, tmp_path: Path
+) -> None:
+    """Four visitors with models of their own would take four times a gigabyte, and all turns meanwhile."""
+    diary, service, stack = Diary(), RecognitionService(settings), make_stack(GREYS)
+    model = FakeModel(tmp_path / "greys", FakeEngine("openvino-fp32"))
+    order = Order(stack, [0], model, ("openvino-fp32",), batch_size=1)
+    cancelled = threading.Event()
+    with service.queue.turn("somebody", "theirs", lane="heavy"):
+        waits = threading.Thread(target=service.run, args=(order, "page", diary, cancelled), daemon=True)
+        waits.start()
+        wait_until(lambda: service.queue.waiting == 1, "it waits")
+        assert model.loads == []
+        assert service.queue.running == 1, "no turn of recognition is held"
+    waits.join(SECONDS)
+    assert diary.lines == [
+        "loading openvino-fp32",
+        "waiting openvino-fp32",
+        "loading openvino-fp32",
+        "recognizing openvino-fp32",
+        "0",
+        "finished openvino-fp32",
+    ]
+    with service.queue.turn("somebody", "theirs", lane="heavy"):
+        service.run(order, "page", diary, cancelled)
+    assert model.loads == ["openvino-fp32"], "once loaded it needs no heavy turn"
+
+
+def test_who_waits_for_an_engine_to_be_loaded_holds_no_turn(
+    make_stack: MakeStack, settings: Settings, tmp_path: Path
+) -> None:
+    """PyTorch takes seconds: four who asked for it first kept everybody else waiting."""
+    service, stack = RecognitionService(settings.model_copy(update={"max_running": 1})), make_stack(GREYS)
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(FakeModel):
+        def _load(self, name: EngineName) -> Engine:
+            if name == "pytorch-fp32":
+                begun.set()
+                assert go_on.wait(SECONDS)
+            return super()._load(name)
+
+    model = Slow(tmp_path / "greys", FakeEngine("openvino-int8"), FakeEngine("pytorch-fp32"))
+    model.engine("openvino-int8")
+    done: list[str] = []
+
+    def ask(engine: EngineName) -> None:
+        order = Order(stack, [3], model, (engine,), batch_size=1)
+        (one,) = service.run(order, "api", Watcher(), threading.Event())[engine].predictions
+        done.append(f"{engine} {one.label}")
+
+    waiting = [threading.Thread(target=ask, args=("pytorch-fp32",), daemon=True) for _ in range(4)]
+    for thread in waiting:
+        thread.start()
+    assert begun.wait(SECONDS)
+    wait_until(lambda: service.queue.waiting == 3, "the others wait for it")
+    ask("openvino-int8")
+    assert done == ["openvino-int8 3"]
+    go_on.set()
+    for thread in waiting:
+        thread.join(SECONDS)
+    assert sorted(done) == ["openvino-int8 3"] + ["pytorch-fp32 3"] * 4
+    assert model.loads == ["openvino-int8", "pytorch-fp32"]
 
 
 def test_a_wrong_batch_size_costs_no_turn_and_no_answer(
@@ -150,10 +218,11 @@ def test_answers_go_with_their_stack(settings: Settings, tmp_path: Path) -> None
             stack = store.create(file, "greys.zip")
         order = Order(stack, [0], FakeModel(tmp_path / "greys", FakeEngine()), ("openvino-int8",))
         service.run(order, "api", Watcher(), threading.Event())
-        assert len(service._results) == 1
+        answers = weakref.ref(service.results(stack))
+        assert answers() is not None
         store.delete(stack.id)
         del stack, order
         gc.collect()
-        assert len(service._results) == 0, "what nobody can ask for any more must not stay in memory"
+        assert answers() is None, "what nobody can ask for any more must not stay in memory"
     finally:
         store.close()

@@ -12,9 +12,6 @@ import pytest
 
 from core.base.errors import EngineUnavailable
 from core.base.settings import Settings
-from core.benchmark import benchmark_app
-from core.benchmark import limits as limits_module
-from core.benchmark import run as run_module
 from core.benchmark.benchmark_app import compare_with_benchmark_app
 from core.benchmark.report import read_report
 from core.models.model import Model
@@ -37,12 +34,9 @@ def stack(tmp_path: Path) -> Path:
 def _runtime(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A runtime of this test's own with the engines of a made-up model."""
     model = FakeModel(tmp_path / "grey", FakeEngine("openvino-int8"), FakeEngine("pytorch-fp32"))
-    registry = ModelRegistry(settings)
-    monkeypatch.setattr(registry, "get", lambda name=None: model)
+    registry = ModelRegistry(settings, lambda folder, cache: model)
     runtime = replace(get_runtime(), settings=settings, store=StackStore(settings), models=registry)
     monkeypatch.setattr(benchmark, "get_runtime", lambda: runtime)
-    monkeypatch.setattr(limits_module, "INFERENCE_SECONDS", 0.01)
-    monkeypatch.setattr(run_module, "LATENCY_IMAGES", 1)
 
 
 def run(*arguments: str | Path) -> int:
@@ -103,19 +97,14 @@ def test_misspelt_options_are_refused_by_name(
     assert options[0] in capsys.readouterr().err
 
 
-def test_openvinos_own_benchmark_runs_beside_the_engine(starter: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark_app, "SECONDS", 1)
-    found = compare_with_benchmark_app(starter, 4, 1, Event())
+def test_openvinos_own_benchmark_runs_beside_the_engine(starter: Model) -> None:
+    found = compare_with_benchmark_app(starter, 4, 1, Event(), seconds=1)
     assert found.batch_size == 4
     assert found.images_per_second[0] > 0
     assert found.benchmark_app_images_per_second[0] > 0
     assert found.ratio == pytest.approx(found.images_per_second[0] / found.benchmark_app_images_per_second[0])
 
 
-def test_a_benchmark_app_that_does_not_run_is_said_in_one_sentence(
-    starter: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(benchmark_app, "SECONDS", 0.01)
-    monkeypatch.setattr(benchmark_app, "_MAIN", "raise SystemExit('no such tool')")
+def test_a_benchmark_app_that_does_not_run_is_said_in_one_sentence(starter: Model) -> None:
     with pytest.raises(EngineUnavailable, match="no such tool"):
-        compare_with_benchmark_app(starter, 1, 1, Event())
+        compare_with_benchmark_app(starter, 1, 1, Event(), seconds=0, main="raise SystemExit('no such tool')")

@@ -96,7 +96,6 @@ def test_a_build_step_that_may_be_offline_says_why_and_succeeds(
     stack: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "no-torch-cache"))
-    monkeypatch.setattr("core.models.downloads.FIRST_PAUSE_SECONDS", 0.0)
     settings = settings.model_copy(update={"imagenet_url": "http://127.0.0.1:9/resnet18-f37072fd.pth"})
     assert run(settings, monkeypatch, "--model", "imagenet", "--optional") == 0
     assert "resnet18-f37072fd.pth" in capsys.readouterr().err

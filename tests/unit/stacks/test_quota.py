@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
 import threading
+import tracemalloc
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +14,6 @@ import pytest
 
 from core.base.errors import AppError, DiskFull, QuotaExceeded, TooManyStacks
 from core.base.settings import MIB, Settings
-from core.stacks import quota as quota_module
 from core.stacks.quota import IDLE_SECONDS, Place, Quota, Usage, place_to_free
 
 DiskUsage = namedtuple("DiskUsage", ["total", "used", "free"])
@@ -43,7 +44,7 @@ def test_room_is_given_back_also_on_a_full_disk_and_never_twice(
     quota = make(tmp_path, max_bytes_per_client=100)
     share = quota.open("a")
     share.grow(100)
-    monkeypatch.setattr(quota_module.shutil, "disk_usage", lambda folder: DiskUsage(1, 1, 0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: DiskUsage(1, 1, 0))
     share.grow(-40)
     assert (quota.usage, share.bytes) == (Usage(1, 60), 60)
     share.release()
@@ -99,6 +100,27 @@ def test_bytes_have_limits_and_a_refusal_takes_nothing(
     assert quota.usage == EMPTY
 
 
+def test_what_is_no_stack_takes_bytes_and_no_place(tmp_path: Path) -> None:
+    quota = make(tmp_path, max_stacks=1, max_bytes_per_client=10)
+    model = quota.open_without_place("a")
+    model.resize(8)
+    assert quota.usage == Usage(0, 8)
+    stack = quota.open("a")
+    with pytest.raises(QuotaExceeded):
+        stack.grow(3)
+    model.resize(7)
+    stack.grow(3)
+    assert quota.usage == Usage(1, 10)
+    stack.release()
+    with pytest.raises(QuotaExceeded):
+        model.resize(11)
+    assert quota.usage == Usage(0, 7), "a refusal takes nothing"
+    model.release()
+    for late in (model.grow, model.resize):
+        late(5)
+    assert quota.usage == EMPTY, "nothing is counted for what is gone"
+
+
 def test_one_clients_bytes_are_not_anothers(tmp_path: Path) -> None:
     quota = make(tmp_path, max_bytes_per_client=10)
     quota.open("a").grow(10)
@@ -123,7 +145,7 @@ def test_the_disk_keeps_its_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         looked_at.append(folder)
         return DiskUsage(1000, 0, 1000)
 
-    monkeypatch.setattr(quota_module.shutil, "disk_usage", usage)
+    monkeypatch.setattr(shutil, "disk_usage", usage)
     quota = make(tmp_path, min_free_bytes=600)
     share = quota.open("a")
     share.grow(400)
@@ -137,12 +159,16 @@ def test_the_disk_keeps_its_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_client_who_has_left_is_forgotten(tmp_path: Path) -> None:
     """Otherwise every address that ever came would stay in memory."""
     quota = make(tmp_path)
-    for number in range(50):
-        share = quota.open(f"client {number}")
-        share.grow(1)
-        share.release()
-    assert not quota._stacks
-    assert not quota._bytes
+    tracemalloc.start()
+    try:
+        for number in range(3000):
+            share = quota.open(f"client {number}")
+            share.grow(1)
+            share.release()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 3000 * 20, "not even the names"
 
 
 def test_threads_never_pass_a_limit_together_and_leave_nothing_behind(tmp_path: Path) -> None:

@@ -205,6 +205,30 @@ def test_however_many_places_one_client_takes_another_gets_its_own(make_store: M
     assert len(store) == store.usage.stacks == 4
 
 
+@pytest.mark.parametrize("kind", ["stacks", "files", "both"])
+def test_tiny_uploads_from_some_addresses_never_fill_all_places(make_store: MakeStore, kind: str) -> None:
+    """256 uploads of less than 300 bytes each, as many as there are places, from four addresses."""
+    store = make_store()
+    mine = store.create(io.BytesIO(ZIP), "mine.zip", "honest")
+    refused = 0
+    for number in range(257):
+        try:
+            if kind == "stacks" or (kind == "both" and number % 2):
+                store.create(io.BytesIO(ZIP), "a.zip", f"greedy {number % 5}")
+            else:
+                with store.files.receive(f"greedy {number % 5}", 1000) as upload:
+                    upload.write(b"tiny")
+                    upload.finish("a.pth")
+        except TooManyStacks:
+            refused += 1
+    assert (store.usage.stacks, refused) == (256, 2)
+    for number in range(3):
+        assert store.create(io.BytesIO(ZIP), "a.zip", f"newcomer {number}").id in store.ids
+    assert store.get(mine.id) is mine
+    assert store.usage.stacks == 256, "others have made room"
+    assert len(store.ids) + len(store.files.places()) == 256
+
+
 def test_a_deleted_stack_that_an_error_holds_in_a_circle_gives_its_disk_back(make_store: MakeStore) -> None:
     """An error has the frames of those it went through, and they have the error."""
     store = make_store()

@@ -18,6 +18,7 @@ import { clamp } from "../shared/numbers.js";
  */
 
 const SWIPE_PX = 40;
+const DRAG_PX = 8; // less may still be a tap
 const WHEEL_RATE = 0.0015; // natural logarithm of the zoom for each pixel of wheel travel
 
 /** @param {Event} event */
@@ -42,6 +43,8 @@ export class Gestures {
     stage.onpointermove = (event) => this.move(event);
     stage.onpointerup = (event) => this.up(event);
     stage.onpointercancel = (event) => this.cancel(event);
+    // Not left to touch-action alone: Chromium would let what it must not scroll fling on, and the next tap only stops that.
+    stage.addEventListener("touchmove", (event) => this.isOurs() && event.cancelable && event.preventDefault(), { passive: false });
     stage.ondblclick = (event) => {
       if (!onButton(event)) host.toggleFit(...this.fromCentre(event.clientX, event.clientY));
     };
@@ -87,6 +90,14 @@ export class Gestures {
       this.stage.dataset.dragging = "";
       this.host.panBy(now.x - before.x, now.y - before.y);
     }
+  }
+
+  /** Whether the fingers do what the stage answers, and not the page, which scrolls where a finger moves up or down. */
+  isOurs() {
+    if (this.pointers.size !== 1) return this.pointers.size > 1;
+    const [{ x, y }] = this.pointers.values();
+    const [dx, dy] = [Math.abs(x - this.start.x), Math.abs(y - this.start.y)];
+    return Math.max(dx, dy) > DRAG_PX && (this.viewport.pannable || dx > dy);
   }
 
   /**

@@ -10,7 +10,6 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from core.api.edge import rates
 from core.api.edge.rates import Rate, RatesMiddleware
 from core.base.settings import Settings
 
@@ -27,13 +26,12 @@ def test_a_minutes_worth_may_come_at_once_and_then_one_at_a_time() -> None:
     assert rate.hit("b", 101.0) == 0.0, "another client has a minute of its own"
 
 
-def test_clients_without_end_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "MAX_CLIENTS", 3)
-    rate = Rate(1)
+def test_clients_without_end_are_not_remembered_without_end() -> None:
+    rate = Rate(1, max_clients=3)
     for number in range(10):
         rate.hit(str(number), 0.0)
-    assert len(rate._paid_until) == 3
-    assert rate.hit("9", 0.0) > 0
+    assert all(rate.hit(number, 0.0) > 0 for number in "789")
+    assert rate.hit("6", 0.0) == 0.0, "forgotten, and may ask again"
 
 
 def edge(app: Any, **limits: int) -> RatesMiddleware:

@@ -8,7 +8,7 @@ import pytest
 
 from core.base.errors import WeightsInvalid
 from core.models.torchvision_compat import import_torchvision
-from core.models.weight_files.resnet18 import check_resnet18, resnet18_shapes
+from core.models.weight_files.resnet18 import check_resnet18, check_staged_resnet18, resnet18_shapes
 from core.models.weight_files.tensors import FLOATS
 
 
@@ -124,3 +124,13 @@ def test_a_wrong_shape_is_named_with_the_right_one(name: str, shape: tuple[int, 
 def test_numbers_of_another_kind_are_refused(dtype: str) -> None:
     message = misfit(RESNET18 | {"fc.weight": replace(RESNET18["fc.weight"], dtype=dtype)})
     assert f"fc.weight holds no plain floating-point numbers ({dtype})" in message
+
+
+def test_a_head_over_four_stages_is_another_network() -> None:
+    staged = {name: Told(shape=shape) for name, shape in resnet18_shapes(5, 960).items()}
+    assert check_staged_resnet18(staged) == 5
+    assert set(staged) == set(RESNET18)
+    with pytest.raises(WeightsInvalid, match=r"fc\.weight is 5x512 and must be 5x960"):
+        check_staged_resnet18(RESNET18)
+    with pytest.raises(WeightsInvalid, match=r"fc\.weight is 5x960 and must be 5x512"):
+        check_resnet18(staged)

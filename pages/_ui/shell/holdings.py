@@ -1,0 +1,39 @@
+"""What hangs on a session and ends with it: jobs that run, and folders of its own models."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from weakref import WeakSet
+
+from core.base.background import BackgroundJob
+from core.stacks.quota import Share
+
+END_SECONDS = 10.0  # what a cancelled job may take to end before its folder is deleted under it
+
+
+class Holdings:
+    """Jobs, and folders with their parts of the client's quota."""
+
+    def __init__(self) -> None:
+        self._jobs: WeakSet[BackgroundJob] = WeakSet()
+        self._folders: list[tuple[Path, Share]] = []
+
+    def watch(self, job: BackgroundJob) -> None:
+        """Add a job that has been started."""
+        self._jobs.add(job)
+
+    def keep(self, folder: Path, share: Share) -> None:
+        """Add a folder, which need not exist yet."""
+        self._folders.append((folder, share))
+
+    def end(self) -> None:
+        """Cancel every job, then delete every folder and give its part of the quota back."""
+        running = list(self._jobs)
+        for job in running:
+            job.cancel()
+        for job in running:
+            job.wait(END_SECONDS)
+        for folder, share in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
+            share.release()
