@@ -85,14 +85,18 @@ class TeachingService:
     def watch(self, looker: Looker, *, further: bool = False) -> LiveTeaching:
         """Learn the labels of the looker's stack while they are given, as long as somebody keeps the result.
 
-        With ``further`` the looker's backbone was taught before, and its examples come to the labels.
+        With ``further`` the looker's backbone was taught before, and its examples and classes come to the labels.
 
         Raises:
             ModelError: it holds none, or they are damaged.
+            LabelsInvalid: there would be too many classes.
         """
         kept = read_examples(looker.backbone) if further else None
         looker = self._for_more(looker) if further else looker
-        live = LiveTeaching(TeachingSession(looker, self.labels(looker.stack), kept))
+        labels = self.labels(looker.stack)
+        if kept is not None:
+            labels.assign_each({}, classes=kept.classes)
+        live = LiveTeaching(TeachingSession(looker, labels, kept))
         self._live[looker.stack.id] = live
         return live
 

@@ -26,6 +26,7 @@ LOOKS: dict[str, tuple[int, int, str]] = {
     "phone": (390, 844, "light"),
     "dark": (1280, 900, "dark"),
 }
+TAUGHT = {"cat": 1, "bead": 11, "rocket": 41}  # and the position of the first image of each in the sample stack
 TIMEOUT_MS = 120_000
 DEMO = "demo"  # the animation
 ANIMATION_SIZE = (1024, 720)  # pixels; scaled down from the wide look
@@ -57,7 +58,7 @@ def main() -> int:
 
 
 def take(browser: Browser, url: str, look: str, out: Path, wait: float) -> None:
-    """The pictures of one look: home, viewer, gallery, inference; ``wait`` seconds before each."""
+    """The pictures of one look: home, viewer, gallery, inference, teach; ``wait`` seconds before each."""
     width, height, scheme = LOOKS[look]
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -87,7 +88,29 @@ def take(browser: Browser, url: str, look: str, out: Path, wait: float) -> None:
     if look == "phone":
         page.get_by_test_id("stSidebarCollapseButton").click()
     shoot(page, out / f"inference-{look}.png", wait)
+    if look == "phone":
+        page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Teach").click()
+    if look == "phone":
+        page.get_by_test_id("stSidebarCollapseButton").click()
+    teach(page)
+    shoot(page, out / f"teach-{look}.png", wait)
     context.close()
+
+
+def teach(page: Page) -> None:
+    """Name three classes, and label two images of each."""
+    for name in TAUGHT:
+        page.get_by_label("New class").fill(name)
+        page.get_by_role("button", name="Add", exact=True).click()
+        page.get_by_role("button", name=f"Label {name}:").wait_for()
+    for key, position in enumerate(TAUGHT.values(), 1):
+        page.get_by_role("slider", name="Position in the stack").fill(str(position))
+        page.locator(f".cell[data-index='{position - 1}'] .open").click()
+        page.keyboard.press(str(key))
+        page.keyboard.press(str(key))
+    page.locator(".cell[data-kind=suggestion]").first.wait_for()
+    page.keyboard.press("Home")
 
 
 def animate(browser: Browser, url: str, path: Path) -> None:

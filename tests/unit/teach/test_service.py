@@ -105,6 +105,11 @@ def test_an_installed_model_stays_is_replaced_by_its_name_and_taught_further(
     assert len(read_examples(again)) == 72
     assert again.card.teaching is not None
     assert again.card.teaching.backbone == "starter"
+    live = service.watch(service.looker(stack, "parts", "", "page"), further=True)
+    assert service.live(stack) is live
+    assert live.labels.classes == tuple(CLASSES)
+    assert live.session.looker.backbone.card.name == "starter", "what has seen the examples"
+    live.stop()
     store.delete(stack.id)
     assert ModelRegistry(settings).get("parts").card.classes == tuple(CLASSES)
 
