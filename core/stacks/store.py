@@ -149,7 +149,7 @@ class StackStore:
             self._discard(kept)
 
     def sweep(self) -> None:
-        """Delete the stacks nobody has used for ``stack_ttl_seconds``, and free the disk of deleted ones, and memory."""
+        """Delete the stacks nobody has used for ``stack_ttl_seconds``; free disk and memory of deleted ones."""
         if self._deleted_lately:
             self._deleted_lately = False
             give_memory_back()

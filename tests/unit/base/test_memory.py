@@ -16,8 +16,8 @@ def resident():
 
 blocks, left = [], []
 for _ in range(1000):
-    blocks.append(bytes(100_000))
-    left.append(bytes(2_000))
+    blocks.append(b"x" * 100_000)
+    left.append(b"x" * 2_000)
 before = resident()
 del blocks
 freed = resident()
