@@ -167,7 +167,7 @@ class LabelsInvalid(ModelError):
 class Int8NotGoodEnough(ModelError):
     """INT8 strays too far from FP32 with every recipe, so the model was not kept."""
 
-    code = "int8_not_good_enough"
+    code = "agreement_too_low"
     status = 422
 
 

@@ -19,6 +19,7 @@ from typing import BinaryIO, TextIO
 
 from core.base.budget import ByteBudget, Lane
 from core.base.errors import StackNotFound, TooManyStacks
+from core.base.memory import give_memory_back
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
 from core.stacks.files import FileStore
@@ -72,6 +73,7 @@ class StackStore:
         self._quota = Quota(settings, self.folder)
         self.files = FileStore(self.folder / "files", self._place_for, clock)
         self._deleted: weakref.WeakSet[ImageStack] = weakref.WeakSet()
+        self._deleted_lately = False
         self._stopping = threading.Event()
         threading.Thread(target=self._sweep_until_stopped, name="stack-sweeper", daemon=True).start()
 
@@ -147,7 +149,10 @@ class StackStore:
             self._discard(kept)
 
     def sweep(self) -> None:
-        """Delete the stacks nobody has used for ``stack_ttl_seconds``, and free the disk of deleted ones."""
+        """Delete the stacks nobody has used for ``stack_ttl_seconds``; free disk and memory of deleted ones."""
+        if self._deleted_lately:
+            self._deleted_lately = False
+            give_memory_back()
         if self._deleted:
             # Failed work and its errors refer to each other in circles, and keep a stack's unlinked files with them.
             gc.collect()
@@ -193,6 +198,7 @@ class StackStore:
 
     def _discard(self, kept: _Kept) -> None:
         self._deleted.add(kept.stack)
+        self._deleted_lately = True
         kept.stack.mark_deleted()
         shutil.rmtree(self.folder / kept.stack.id, ignore_errors=True)
         kept.share.release()
