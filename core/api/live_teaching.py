@@ -114,7 +114,7 @@ def live_teaching_router(store: StackStore, teaching: TeachingService) -> APIRou
         response.headers["Cache-Control"] = "no-store"
         return TeachingColumns.of(teaching.labels(stack), live)
 
-    @router.post("", responses=responses(400, 404, 413, 422))
+    @router.post("", summary="Change labels", responses=responses(400, 404, 413, 422, 429, 503))
     def act(stack_id: str, body: LabelAction) -> LabelRevision:
         """Label images, or undo or redo the last change. Nothing waits for what is learned of it."""
         labels = teaching.labels(store.get(stack_id))

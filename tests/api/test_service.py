@@ -255,6 +255,7 @@ class TestDescription:
             f"POST {STACKS}/{{stack_id}}/predictions": {"application/json"},
             f"POST {STACKS}/{{stack_id}}/labels": {"application/json", "text/csv"},
             f"POST {STACKS}/{{stack_id}}/teach": {"application/json"},
+            f"POST {STACKS}/{{stack_id}}/teaching": {"application/json"},
         }
 
     def test_every_reference_leads_somewhere(self, document: dict[str, Any]) -> None:

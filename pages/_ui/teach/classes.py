@@ -33,7 +33,8 @@ _MAX_NAME = 100  # characters of a class
 def classes(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     """The field for a new class, and the menus beside it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        form = st.form("new-class", border=False, clear_on_submit=True, width=380)
+        # Not cleared by the browser: a report of the gallery right after it would join it, and bring the empty field.
+        form = st.form("new-class", border=False, width=380)
         with form, st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input("New class", max_chars=_MAX_NAME, placeholder="scratches", key="new-class-name")
             st.form_submit_button("Add", icon=":material/add:", on_click=lambda: _add(session, live))
@@ -66,6 +67,8 @@ def _add(session: Session, live: LiveTeaching) -> None:
     name = str(st.session_state["new-class-name"])
     if name.strip():
         _do(session, lambda: live.labels.add_class(name))
+        if not session.teach_error:
+            st.session_state["new-class-name"] = ""
 
 
 def _edit(session: Session, live: LiveTeaching) -> None:
