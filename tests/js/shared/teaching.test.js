@@ -232,3 +232,14 @@ test("without Label mode its keys are the viewer's, and results come back", asyn
   assert.equal(store.answers.size, 0);
   assert.equal("taught" in store.state(), false);
 });
+
+test("a label is unsaved from the key on, and not only once the server has it", async () => {
+  const { store, teaching, quiet } = await labelling({}, { saved_version: 1 });
+  assert.equal(teaching.isSaved, true);
+  store.setCurrent(1);
+  teaching.onKey(press("2"), body);
+  assert.equal(teaching.isSaved, false, "nobody may lose what was pressed a moment ago");
+  answers.set(URL_, columns({ revision: 2, version: 2, images: [0, 1], labels: [0, 1] }));
+  await quiet();
+  assert.equal(teaching.isSaved, false);
+});

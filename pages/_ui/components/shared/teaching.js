@@ -78,7 +78,7 @@ export class Teaching {
   }
 
   get isSaved() {
-    return this.labels.size === 0 || this.version === this.saved;
+    return this.sending === 0 && (this.labels.size === 0 || this.version === this.saved);
   }
 
   /** Those that get the next label: the selected images, or the current one. */
