@@ -19,6 +19,7 @@ from core.base.workers import Job
 from core.engines.engine import FEATURES, LOGITS, EngineName
 from core.models.model import Model
 from core.recognition.classifier import Classifier
+from core.recognition.fair_queue import CANCELLED
 from core.recognition.results import ClassScore, Prediction, Recognition, Timing
 from core.stacks.stack import ImageStack
 
@@ -145,7 +146,7 @@ def wait_for(job: Job, on_wait: Callable[[], None], cancelled: Event) -> None:
 def check_cancelled(cancelled: Event) -> None:
     """Raise Cancelled where ``cancelled`` is set."""
     if cancelled.is_set():
-        raise Cancelled("Cancelled. What was recognised so far is kept.")
+        raise Cancelled(CANCELLED)
 
 
 def _predict(
