@@ -8,6 +8,7 @@ from pages._ui.shell.messages import escape
 from pages._ui.shell.session import current_session
 from pages._ui.teach.classes import classes
 from pages._ui.teach.making import making
+from pages._ui.teach.mode import room_for_bar
 from pages._ui.teach.quality import quality
 from pages._ui.teach.state import next_step, watch
 from pages._ui.teach.suggestions import suggestions
@@ -34,6 +35,7 @@ except AppError as error:
     st.error(escape(error), icon=":material/error:")
     st.stop()
 live.refresh()
+room_for_bar()
 next_step(live)
 classes(session, stack, live)
 links = label_links(stack, live, session.saved_labels)

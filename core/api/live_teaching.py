@@ -1,19 +1,23 @@
-"""What the Teach page's browser side needs below ``/api/v1/stacks/ID``: label, undo, and all it shows, by columns."""
+"""What Label mode in the browser needs below ``/api/v1/stacks/ID``: label, undo, and all it shows, by columns."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.api.problems import responses
 from core.api.schemas import Number, Text
+from core.base.errors import InvalidRequest
 from core.stacks.store import StackStore
 from core.teach.labels import Labels
 from core.teach.live import LiveTeaching
 from core.teach.service import TeachingService
+
+ALIKE = 12  # images, unless somebody asks for another number
+MOST_ALIKE = 500
 
 
 class LabelAction(BaseModel):
@@ -32,6 +36,12 @@ class LabelRevision(BaseModel):
     """How many changes there were."""
 
     version: int
+
+
+class AlikeImages(BaseModel):
+    """Images like one of the stack."""
+
+    images: list[int] = Field(description="positions of images without a label, the most similar first")
 
 
 class TeachingColumns(BaseModel):
@@ -106,13 +116,25 @@ def live_teaching_router(store: StackStore, teaching: TeachingService) -> APIRou
 
     @router.get("", responses=responses(404))
     def columns(stack_id: str, response: Response) -> TeachingColumns:
-        """Labels, and what the Teach page that is open has learned of them. Asking lets it go on."""
+        """Labels, and what a page in Label mode has learned of them. Asking lets it go on."""
         stack = store.get(stack_id)
         live = teaching.live(stack)
         if live is not None:
             live.refresh()
         response.headers["Cache-Control"] = "no-store"
         return TeachingColumns.of(teaching.labels(stack), live)
+
+    @router.get("/alike", summary="Images like one", responses=responses(400, 404))
+    def alike(
+        stack_id: str,
+        image: Annotated[int, Query(ge=0, description="position of the image")],
+        count: Annotated[int, Query(ge=1, le=MOST_ALIKE)] = ALIKE,
+    ) -> AlikeImages:
+        """The unlabelled images most like one, among those that a page in Label mode has looked at."""
+        live = teaching.live(store.get(stack_id))
+        if live is None:
+            raise InvalidRequest("No page watches this stack. Turn Label mode on first.")
+        return AlikeImages(images=live.alike(image, count))
 
     @router.post("", summary="Change labels", responses=responses(400, 404, 413, 422, 429, 503))
     def act(stack_id: str, body: LabelAction) -> LabelRevision:

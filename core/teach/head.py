@@ -28,12 +28,14 @@ class Examples:
         numbers: of each example, the place of its class in ``classes``; int64 ``[N]``.
         features: float32 ``[N, F]``.
         mirrored: those of the mirror images; float32 ``[N, F]``.
+        contents: digests of the images' model inputs, uint8 ``[N, 16]``, zeros where nobody knows; None of none.
     """
 
     classes: tuple[str, ...]
     numbers: NDArray[np.int64]
     features: NDArray[np.float32]
     mirrored: NDArray[np.float32]
+    contents: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -45,7 +47,8 @@ class Examples:
 
     def subset(self, rows: NDArray[np.int64]) -> Examples:
         """Those at ``rows``, with all classes."""
-        return Examples(self.classes, self.numbers[rows], self.features[rows], self.mirrored[rows])
+        contents = None if self.contents is None else self.contents[rows]
+        return Examples(self.classes, self.numbers[rows], self.features[rows], self.mirrored[rows], contents)
 
     def check(self) -> None:
         """Raise InvalidRequest where there are too few to fit a head."""
@@ -91,11 +94,13 @@ def examples(
     labels: Sequence[str],
     features: NDArray[np.float32],
     mirrored: NDArray[np.float32],
+    contents: NDArray[np.uint8] | None = None,
 ) -> Examples:
-    """Examples of the ``classes`` that occur in ``labels``, one an image; both features are float32 ``[N, F]``."""
+    """Examples of the ``classes`` that occur in ``labels``, one an image; arrays as in ``Examples``."""
     occurring = tuple(name for name in classes if name in set(labels))
     place = {name: number for number, name in enumerate(occurring)}
-    return Examples(occurring, np.array([place[label] for label in labels], np.int64), features, mirrored)
+    numbers = np.array([place[label] for label in labels], np.int64)
+    return Examples(occurring, numbers, features, mirrored, contents)
 
 
 def fit(given: Examples, start: Head | None = None) -> Head:

@@ -194,14 +194,15 @@ class TeachingJob(BackgroundJob):
         self._made(lesson.folder)
 
     def _examples(self) -> tuple[Examples, list[str]]:
-        """The labelled images that can be read, and the names of their files; earlier examples come after them."""
+        """The labelled images that can be read, and their files' names; other earlier examples come after them."""
         looker, lesson = self.looker, self.lesson
         self._steps.begin(_LOOK, 2 * len(lesson.labels))
         indices = sorted(lesson.labels)
         readable = looker.look(indices, self.cancelled, on_images=self._steps.count)
         looker.look(readable, self.cancelled, mirrored=True, on_images=self._steps.count)
         features, mirrored = looker.read(readable), looker.read(readable, mirrored=True)
-        given = examples(lesson.classes, [lesson.labels[index] for index in readable], features, mirrored)
+        labels, contents = [lesson.labels[index] for index in readable], looker.contents(readable)
+        given = examples(lesson.classes, labels, features, mirrored, contents)
         files = [looker.stack.entries[index].name for index in readable]
         if lesson.kept is None:
             return given, files

@@ -136,6 +136,14 @@ class LiveTeaching:
         suggestions = self.learned.suggestions
         return self.unlabelled(suggestions.above(name, share, self._threshold)) if suggestions else []
 
+    def alike(self, index: int, count: int) -> list[int]:
+        """Positions of the ``count`` unlabelled images most like one, best first, among those looked at by now.
+
+        Raises:
+            InvalidRequest: nobody has looked at this one.
+        """
+        return self.unlabelled(self.session.similar(index, len(self.session.looker.stack)))[:count]
+
     def unlabelled(self, images: Sequence[int]) -> list[int]:
         """Those of ``images`` that have no label."""
         labelled = self.labels.by_image

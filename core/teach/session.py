@@ -6,9 +6,12 @@ import threading
 from collections.abc import Callable, Sequence
 from threading import Event
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.base.errors import InvalidRequest
 from core.teach.evaluate import Evaluation, evaluate
-from core.teach.features import Looker, OnImages
+from core.teach.features import CONTENT_BYTES, Looker, OnImages
 from core.teach.head import Examples, Head, examples, fit
 from core.teach.labels import Labels
 from core.teach.suggest import Suggester, Suggestions, most_similar
@@ -26,6 +29,7 @@ class TeachingSession:
         self.looker = looker
         self.labels = labels
         self._kept = kept
+        self._contents: dict[int, NDArray[np.uint8]] = {}
         self._lock = threading.Lock()
         self._head: Head | None = None
         self._suggester: tuple[object, Suggester] | None = None
@@ -102,8 +106,15 @@ class TeachingSession:
         given = self._given(list(labels), cancelled)
         classes = self.labels.classes
         read = self.looker.read
-        new = examples(classes, [labels[index] for index in given], read(given), read(given, mirrored=True))
+        shown = [labels[index] for index in given]
+        contents = None if self._kept is None else self._contents_of(given)
+        new = examples(classes, shown, read(given), read(given, mirrored=True), contents)
         return new if self._kept is None else joined(new, self._kept)
+
+    def _contents_of(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        missing = [index for index in indices if index not in self._contents]
+        self._contents.update(zip(missing, self.looker.contents(missing), strict=True))
+        return np.array([self._contents[index] for index in indices], np.uint8).reshape(-1, CONTENT_BYTES)
 
     def _given(self, indices: Sequence[int], cancelled: Event) -> list[int]:
         readable = self.looker.look(indices, cancelled)

@@ -21,6 +21,7 @@ from core.models.registry import ModelRegistry
 from core.models.weight_files import safetensors
 from core.models.weight_files.tensors import BadFile, Stored
 from core.teach.evaluate import Share
+from core.teach.features import CONTENT_BYTES
 from core.teach.head import INVERSE_STRENGTH, Examples, Head
 
 EXAMPLES_NAME = "examples.safetensors"
@@ -125,6 +126,7 @@ def write_examples(given: Examples, path: Path) -> None:
         "features": given.features.astype(np.float16),
         "mirrored": given.mirrored.astype(np.float16),
         "numbers": given.numbers.astype(np.float32),
+        "contents": _contents(given).astype(np.float16),  # exact, and what is read is floating-point
     }
     tensors = {
         name: Stored(array.dtype.name, array.shape, 0, tuple(step // array.itemsize for step in array.strides))
@@ -144,22 +146,27 @@ def read_examples(model: Model) -> Examples:
     try:
         with path.open("rb") as file:
             tensors = safetensors.describe(file, path.stat().st_size)
-            arrays = {name: tensors[name].read(file) for name in ("features", "mirrored", "numbers")}
+            arrays = {name: tensors[name].read(file) for name in ("features", "mirrored", "numbers", "contents")}
     except (BadFile, KeyError) as error:
         raise ModelError(f"{EXAMPLES_NAME} of the model {model.card.name} is damaged; install it again.") from error
     width = ARCHITECTURES[STAGED_RESNET18.name].features
     count = len(arrays["numbers"])
     shapes = {name: array.shape for name, array in arrays.items()}
     numbers = arrays["numbers"].astype(np.int64)
-    if shapes != {"features": (count, width), "mirrored": (count, width), "numbers": (count,)} or (
-        count and not 0 <= numbers.min() <= numbers.max() < len(model.card.classes)
-    ):
+    expected = {
+        "features": (count, width),
+        "mirrored": (count, width),
+        "numbers": (count,),
+        "contents": (count, CONTENT_BYTES),
+    }
+    if shapes != expected or (count and not 0 <= numbers.min() <= numbers.max() < len(model.card.classes)):
         raise ModelError(f"{EXAMPLES_NAME} of the model {model.card.name} does not fit it; install it again.")
     return Examples(
         model.card.classes,
         numbers,
         arrays["features"].astype(np.float32),
         arrays["mirrored"].astype(np.float32),
+        np.nan_to_num(arrays["contents"]).clip(0, 255).astype(np.uint8),
     )
 
 
@@ -174,7 +181,12 @@ def backbone_for_more(taught: Model, registry: ModelRegistry) -> Model:
 
 
 def joined(first: Examples, second: Examples) -> Examples:
-    """Both together, in this order."""
+    """Both together, in this order. Of an image that is in both, the first says what it shows.
+
+    Twice in the examples, an image would be judged by a head that has learnt from itself.
+    """
+    known = {row.tobytes() for row in _contents(first) if row.any()}
+    second = second.subset(np.array([row.tobytes() not in known for row in _contents(second)], bool).nonzero()[0])
     classes = tuple(dict.fromkeys((*first.classes, *second.classes)))
     place = np.array([classes.index(name) for name in second.classes], np.int64)
     return Examples(
@@ -182,4 +194,9 @@ def joined(first: Examples, second: Examples) -> Examples:
         np.concatenate([first.numbers, place[second.numbers]]),
         np.concatenate([first.features, second.features]),
         np.concatenate([first.mirrored, second.mirrored]),
+        np.concatenate([_contents(first), _contents(second)]),
     )
+
+
+def _contents(given: Examples) -> NDArray[np.uint8]:
+    return np.zeros((len(given), CONTENT_BYTES), np.uint8) if given.contents is None else given.contents

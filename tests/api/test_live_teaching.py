@@ -118,6 +118,23 @@ def test_what_makes_no_sense_changes_nothing(page: Page, body: dict, status: int
     assert (page.get()["images"], page.get()["classes"]) == ([0], ["lying"])
 
 
+def test_like_this_one_names_images_without_a_label_most_like_it_first(page: Page) -> None:
+    page.label([1, 2], "lying")
+    page.learned()
+    found = page.client.get("teaching/alike?image=0&count=5").json()["images"]
+    assert set(found) == {3, 4, 5, 6, 7}, "the lying ones without a label"
+    assert len(page.client.get("teaching/alike?image=0").json()["images"]) == 12
+    assert page.get()["images"] == [1, 2], "asking labels nothing"
+
+
+@pytest.mark.parametrize("query", ["image=99", "image=-1", "image=x", "", "image=0&count=0", "image=0&count=501"])
+def test_like_no_image_there_is_nothing(page: Page, query: str) -> None:
+    page.learned()
+    answer = page.client.get(f"teaching/alike?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert len(answer.json()["detail"]) < 300
+
+
 def test_without_a_page_there_are_labels_and_no_suggestions(page: Page) -> None:
     page.label([0, 1], "lying")
     page.label([8, 9], "upright")
@@ -126,6 +143,8 @@ def test_without_a_page_there_are_labels_and_no_suggestions(page: Page) -> None:
     gc.collect()
     found = page.get()
     assert (found["images"], found["suggested"], found["pending"]) == ([0, 1, 8, 9], [], False)
+    answer = page.client.get("teaching/alike?image=0")
+    assert (answer.status_code, "Turn Label mode on" in answer.json()["detail"]) == (400, True)
 
 
 def test_another_stack_is_not_told_apart_from_none(page: Page) -> None:

@@ -62,6 +62,7 @@ export function viewData(changes = {}) {
     values_url: "images/{index}/values",
     results_url: "",
     teaching_url: "",
+    alike_url: "",
     teaching_revision: 0,
     saved_version: 0,
     tag: "",

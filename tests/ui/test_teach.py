@@ -125,6 +125,41 @@ def test_classes_are_renamed_and_removed_with_their_labels(teach: AppTest) -> No
     assert live_of(teach).labels.counts == {"flat": 2, "upright": 2}
 
 
+def label_mode(app: AppTest) -> AppTest:
+    """The viewer page, where Label mode is turned on or off."""
+    next(one for one in app.toggle if one.label == "Label").set_value(not session(app).labelling)
+    return run(app)
+
+
+def test_label_mode_of_the_viewer_has_the_labels_of_the_teach_page(teach: AppTest) -> None:
+    label(teach, 2)
+    run(teach.switch_page(str(Path(ROUTER).parent / "viewer.py")))
+    assert not [field for field in teach.text_input if field.label == "New class"], "it is off until somebody wants it"
+    assert [button for button in teach.button if button.label.startswith("All (")]
+    watched = live_of(teach)
+    label_mode(teach)
+    assert live_of(teach) is watched
+    assert "Enter accepts the suggestion" in texts(teach)
+    assert not [button for button in teach.button if button.label.startswith("All (")], "nor are there answers"
+    add_class(teach, "oblique")
+    run(teach.switch_page(str(Path(ROUTER).parent / "teach.py")))
+    assert live_of(teach).labels.counts == {"lying": 2, "upright": 2, "oblique": 0}
+    run(teach.switch_page(str(Path(ROUTER).parent / "viewer.py")))
+    label_mode(teach)
+    assert [button for button in teach.button if button.label.startswith("All (")]
+    assert live_of(teach).labels.counts == {"lying": 2, "upright": 2, "oblique": 0}
+
+
+def test_label_mode_ends_with_its_stack(teach: AppTest) -> None:
+    run(teach.switch_page(str(Path(ROUTER).parent / "viewer.py")))
+    label_mode(teach)
+    assert session(teach).live is not None
+    session(teach).open(BytesIO(zip_bytes(stripes_files(3))), "others.zip")
+    run(teach)
+    assert session(teach).live is None, "nobody looks at the new stack unasked"
+    assert not session(teach).labelling
+
+
 def test_folder_names_become_labels(teach: AppTest) -> None:
     press(teach, "From folder names")
     assert live_of(teach).labels.counts == {"lying": EACH, "upright": EACH}

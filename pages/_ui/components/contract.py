@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from core.api.live_teaching import LabelAction, TeachingColumns
+from core.api.live_teaching import AlikeImages, LabelAction, TeachingColumns
 from core.api.schemas import AnswerColumns, ImageColumns
 
 
@@ -34,6 +34,7 @@ class ViewData(_Message):
     values_url: str = Field(description="with `{index}`")
     results_url: str = Field(description="answers with AnswerColumns; empty while there are none")
     teaching_url: str = Field(description="answers with TeachingColumns, takes LabelAction; empty without Label mode")
+    alike_url: str = Field(description="with `{index}`, answers with AlikeImages; empty without Label mode")
     teaching_revision: int = Field(description="of what is there now: the browser asks where it knows another one")
     saved_version: int = Field(description="version of the labels that were saved; leaving with others asks")
     tag: str = Field(description="names the stack in the address of the page; empty, the address is left alone")
@@ -93,6 +94,7 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     AnswerColumns,
     TeachingColumns,
     LabelAction,
+    AlikeImages,
 )
 
 

@@ -20,6 +20,7 @@ IMAGE = STACKS + "/{stack}/images/{index}/display"
 THUMBNAIL = STACKS + "/{stack}/images/{index}/thumbnail"
 LABELS = STACKS + "/{stack}/labels"
 TEACHING = STACKS + "/{stack}/teaching"
+ALIKE = TEACHING + "/alike?image={index}"
 VALUES = STACKS + "/{stack}/images/{index}/values"
 
 
@@ -49,6 +50,7 @@ def label_links(stack: ImageStack, live: LiveTeaching, saved_version: int) -> St
         stack_links(stack),
         results_url="",
         teaching_url=of_stack(TEACHING, stack),
+        alike_url=of_stack(ALIKE, stack),
         teaching_revision=live.revision,
         saved_version=saved_version,
     )

@@ -55,6 +55,7 @@ class Session:
     optimizations: list[OptimizationJob] = field(default_factory=list)
     live: LiveTeaching | None = None
     backbone: Model | None = None  # what is taught
+    labelling: bool = False  # Label mode on the viewer page
     saved_labels: int = 0  # version of the labels that were saved last
     opened_sessions: int = 0
     teach_error: str = ""
@@ -147,6 +148,7 @@ class Session:
         if self.teaching_job is not None:
             self.teaching_job.cancel()
         self.live, self.teaching_job, self.taught, self.saved_labels = None, None, None, 0
+        self.labelling = False
         self.teach_error = self.teach_note = self.make_error = ""
 
     def show(self, current: int, selected: Sequence[int] = ()) -> None:

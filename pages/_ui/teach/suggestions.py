@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.api.live_teaching import ALIKE, MOST_ALIKE
 from core.base.errors import AppError
 from core.stacks.stack import ImageStack
 from core.teach.live import LiveTeaching
 from pages._ui.shell.messages import images
 from pages._ui.shell.session import Session
-
-_LIKE = 12  # images, unless somebody asks for another number
-_MOST_LIKE = 500
 
 
 def suggestions(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
@@ -58,11 +56,11 @@ def _accept(session: Session, live: LiveTeaching) -> None:
 def _alike(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     current = session.view.current
     st.markdown(f"**Like image {current + 1:,}**")
-    most = min(_MOST_LIKE, len(stack) - 1)
+    most = min(MOST_ALIKE, len(stack) - 1)
     if most < 1:
         st.caption("There is no other image.")
         return
-    st.number_input("How many", 1, most, min(_LIKE, most), key="alike-count")
+    st.number_input("How many", 1, most, min(ALIKE, most), key="alike-count")
     st.button(
         "Select the most similar",
         icon=":material/auto_awesome_motion:",
@@ -76,7 +74,7 @@ def _select_alike(session: Session, live: LiveTeaching) -> None:
     current = session.view.current
     session.teach_error = ""
     try:
-        session.show(current, live.session.similar(current, int(st.session_state["alike-count"])))
+        session.show(current, live.alike(current, int(st.session_state["alike-count"])))
     except AppError as error:
         session.teach_error = str(error)
 

@@ -23,7 +23,7 @@ class StackLinks:
     the stack in the address of the page, where anybody may see it; empty, the address is left alone.
 
     ``teaching_url`` turns Label mode on, for labels and suggestions of ``teaching_revision``, of which those up to
-    ``saved_version`` would not be lost with the page.
+    ``saved_version`` would not be lost with the page; ``alike_url`` belongs to it, and contains ``{index}``.
     """
 
     stack_id: str
@@ -35,6 +35,7 @@ class StackLinks:
     results_url: str = ""
     tag: str = ""
     teaching_url: str = ""
+    alike_url: str = ""
     teaching_revision: int = 0
     saved_version: int = 0
 
@@ -108,6 +109,7 @@ def exchange(
         results_url=stack.results_url,
         tag=stack.tag,
         teaching_url=stack.teaching_url,
+        alike_url=stack.alike_url,
         teaching_revision=stack.teaching_revision,
         saved_version=stack.saved_version,
         height=height,

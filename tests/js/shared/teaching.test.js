@@ -123,6 +123,39 @@ test("Enter accepts a suggestion, but neither none of these nor over a label, an
   assert.deepEqual(sent, [{ do: "label", images: [2], label: "a" }], "the suggestion is this image's alone");
 });
 
+test("“like this one” selects what is alike, with the image itself, so that one key labels them all", async () => {
+  const { store, teaching, quiet } = await labelling({}, { alike_url: "teaching/alike?image={index}" });
+  answers.set("http://host/app/teaching/alike?image=4", { images: [7, 5] });
+  answers.set("http://host/app/teaching/alike?image=0", { images: [9] });
+  store.setCurrent(4);
+  assert.equal(teaching.onKey(press("s"), body), true);
+  assert.equal(teaching.onKey(press("s", { repeat: true }), body), true);
+  await quiet();
+  assert.deepEqual([...store.selected].sort(), [4, 5, 7]);
+  assert.equal(asked.filter((url) => url.includes("alike")).length, 1);
+  teaching.onKey(press("2"), body);
+  await quiet();
+  assert.deepEqual(sent, [{ do: "label", images: [4, 5, 7], label: "b" }]);
+  store.setCurrent(0); // has a label already
+  teaching.onKey(press("s"), body);
+  await quiet();
+  assert.deepEqual([...store.selected], [9]);
+});
+
+test("of what is alike nothing is selected where there is none, or the person has gone on", async () => {
+  const { store, teaching, quiet } = await labelling({}, { alike_url: "teaching/alike?image={index}" });
+  store.setCurrent(5);
+  teaching.onKey(press("s"), body);
+  await quiet();
+  assert.equal(teaching.error, "There is no such thing.");
+  assert.equal(store.selected.size, 0);
+  answers.set("http://host/app/teaching/alike?image=5", { images: [7] });
+  teaching.onKey(press("s"), body);
+  store.setCurrent(6);
+  await quiet();
+  assert.equal(store.selected.size, 0);
+});
+
 test("the review goes by what teaches most, then on in the gallery's order, then stays", async () => {
   const { store, teaching, quiet } = await labelling();
   teaching.after = "queue";

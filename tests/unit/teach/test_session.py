@@ -12,6 +12,7 @@ from core.base.settings import Settings
 from core.recognition.service import RecognitionService
 from core.stacks.stack import ImageStack
 from core.teach.features import Looker
+from core.teach.head import examples
 from core.teach.labels import Labels
 from core.teach.session import TeachingSession
 from tests.builders import BROKEN_PNGS
@@ -124,3 +125,25 @@ def test_cancelled_looking_keeps_what_was_seen(session: TeachingSession) -> None
         session.look(cancelled)
     session.look(GO)
     assert len(session.looker.known(range(21))) == 20
+
+
+def test_examples_of_an_earlier_teaching_of_the_same_images_count_once(
+    session: TeachingSession, make_stack: MakeStack, settings: Settings, tmp_path: Path, engine: FakeEngine
+) -> None:
+    """Otherwise cross-validation would judge an image by a head that has learnt from it."""
+    given, looker = [0, 1, 2, 10, 11, 12], session.looker
+    looker.look(given, GO)
+    looker.look(given, GO, mirrored=True)
+    features, mirrored = looker.read(given), looker.read(given, mirrored=True)
+    kept = examples(("dark", "light"), ["dark"] * 3 + ["light"] * 3, features, mirrored, looker.contents(given))
+    # The same pixels on another day, in files of other names: three of them, and two that are new.
+    again = make_stack({f"again/{name}": FILES[name] for name in ("00.png", "01.png", "10.png", "05.png", "15.png")})
+    onward = TeachingSession(
+        Looker(RecognitionService(settings), again, FakeModel(tmp_path / "again", engine)), Labels(5), kept
+    )
+    onward.labels.assign_each({0: "dark", 1: "dark", 2: "dark", 3: "light", 4: "light"})  # 00, 01, 05, 10, 15
+    assert onward.evaluation(GO).accuracy.images == 6 + 2
+    onward.labels.assign([0], "light")
+    found = onward.evaluation(GO)
+    counts = dict(zip(found.classes, (share.images for share in found.per_class), strict=True))
+    assert counts == {"dark": 2 + 1, "light": 3 + 2}, "of a kept example, the label that is given now counts"

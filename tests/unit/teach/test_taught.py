@@ -16,6 +16,7 @@ from core.models.model import Model
 from core.models.registry import ModelRegistry
 from core.models.weights import load_weights
 from core.teach.evaluate import Share
+from core.teach.features import CONTENT_BYTES
 from core.teach.head import Examples, fit
 from core.teach.taught import (
     EXAMPLES_NAME,
@@ -87,13 +88,16 @@ def test_equal_teaching_makes_equal_weights(starter: Model, tmp_path: Path, sett
 
 def test_a_model_carries_its_examples(starter: Model, tmp_path: Path, settings: Settings) -> None:
     model, given = taught(starter, tmp_path / "parts", settings)
-    write_examples(given, tmp_path / EXAMPLES_NAME)
+    contents = np.repeat(np.arange(18, dtype=np.uint8)[:, None], CONTENT_BYTES, 1)
+    write_examples(replace(given, contents=contents), tmp_path / EXAMPLES_NAME)
     made = copy_model(model, tmp_path / "kept", title="Parts", settings=settings, beside=[tmp_path / EXAMPLES_NAME])
     found = read_examples(made)
     assert found.classes == given.classes
     assert found.numbers.tolist() == given.numbers.tolist()
     np.testing.assert_allclose(found.features, given.features, atol=0.01)
     np.testing.assert_allclose(found.mirrored, given.mirrored, atol=0.01)
+    assert found.contents is not None
+    assert found.contents.tolist() == [[row] * CONTENT_BYTES for row in range(18)]
     assert backbone_for_more(made, ModelRegistry(settings)).card.name == "starter"
     with pytest.raises(ModelError, match=EXAMPLES_NAME):
         read_examples(starter)
@@ -129,6 +133,21 @@ def test_examples_of_two_teachings_go_by_their_classes_names() -> None:
     both = joined(of("a", "b"), of("b", "c"))
     assert both.classes == ("a", "b", "c")
     assert [both.classes[number] for number in both.numbers] == ["a", "b", "b", "c"]
+
+
+def test_an_image_in_both_is_one_example_and_shows_what_the_first_says() -> None:
+    def of(numbers: list[int], contents: list[int] | None) -> Examples:
+        rows = np.array(numbers, np.float32)[:, None]
+        digests = None if contents is None else np.repeat(np.array(contents, np.uint8)[:, None], CONTENT_BYTES, 1)
+        return Examples(("a", "b"), np.array(numbers), rows, rows, digests)
+
+    both = joined(of([0, 0, 1], [1, 2, 3]), of([1, 1, 0], [2, 4, 3]))
+    assert both.numbers.tolist() == [0, 0, 1, 1]
+    assert both.contents is not None
+    assert both.contents[:, 0].tolist() == [1, 2, 3, 4]
+    for unknown in ([0, 0, 0], None):
+        assert len(joined(of([0, 0, 1], unknown), of([1, 1, 0], unknown))) == 6, "what nobody knows is not the same"
+    assert joined(both, both).numbers.tolist() == both.numbers.tolist()
 
 
 def test_the_checksum_of_labels_goes_by_what_they_say() -> None:

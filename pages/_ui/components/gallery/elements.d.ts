@@ -29,6 +29,7 @@ export interface GalleryElements {
   undo: HTMLButtonElement;
   redo: HTMLButtonElement;
   review: HTMLButtonElement;
+  alike: HTMLButtonElement;
   after: HTMLSelectElement;
   note: HTMLElement;
   legend: HTMLElement;

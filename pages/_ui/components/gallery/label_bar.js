@@ -23,6 +23,7 @@ export class LabelBar {
     ref.undo.onclick = () => teaching.undo();
     ref.redo.onclick = () => teaching.redo();
     ref.accept.onclick = () => teaching.accept();
+    ref.alike.onclick = () => teaching.alike();
     ref.give.onchange = () => {
       const { value } = ref.give;
       ref.give.value = "";

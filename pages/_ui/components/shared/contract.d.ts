@@ -9,6 +9,7 @@ export interface Contract {
   AnswerColumns?: AnswerColumns;
   TeachingColumns?: TeachingColumns;
   LabelAction?: LabelAction;
+  AlikeImages?: AlikeImages;
 }
 /**
  * What Python sends to a viewer or a gallery. Addresses are relative to the page.
@@ -58,6 +59,10 @@ export interface ViewData {
    * answers with TeachingColumns, takes LabelAction; empty without Label mode
    */
   teaching_url: string;
+  /**
+   * with `{index}`, answers with AlikeImages; empty without Label mode
+   */
+  alike_url: string;
   /**
    * of what is there now: the browser asks where it knows another one
    */
@@ -287,4 +292,13 @@ export interface LabelAction {
    * their class; null takes it away
    */
   label?: string | null;
+}
+/**
+ * Images like one of the stack.
+ */
+export interface AlikeImages {
+  /**
+   * positions of images without a label, the most similar first
+   */
+  images: number[];
 }

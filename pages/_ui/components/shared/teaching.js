@@ -8,7 +8,7 @@ import { NO_ANSWER, failureMessage, resolveUrl } from "./addresses.js";
 import { readPreference } from "./preferences.js";
 
 /** @import { Answer } from "./answers.js" */
-/** @import { LabelAction, TeachingColumns, ViewData } from "./contract.js" */
+/** @import { AlikeImages, LabelAction, TeachingColumns, ViewData } from "./contract.js" */
 /** @import { StackStore } from "./store.js" */
 
 export const POLL_MS = 400;
@@ -23,6 +23,7 @@ let unsaved = null;
 export class Teaching {
   on = false;
   url = "";
+  alikeUrl = "";
   /** @type {string[]} */
   classes = [];
   /** @type {Map<number, number>} image -> place of its class */
@@ -60,10 +61,11 @@ export class Teaching {
    *
    * @param {ViewData} data
    */
-  update({ teaching_url, teaching_revision, saved_version }) {
+  update({ teaching_url, alike_url, teaching_revision, saved_version }) {
     const { on } = this;
     this.on = teaching_url !== "";
     this.url = teaching_url;
+    this.alikeUrl = alike_url;
     this.saved = saved_version;
     if (this.on) {
       window.addEventListener("beforeunload", askBeforeLeaving); // once, however often it is said
@@ -134,6 +136,23 @@ export class Teaching {
   review() {
     const [first] = this.waiting(new Set([this.store.current]));
     if (first !== undefined) this.store.setCurrent(first);
+  }
+
+  /** Select the images without a label that are most like the current one, and it, so that one key labels them all. */
+  async alike() {
+    const { store } = this;
+    const { current } = store;
+    try {
+      const response = await fetch(resolveUrl(this.alikeUrl, { index: current }));
+      if (!response.ok) throw new Error(await failureMessage(response));
+      /** @type {AlikeImages} */
+      const { images } = await response.json();
+      if (!this.on || store.current !== current) return; // overtaken
+      this.error = "";
+      store.setSelected([...(this.labels.has(current) ? [] : [current]), ...images]);
+    } catch (error) {
+      this.complain(error);
+    }
   }
 
   /** @param {Set<number>} besides */
@@ -265,8 +284,13 @@ export class Teaching {
 
   /** @param {unknown} error */
   fail(error) {
-    this.error = error instanceof TypeError ? NO_ANSWER : /** @type {Error} */ (error).message;
     this.revision = -1; // what is on show may not be what the server knows
+    this.complain(error);
+  }
+
+  /** @param {unknown} error */
+  complain(error) {
+    this.error = error instanceof TypeError ? NO_ANSWER : /** @type {Error} */ (error).message;
     this.store.emit("teaching");
   }
 
@@ -297,6 +321,10 @@ export class Teaching {
     if (key === "Enter") {
       if (target.matches?.("button:not(.open), a, summary")) return false; // it presses what has the focus
       if (!event.repeat) this.accept();
+      return true;
+    }
+    if (key.toLowerCase() === "s") {
+      if (!event.repeat) this.alike();
       return true;
     }
     const removes = key === "0" || key === "Backspace" || key === "Delete";

@@ -50,4 +50,5 @@ export interface ViewerElements {
   dialog: HTMLDialogElement;
   zoomKeys: HTMLElement;
   labelKeys: HTMLElement;
+  alikeKeys: HTMLElement;
 }

@@ -202,7 +202,7 @@ class StackViewer {
 
   showKeys() {
     const { on } = this.store.teaching;
-    this.ref.labelKeys.hidden = !on;
+    this.ref.labelKeys.hidden = this.ref.alikeKeys.hidden = !on;
     this.ref.zoomKeys.hidden = on;
   }
 
