@@ -19,7 +19,13 @@ from core.base.logs import configure_logs
 from core.base.settings import MIB
 from core.runtime import get_runtime
 from core.teach.service import may_keep_models
-from pages._ui.compat import drop_ended_sessions, limit_uploaded_files, on_stop, uvicorn_config
+from pages._ui.compat import (
+    drop_ended_sessions,
+    let_callbacks_finish,
+    limit_uploaded_files,
+    on_stop,
+    uvicorn_config,
+)
 from pages._ui.components.assets import script_route
 
 HOUSEKEEPING_SECONDS = 20.0
@@ -43,6 +49,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
         harden(config, runtime.settings, _base_path)
     else:
         _log.error("the server's limits for connections could not be set: it is not uvicorn, or another version")
+    let_callbacks_finish()
     limit_uploaded_files(UPLOADED_BYTES_PER_SESSION, UPLOADED_BYTES)
     runtime.warm_up()
     deadline = ExitDeadline(END_PROCESS_SECONDS, partial(shutil.rmtree, runtime.store.folder, ignore_errors=True))

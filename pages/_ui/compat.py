@@ -7,11 +7,12 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import cast
+from typing import Any, cast
 
 from starlette.exceptions import HTTPException
 from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from uvicorn import Config
 
@@ -36,6 +37,27 @@ def uvicorn_config() -> Config | None:
     """
     config = getattr(getattr(signal.getsignal(signal.SIGTERM), "__self__", None), "config", None)
     return config if isinstance(config, Config) else None
+
+
+def let_callbacks_finish() -> None:
+    """Have every press act, also where the browser reports something else in the same moment.
+
+    A run of the script ends for a newer request before it has taken what a person did, or in the middle of a callback,
+    wherever that looks at the session's state; the newer request holds nothing of the press, which was lost. From now
+    on a run takes its request and calls the callbacks first. Together with ``runner.fastReruns`` off, by which
+    requests that a run has not begun with are joined.
+    """
+    apply = SafeSessionState.on_script_will_rerun
+
+    def undisturbed(state: SafeSessionState, *request: Any, **more: Any) -> None:
+        ends_run = state._yield_callback
+        object.__setattr__(state, "_yield_callback", lambda: None)
+        try:
+            apply(state, *request, **more)
+        finally:
+            object.__setattr__(state, "_yield_callback", ends_run)
+
+    SafeSessionState.on_script_will_rerun = undisturbed  # type: ignore[method-assign]
 
 
 def limit_uploaded_files(session_bytes: int, total_bytes: int) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.builders import zip_bytes
 from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
@@ -224,6 +225,39 @@ def test_in_the_viewer_by_mouse_by_likeness_and_back_to_answers(labelling: Teach
     expect(page.get_by_label("Zoom in percent")).to_have_value("100%")
     labelling.switch()
     labelling.counts(lying=16, upright=3)
+
+
+def test_a_press_counts_that_comes_together_with_a_report_of_the_gallery(page: Page, server: str) -> None:
+    """The report begins a run of its own, and holds nothing of the press."""
+    reports = 0
+
+    def join(browser: WebSocketRoute) -> None:
+        app = browser.connect_to_server()
+
+        def forward(sent: str | bytes) -> None:
+            nonlocal reports
+            app.send(sent)
+            message = BackMsg.FromString(sent) if isinstance(sent, bytes) else BackMsg()
+            widgets = message.rerun_script.widget_states.widgets
+            others = [one for one in widgets if not one.trigger_value]
+            if len(others) < len(widgets):
+                del widgets[:]
+                widgets.extend(others)
+                for _ in range(3):
+                    reports += 1
+                    app.send(message.SerializeToString())
+
+        browser.on_message(forward)
+
+    page.route_web_socket(re.compile("_stcore/stream"), join)
+    page.goto(server)
+    teach = Teach(page)
+    teach.open(FILES)
+    teach.go("Teach")
+    names = [f"class {number}" for number in range(5)]
+    teach.add(*names)
+    assert reports >= 3 * len(names)
+    assert page.locator(".chip:not(.take) .name").all_inner_texts() == names
 
 
 def test_the_review_brings_one_after_another(teach: Teach) -> None:
