@@ -1,4 +1,4 @@
-"""A teaching as one file, to go on another day: labels, what the model is made from, and what was on show."""
+"""A session as one file, to go on another day: labels, results, which models they are of, and what was on show."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from core.base.errors import InvalidRequest, LabelsInvalid
+from core.recognition.saved_results import SavedResults
+from core.recognition.stack_results import StackResults
 from core.stacks.stack import ImageStack
 from core.teach.labels import MAX_CLASSES, Labels
 
-MAX_BYTES = 4 * 1024 * 1024  # 20,000 labels take a tenth of it
+MAX_BYTES = 8 * 1024 * 1024  # 20,000 images take 0.2 MB with labels, and 1.3 MB with the answers of an engine
 _Text = Annotated[str, StringConstraints(max_length=200)]
 _Position = Annotated[int, Field(ge=0)]
 
@@ -29,6 +31,9 @@ class SavedTeaching(BaseModel):
     threshold: float | None = Field(None, description="below it an image shows none of the classes; null is automatic")
     current: _Position = 0
     selected: list[_Position] = []
+    in_use: _Text = Field("", description="name of the model that recognises")
+    engine: _Text = Field("", description="that it was to use")
+    results: SavedResults = SavedResults()
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -46,8 +51,12 @@ class SavedTeaching(BaseModel):
         threshold: float | None,
         current: int,
         selected: tuple[int, ...],
+        in_use: str = "",
+        engine: str = "",
+        results: StackResults | None = None,
     ) -> Self:
         """What there is now."""
+        found = (one for answers in results.by_image().values() for one in answers) if results else ()
         by_image, classes = labels.by_image, list(labels.classes)
         place = {name: number for number, name in enumerate(classes)}
         return cls(
@@ -59,16 +68,29 @@ class SavedTeaching(BaseModel):
             threshold=threshold,
             current=current,
             selected=list(selected),
+            in_use=in_use,
+            engine=engine,
+            results=SavedResults.of(found),
         )
 
-    def restore(self, labels: Labels) -> None:
-        """Make ``labels`` what was saved, in one change that can be undone.
+    def to_bytes(self) -> bytes:
+        """The file; without the results where it would be larger than ``read_saved`` takes."""
+        data = self.model_dump_json().encode()
+        if len(data) > MAX_BYTES:
+            data = self.model_copy(update={"results": SavedResults()}).model_dump_json().encode()
+        return data
+
+    def restore(self, labels: Labels, stack: ImageStack, results: StackResults) -> None:
+        """Make ``labels`` what was saved, in one change that can be undone, and add what was recognised.
 
         Raises:
             LabelsInvalid: they do not fit the stack, or a name is none for a class; then nothing has changed.
         """
+        answers = self.results.predictions([entry.name for entry in stack.entries])
         saved = {index: self.classes[place] for index, place in zip(self.images, self.labels, strict=True)}
         labels.assign_each(dict.fromkeys(labels.by_image) | saved, classes=self.classes)
+        if answers:
+            results.add(answers)
 
 
 def read_saved(data: bytes, stack: ImageStack) -> SavedTeaching:

@@ -57,7 +57,7 @@ def let_callbacks_finish() -> None:
         finally:
             object.__setattr__(state, "_yield_callback", ends_run)
 
-    SafeSessionState.on_script_will_rerun = undisturbed  # type: ignore[method-assign]
+    SafeSessionState.on_script_will_rerun = undisturbed  # type: ignore[method-assign, assignment]
 
 
 def limit_uploaded_files(session_bytes: int, total_bytes: int) -> None:

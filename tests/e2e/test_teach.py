@@ -26,9 +26,14 @@ DARK = {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "dark"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[str]:
-    """A server that keeps taught models."""
-    environment = folders(tmp_path_factory.mktemp("app"), model_cache) | {"AISR_KEEP_MODELS": "yes"}
+def environment(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> dict[str, str]:
+    """Of a server that keeps taught models."""
+    return folders(tmp_path_factory.mktemp("app"), model_cache) | {"AISR_KEEP_MODELS": "yes"}
+
+
+@pytest.fixture(scope="module")
+def server(environment: dict[str, str]) -> Iterator[str]:
+    """Its address."""
     with streamlit_server(ROOT / "app.py", environment=environment) as address:
         yield address
 
@@ -294,11 +299,17 @@ def test_one_key_and_one_chip_label_a_selection(teach: Teach) -> None:
     teach.counts(lying=6, upright=1)
 
 
-def test_labels_outlive_pages_and_saved_ones_a_reload(teach: Teach, server: str) -> None:
+def test_labels_outlive_pages_and_what_is_saved_a_reload(teach: Teach, server: str) -> None:
     page = teach.page
     begun(teach)
     teach.go("Inference")
     expect(page.get_by_text("Nothing is recognised yet")).to_be_visible()
+    page.get_by_test_id("stMain").get_by_role("button", name="All (24)").click()
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
+    engine = page.get_by_test_id("stSidebar").get_by_role("combobox", name="Engine")
+    engine.click()
+    page.get_by_role("option", name="PyTorch FP32").click()
+    expect(engine).to_have_value("PyTorch FP32")
     teach.go("Teach")
     teach.counts(lying=2, upright=2)
 
@@ -324,8 +335,14 @@ def test_labels_outlive_pages_and_saved_ones_a_reload(teach: Teach, server: str)
     expect(page.get_by_text("This is no session saved on the Teach page")).to_be_visible()
     if not field.count():
         page.get_by_role("button", name="Session").click()
+    expect(engine).to_have_value("OpenVINO INT8")
     field.set_input_files({"name": "s.json", "mimeType": "application/json", "buffer": saved})
     teach.counts(lying=2, upright=2)
+    expect(engine).to_have_value("PyTorch FP32")
+    teach.go("Inference")
+    expect(page.get_by_text("OpenVINO INT8").first).to_be_visible()
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
+    expect(page.get_by_text("Nothing is recognised yet")).to_have_count(0)
 
 
 def test_a_csv_gives_labels_and_a_hostile_one_a_sentence(teach: Teach) -> None:
@@ -402,8 +419,53 @@ def test_on_a_phone_the_classes_stay_in_reach(labelling: Teach) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
+def test_a_number_of_the_confusion_matrix_opens_its_images(teach: Teach) -> None:
+    page = teach.page
+    teach.select(1, 8)
+    teach.press("1")
+    teach.select(13, 20)
+    teach.press("2")
+    teach.choose(12)
+    teach.press("2")  # is lying, and looks like it
+    teach.counts(lying=8, upright=9)
+    page.get_by_role("tab", name="How good it is").click()
+    expect(page.get_by_test_id("stMetricValue")).to_have_text("94.1%")
+    matrix = page.get_by_test_id("stDataFrame").nth(1).locator("canvas").first
+    matrix.scroll_into_view_if_needed()
+    box = matrix.bounding_box()
+    assert box
+
+    def click(row: int, column: int) -> None:
+        """A cell, of three columns of which the first are names; 35 pixels a row, the header's included."""
+        matrix.click(position={"x": box["width"] * (column + 1.5) / 3, "y": 35 * (row + 1.5)})
+
+    click(1, 0)  # called upright, looks lying
+    teach.current(12)
+    expect(page.locator("[data-ref=count]")).to_have_text("1 of 24 selected")
+    click(1, 1)
+    teach.current(13)
+    expect(page.locator("[data-ref=count]")).to_have_text("8 of 24 selected")
+    click(0, 1)  # nothing is there
+    expect(page.locator("[data-ref=count]")).to_have_text("8 of 24 selected")
+    teach.counts(lying=8, upright=9)
+
+
+def recognises(teach: Teach) -> None:
+    """The model in use names the images of another ZIP, from the viewer page on."""
+    page = teach.page
+    others = {f"{seed} {kind}.png": stripes(kind, seed) for kind in ("lying", "upright") for seed in range(50, 54)}
+    teach.open(others, "others.zip")
+    page.get_by_test_id("stMain").get_by_role("button", name="All (8)").click()
+    expect(page.get_by_text(re.compile(r"8 images in [\d.]+ s")).first).to_be_visible()
+    for index, name in enumerate(sorted(others)):
+        kind = name.split()[1].removesuffix(".png")
+        expect(page.locator(f".cell[data-index='{index}'] .class")).to_have_text(kind)
+
+
 @pytest.mark.torch
-def test_the_model_is_made_used_at_once_and_names_another_zip(teach: Teach) -> None:
+def test_the_model_is_made_used_at_once_and_there_after_a_restart(
+    teach: Teach, environment: dict[str, str], tmp_path: Path
+) -> None:
     page = teach.page
     for first, key in ((1, "1"), (13, "2")):
         teach.select(first, first + 7)
@@ -432,14 +494,16 @@ def test_the_model_is_made_used_at_once_and_names_another_zip(teach: Teach) -> N
     assert download.value.path().stat().st_size > 10_000_000
 
     page.get_by_role("link", name="Recognise with it in the viewer").click()
-    others = {f"{seed} {kind}.png": stripes(kind, seed) for kind in ("lying", "upright") for seed in range(50, 54)}
-    teach.open(others, "others.zip")
-    page.get_by_test_id("stMain").get_by_role("button", name="All (8)").click()
-    expect(page.get_by_text(re.compile(r"8 images in [\d.]+ s")).first).to_be_visible()
-    for index, name in enumerate(sorted(others)):
-        kind = name.split()[1].removesuffix(".png")
-        expect(page.locator(f".cell[data-index='{index}'] .class")).to_have_text(kind)
+    recognises(teach)
     teach.shoot("another-zip")
+
+    with streamlit_server(ROOT / "app.py", environment=environment | {"AISR_WORK_DIR": str(tmp_path)}) as restarted:
+        page.goto(restarted)
+        expect(model).to_have_value("Starter: 12 everyday classes")
+        model.click()
+        page.get_by_role("option", name="Stripes").click()
+        expect(model).to_have_value("Stripes")
+        recognises(teach)
 
 
 @pytest.mark.parametrize("context_options", [LIGHT, DARK], indirect=True, ids=["light", "dark"])

@@ -13,6 +13,8 @@ import streamlit as st
 from core.api.body_limit import MAX_BODY_BYTES
 from core.base.errors import AppError
 from core.base.settings import MIB
+from core.engines.registry import engine_names
+from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from core.stacks.upload import too_large
 from core.teach.label_files import MAX_BYTES, from_folders, to_csv
@@ -151,17 +153,18 @@ def _labels_out(stack: ImageStack, live: LiveTeaching) -> None:
 
 def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     st.caption(
-        "A file with labels, the model they are for, and what is on show. The images are not in it: open the same ZIP "
-        "first, under whatever name."
+        "A file with labels, what was recognised, the models of both, and what is on show. The images are not in it: "
+        "open the same ZIP first, under whatever name."
     )
+    results = get_runtime().recognition.results(stack)
     st.download_button(
         "Save session",
-        lambda: _saved(session, stack, live).model_dump_json().encode(),
+        lambda: _saved(session, stack, live).to_bytes(),
         f"{stack.name.removesuffix('.zip')}-session.json",
         "application/json",
         icon=":material/save:",
         on_click=lambda: setattr(session, "saved_labels", live.labels.version),
-        disabled=not live.labels.classes,
+        disabled=not live.labels.classes and not results.engines,
     )
     given = st.file_uploader(
         "Open session",
@@ -175,17 +178,24 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
     session.teach_error = session.teach_note = ""
     try:
         saved = read_saved(given.getvalue(), stack)
-        saved.restore(live.labels)
+        saved.restore(live.labels, stack, results)
     except AppError as error:
         session.teach_error = str(error)
         st.rerun()
-    backbone = next((model for model in teachable_models(session) if model.card.name == saved.model), None)
+    models = {model.card.name: model for model in teachable_models(session)}
+    backbone, in_use = models.get(saved.model), models.get(saved.in_use)
     live = watch(session, stack, backbone)
+    if in_use is not None and not session.working:
+        session.chosen_model = in_use
+    if saved.engine in engine_names() and not session.working:
+        session.engine = saved.engine
     live.threshold = saved.threshold
     session.saved_labels = live.labels.version
     session.show(min(saved.current, len(stack) - 1), [index for index in saved.selected if index < len(stack)])
-    if backbone is None:
-        session.teach_error = f"The labels are back. The model {saved.model} they were for is not installed here."
+    missing = [name for name in dict.fromkeys((saved.model, saved.in_use)) if name and name not in models]
+    if missing:
+        named = " and ".join(missing)
+        session.teach_error = f"The session is back. Not installed here, and so not in use: {named}."
     st.rerun()
 
 
@@ -198,4 +208,7 @@ def _saved(session: Session, stack: ImageStack, live: LiveTeaching) -> SavedTeac
         threshold=live.own_threshold,
         current=session.view.current,
         selected=session.view.selected,
+        in_use=session.model.card.name,
+        engine=session.engine,
+        results=get_runtime().recognition.results(stack),
     )
