@@ -1,6 +1,6 @@
 /*
  * Runs in the page before the app: when the upload ended, when the first image was on the canvas, how long each
- * press of the right arrow key took until its image was drawn and until the frame with it was over, and how
+ * press of the right arrow key, or of a label's, took until its image was drawn and until the frame with it was over, and how
  * steadily the gallery scrolls.
  */
 (() => {
@@ -42,7 +42,7 @@
   requestAnimationFrame(watch);
 
   addEventListener("keydown", (event) => {
-    if (event.key !== "ArrowRight" || !canvas) return;
+    if ((event.key !== "ArrowRight" && event.key !== "1") || !canvas) return;
     expected = Math.max(expected, Number(canvas.dataset.index)) + 1;
     pressed.set(expected, event.timeStamp);
   }, true);

@@ -1,9 +1,12 @@
 """Measure what a person feels in the viewer: drives Chromium with a stack of your own and prints the figures.
 
     python -m scripts.benchmark_viewer STACK.zip
+    python -m scripts.benchmark_viewer STACK.zip --labels 10000
 
 Starts the app by itself, or uses a running one (``--url``). Needs a system Chromium and the development requirements.
 Memory is the proportional set size of all processes of the browser, and of the server where it was started here.
+With ``--labels`` it is in Label mode, so many images have a label, and all that follows from them is learned before
+anything is measured; a label given by a key is measured, too.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import argparse
 import contextlib
 import os
 import random
+import re
 import statistics
 import sys
 import threading
@@ -33,6 +37,7 @@ SINGLE_MS = (200, 800)  # between single presses, at random: before, during and 
 HELD_MS = (33, 33)  # a held key repeats about 30 times a second
 SCROLL_PX, SCROLL_MS = 40, 3000  # per frame, and for how long: a brisk turn of the wheel
 OPEN_MS = 300_000
+CLASSES = 5  # of labels that are given
 MB = 1e6
 
 
@@ -62,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("stack", type=Path, metavar="STACK.zip")
     parser.add_argument("--url", help="address of a running app; without it one is started")
     parser.add_argument("--keys", type=int, default=100, help="single key presses (default 100)")
+    parser.add_argument("--labels", type=int, default=0, metavar="N", help="label the first N images of the stack")
     parser.add_argument("--visit", type=int, default=2000, help="most images visited with a held key (default 2,000)")
     options = parser.parse_args(arguments)
     try:
@@ -77,13 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with running_app(options.url) as server, sync_playwright() as playwright:
         # Without a window the frame rate is that of a window on a common screen: 60 a second.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        measure(browser, server, options.stack, options.keys, options.visit)
+        measure(browser, server, options.stack, options.keys, options.visit, options.labels)
         browser.close()
     return 0
 
 
-def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: int) -> None:
-    """Open ``stack`` and print the figures one by one."""
+def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: int, labels: int) -> None:
+    """Open ``stack``, label its first images, and print the figures one by one."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(OPEN_MS)
     page.add_init_script(path=Path(__file__).with_suffix(".js"))
@@ -94,12 +100,20 @@ def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: 
     page.locator("[data-ref=canvas][data-painted=sharp]").wait_for()
     print(f"upload's end to first image:  {page.evaluate('viewerBenchmark.openedAfter()') / 1000:.2f} s", flush=True)
     count = int(page.locator("[data-ref=position]").inner_text().split("/")[1])
+    if labels:
+        label(page, server.address, min(labels, count - 1 - keys))
     page.locator("[data-ref=stage]").focus()
     page.wait_for_timeout(2000)
     browser_before = memory(_browser_processes())
 
     single = press(page, min(keys, count - 1), SINGLE_MS)
     print(*single.lines("single key"), sep="\n", flush=True)
+    if labels:
+        page.get_by_role("slider", name="Position in the stack").fill(str(labels + 1))
+        page.locator("[data-ref=stage]").focus()
+        page.wait_for_timeout(2000)
+        given = press(page, min(keys, count - 1 - labels), SINGLE_MS, key="1")
+        print(*given.lines("a label by its key, until the next image"), sep="\n", flush=True)
     page.keyboard.press("Home")
     page.wait_for_timeout(2000)
     with other_client(server.address, stack) as recognised:
@@ -122,13 +136,30 @@ def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: 
         print(f"server memory since before the upload:  {growth / MB:+,.0f} MB (now {memory([server.pid]) / MB:,.0f})")
 
 
-def press(page: Page, times: int, pause_ms: tuple[int, int]) -> Keys:
-    """Press the right arrow key ``times`` times, with pauses between these bounds."""
+def label(page: Page, address: str, count: int) -> None:
+    """Turn Label mode on, label the first ``count`` images, and wait until all is learned."""
+    used: list[str] = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
+    own = next(found.group(1) for url in used if (found := re.search(r"/stacks/([^/]+)/images", url)))
+    at = f"{address}/api/v1/stacks/{own}"
+    given = {index: f"class {1 + index % CLASSES}" for index in range(count)}
+    classes = [f"class {1 + number}" for number in range(CLASSES)]
+    requests.post(f"{at}/labels", json={"images": given, "classes": classes}, timeout=600).raise_for_status()
+    page.get_by_text("Label", exact=True).click()
+    page.get_by_role("button", name=re.compile("^Label class 1:")).wait_for()
+    while requests.get(f"{at}/teaching", timeout=600).json()["pending"]:
+        page.wait_for_timeout(2000)
+    print(f"{count:,} images have a label", flush=True)
+
+
+def press(page: Page, times: int, pause_ms: tuple[int, int], key: str = "ArrowRight") -> Keys:
+    """Press ``key``, which brings the next image, ``times`` times, with pauses between these bounds."""
     pauses = random.Random(0)  # noqa: S311 - the same pauses in every run
     for _ in range(times):
-        page.keyboard.down("ArrowRight")  # again without going up: what a held key sends
+        page.keyboard.down(key)  # again without going up: what a held key sends
+        if key != "ArrowRight":
+            page.keyboard.up(key)  # held down, it is one label
         page.wait_for_timeout(pauses.randint(*pause_ms))
-    page.keyboard.up("ArrowRight")
+    page.keyboard.up(key)
     page.wait_for_timeout(1000)
     report: dict[str, Any] = page.evaluate("viewerBenchmark.take()")
     drawn, shown = zip(*report["keys"], strict=True)

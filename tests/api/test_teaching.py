@@ -95,6 +95,8 @@ def test_a_csv_labels_and_comes_back(client: TestClient) -> None:
         ("not json", "application/json", 400, "invalid_request"),
         ("0.png,b\n", "text/csv", 422, "labels_invalid"),
         (f"{CLASSES[0]}/0.png,b\n{CLASSES[0]}/0.png,c\n", "text/csv", 422, "labels_invalid"),
+        (f"{CLASSES[0]}/1.png,b\n{CLASSES[0]}/0.png,@SUM(A1)\n", "text/csv", 422, "labels_invalid"),
+        (f"{CLASSES[0]}/1.png,b\n{CLASSES[0]}/0.png,a\x00b\n", "text/csv", 422, "labels_invalid"),
         (f"{CLASSES[0]}/0.png,b\n" * 200_000, "text/csv", 422, "labels_invalid"),
         (f"{CLASSES[0]}/0.png,b\n" * 1_000_000, "text/csv", 413, "request_too_large"),
     ],
@@ -107,6 +109,15 @@ def test_what_makes_no_sense_is_one_sentence_and_loses_nothing(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert len(answer.json()["detail"]) < 300
     assert client.get("labels").json()["images"] == {"0": "a"}
+
+
+def test_markup_in_a_csv_is_a_name_and_comes_back_as_text(client: TestClient) -> None:
+    name = "<script>alert(1)</script>"
+    text = f"{CLASSES[0]}/0.png,{name}\n"
+    sent = client.post("labels", content=text, headers={"Content-Type": "text/csv"})
+    assert (sent.json()["images"], sent.headers["content-type"]) == ({"0": name}, "application/json")
+    back = client.get("labels?form=csv")
+    assert (back.text.splitlines()[1], back.headers["content-type"]) == (text.strip(), "text/csv; charset=utf-8")
 
 
 @pytest.mark.parametrize(

@@ -363,10 +363,23 @@ def test_a_csv_gives_labels_and_a_hostile_one_a_sentence(teach: Teach) -> None:
         "lying/00.png,lying\n" * 200_000: "100,000 lines",
         "lying/00.png,<b>x</b>\n" * 1_000_000: "larger than",
         "no,body\n": "names no image of this stack",
+        "lying/02.png,lying\nlying/03.png,a\x00b\n": "cannot be shown",
+        "\x00\xff" * 9: "names no image of this stack",
     }.items():
         send(text)
-        expect(page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
+        alert = page.get_by_role("alert").filter(has_text=sentence)
+        expect(alert).to_be_visible()
+        assert "\n" not in alert.inner_text().strip()
         teach.counts(lying=2, upright=1)
+
+    # Markup is a name like any other, and stays text.
+    send("lying/02.png,<img src=x onerror=alert(1)>**bold**\n")
+    chip = page.locator(".chip .name").nth(2)
+    expect(chip).to_have_text("<img src=x onerror=alert(1)>**bold**")
+    expect(page.locator("img[src='x']")).to_have_count(0)
+    teach.counts(lying=2, upright=1)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".chip .name")).to_have_text(["lying", "upright", "No label"])
 
 
 @pytest.mark.parametrize("context_options", [PHONE], indirect=True, ids=["phone"])
@@ -430,13 +443,13 @@ def test_a_number_of_the_confusion_matrix_opens_its_images(teach: Teach) -> None
     teach.counts(lying=8, upright=9)
     page.get_by_role("tab", name="How good it is").click()
     expect(page.get_by_test_id("stMetricValue")).to_have_text("94.1%")
-    matrix = page.get_by_test_id("stDataFrame").nth(1).locator("canvas").first
+    matrix = page.get_by_test_id("stDataFrame").nth(1)
     matrix.scroll_into_view_if_needed()
     box = matrix.bounding_box()
     assert box
 
     def click(row: int, column: int) -> None:
-        """A cell, of three columns of which the first are names; 35 pixels a row, the header's included."""
+        """A number: two columns beside that of the names, which is narrow; 35 pixels a row, the header's included."""
         matrix.click(position={"x": box["width"] * (column + 1.5) / 3, "y": 35 * (row + 1.5)})
 
     click(1, 0)  # called upright, looks lying
