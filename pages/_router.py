@@ -36,6 +36,7 @@ page = st.navigation(
 )
 session = current_session()
 adopt_taught(session)
+session.drawn_working = session.working
 with st.sidebar:
     st.subheader("Recognition")
     try:

@@ -50,7 +50,7 @@ else:
         height=STAGE_HEIGHT if live is None else LABELLED_HEIGHT,
     )
     with panel:
-        if live is None or session.working:
+        if live is None or session.drawn_working or session.working:
             run_panel(session, stack, key="viewer")
         if live is not None:
             label_panel(session, stack, live)

@@ -142,7 +142,7 @@ def _run(
     lessons = []
     for number, (rows, head) in enumerate(zip(learn, heads, strict=True)):
         path = scratch / f"head-{number}.npz"
-        np.savez(path, weight=head.weight, bias=head.bias)
+        np.savez(path, weight=head.weight, bias=head.bias, mean=head.mean, spread=head.spread)
         lessons.append({"rows": [int(row) for row in rows], "head": str(path)})
 
     def on_event(event: Event) -> None:

@@ -2,12 +2,14 @@
 
 What comes before the last stage is computed once for each copy of an image and kept, so a step costs a few
 milliseconds an image. The statistics of batch normalisation stay the backbone's: a few dozen images have none to give.
+The head is trained over standardised features, as it was fitted: a step of equal size over raw ones, of which some vary
+a thousand times more than others, destroys what the fit has found (steel, 20 a class: 92.8 instead of 98% right).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,12 @@ from core.images.preprocessing import Preprocessing
 from core.models.architectures import ARCHITECTURES, load_network
 
 EPOCHS = 10
-COPIES = 4  # of each image: as it is and shifted, and the same mirrored
+COPIES = 4  # of each image: as it is; shifted, with other light; and the same mirrored
 SHIFT = 16  # pixels, at most
+CONTRAST, BRIGHTNESS = (0.8, 1.25), (-15.0, 15.0)  # factor and difference, of values 0 to 255
 BATCH = 16
-LEARNING_RATE = 2e-4
+LEARNING_RATE = 2e-4  # of the last stage
+HEAD_RATE = 2e-3
 
 
 def train(
@@ -44,7 +48,8 @@ def train(
         preprocessing: of the model inputs.
         inputs: .npy of model inputs uint8 ``[N, H, W, 3]``.
         numbers: .npy of classes int64 ``[N]``.
-        lessons: each with ``rows`` to learn from, and ``head``, a .npz with ``weight`` and ``bias`` fitted on them.
+        lessons: each with ``rows`` to learn from, and ``head``, a .npz with ``weight``, ``bias``, ``mean`` and
+            ``spread`` of the head fitted on them.
         out: folder for ``0.npz`` and so on: trained parameters by name, and ``logits`` float32 ``[N, classes]`` of all.
     """
     import torch
@@ -58,10 +63,8 @@ def train(
     done = 0
     for number, lesson in enumerate(lessons):
         model, _ = load_network(ARCHITECTURES[network], Path(weights))
-        with np.load(lesson["head"]) as head, torch.no_grad():
-            model.fc.weight.copy_(torch.from_numpy(head["weight"]))
-            model.fc.bias.copy_(torch.from_numpy(head["bias"]))
-        tail = _Tail(model)
+        with np.load(lesson["head"]) as head:
+            tail = _Tail(model, {name: torch.from_numpy(head[name]) for name in head.files})
         for _ in _epochs(tail, copies, classes, torch.tensor(lesson["rows"])):
             done += 1
             events.send("progress", done=done, total=EPOCHS * len(lessons))
@@ -69,28 +72,26 @@ def train(
             logits = torch.cat(
                 [tail(*(part[start : start + BATCH] for part in copies[0])) for start in range(0, len(given), BATCH)]
             )
-        trained = {name: value.detach().numpy() for name, value in model.state_dict().items() if _is_trained(name)}
-        np.savez(Path(out) / f"{number}.npz", logits=logits.numpy(), **trained)
-
-
-def _is_trained(name: str) -> bool:
-    return name.startswith(("layer4.", "fc.")) and not name.endswith(
-        ("num_batches_tracked", "running_mean", "running_var")
-    )
+        np.savez(Path(out) / f"{number}.npz", logits=logits.numpy(), **tail.trained())
 
 
 def _copy(inputs: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
-    """Copy 0 is the image, 1 its mirror image, the others are those shifted, each image by another way."""
+    """Copy 0 is the image, 1 its mirror image; 2 and 3 are those shifted and lit otherwise, each in a way of its own.
+
+    Light matters most: a linear head over steel learns 0.3 points from it, nothing from shifts, and loses by scale.
+    """
     made = inputs[:, :, ::-1] if number % 2 else inputs
     if number < 2:
         return made
     random = np.random.default_rng(number)
     padded = np.pad(made, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)), mode="reflect")
     height, width = inputs.shape[1:3]
-    shifted = np.empty_like(inputs)
+    copies = np.empty_like(inputs)
     for row, (down, right) in enumerate(random.integers(0, 2 * SHIFT + 1, (len(inputs), 2))):
-        shifted[row] = padded[row, down : down + height, right : right + width]
-    return shifted
+        shifted = padded[row, down : down + height, right : right + width]
+        lit = shifted * np.float32(random.uniform(*CONTRAST)) + np.float32(random.uniform(*BRIGHTNESS))
+        copies[row] = lit.clip(0, 255)
+    return copies
 
 
 class _Trunk:
@@ -123,27 +124,44 @@ class _Trunk:
 
 
 class _Tail:
-    """The last stage and the head, of which the head looks at all stages or at the last alone."""
+    """The last stage, and the head over standardised features of all stages or of the last alone."""
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, model: Any, head: Mapping[str, Any]) -> None:
+        """``head`` has ``weight`` and ``bias`` over raw features, and their ``mean`` and ``spread``."""
+        import torch
+
+        self._stage = model.layer4.to(memory_format=torch.channels_last)
         self._last_alone = model.fc.in_features == 512
-        self.parameters = [value for name, value in model.named_parameters() if _is_trained(name)]
+        self._mean, self._spread = head["mean"], head["spread"]
+        self._weight = (head["weight"] * self._spread).requires_grad_()
+        self._bias = (head["bias"] + head["weight"] @ self._mean).requires_grad_()
+        self.groups: list[dict[str, Any]] = [
+            {"params": list(self._stage.parameters()), "lr": LEARNING_RATE},
+            {"params": [self._weight, self._bias], "lr": HEAD_RATE},
+        ]
 
     def __call__(self, maps: Any, pooled: Any) -> Any:
         import torch
 
-        last = self._model.layer4(maps.float()).mean((2, 3))
-        return self._model.fc(last if self._last_alone else torch.cat([pooled, last], 1))
+        last = self._stage(maps.float().contiguous(memory_format=torch.channels_last)).mean((2, 3))
+        features = last if self._last_alone else torch.cat([pooled, last], 1)
+        return (features - self._mean) / self._spread @ self._weight.T + self._bias
+
+    def trained(self) -> dict[str, Any]:
+        """The parameters, float32 arrays by their names in the network, whose head looks at raw features."""
+        weight = (self._weight / self._spread).detach()
+        found = {f"layer4.{name}": value.detach().contiguous() for name, value in self._stage.named_parameters()}
+        found |= {"fc.weight": weight, "fc.bias": (self._bias - weight @ self._mean).detach()}
+        return {name: value.numpy() for name, value in found.items()}
 
 
 def _epochs(tail: _Tail, copies: Sequence[tuple[Any, Any]], classes: Any, rows: Any) -> Any:
     """Train; yields after each epoch. Each takes another copy of every image."""
     import torch
 
-    optimizer = torch.optim.AdamW(tail.parameters, LEARNING_RATE, weight_decay=0.01)
-    steps = EPOCHS * -(-len(rows) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.2)
+    optimizer = torch.optim.AdamW(tail.groups, weight_decay=0.01)
+    steps, rates = EPOCHS * -(-len(rows) // BATCH), [group["lr"] for group in tail.groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=0.2)
     loss = torch.nn.CrossEntropyLoss()
     for epoch in range(EPOCHS):
         maps, pooled = copies[epoch % COPIES]

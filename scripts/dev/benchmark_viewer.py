@@ -141,7 +141,7 @@ def label(page: Page, address: str, count: int) -> None:
     used: list[str] = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
     own = next(found.group(1) for url in used if (found := re.search(r"/stacks/([^/]+)/images", url)))
     at = f"{address}/api/v1/stacks/{own}"
-    given = {index: f"class {1 + index % CLASSES}" for index in range(count)}
+    given: dict[str, str | None] = {str(index): f"class {1 + index % CLASSES}" for index in range(count)}
     classes = [f"class {1 + number}" for number in range(CLASSES)]
     requests.post(f"{at}/labels", json={"images": given, "classes": classes}, timeout=600).raise_for_status()
     page.get_by_text("Label", exact=True).click()

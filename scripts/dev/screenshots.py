@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def take(browser: Browser, url: str, look: str, out: Path, wait: float) -> None:
-    """The pictures of one look: home, viewer, gallery, inference, teach; ``wait`` seconds before each."""
+    """The pictures of one look, in the order in which a person comes by; ``wait`` seconds before each."""
     width, height, scheme = LOOKS[look]
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -81,36 +81,50 @@ def take(browser: Browser, url: str, look: str, out: Path, wait: float) -> None:
     page.mouse.move(5, height / 2)
     page.mouse.wheel(0, 2000)
     shoot(page, out / f"gallery-{look}.png", wait)
-    if look == "phone":
-        page.get_by_test_id("stExpandSidebarButton").click()
-    page.get_by_role("link", name="Inference").click()
+    go(page, look, "Inference")
     page.get_by_role("button", name="Download CSV").wait_for()
-    if look == "phone":
-        page.get_by_test_id("stSidebarCollapseButton").click()
     shoot(page, out / f"inference-{look}.png", wait)
-    if look == "phone":
-        page.get_by_test_id("stExpandSidebarButton").click()
-    page.get_by_role("link", name="Teach").click()
-    if look == "phone":
-        page.get_by_test_id("stSidebarCollapseButton").click()
-    teach(page)
-    shoot(page, out / f"teach-{look}.png", wait)
-    context.close()
-
-
-def teach(page: Page) -> None:
-    """Name three classes, and label two images of each."""
+    go(page, look, "Teach")
     for name in TAUGHT:
         page.get_by_label("New class").fill(name)
         page.get_by_role("button", name="Add", exact=True).click()
         page.get_by_role("button", name=f"Label {name}:").wait_for()
+    label(page, 0)
+    page.keyboard.press("Home")
+    shoot(page, out / f"teach-{look}.png", wait)
+    label(page, 2)
+    page.get_by_role("tab", name="How good it is").click()
+    page.get_by_text("Right on examples it had not seen").wait_for()
+    page.get_by_test_id("stDataFrame").last.scroll_into_view_if_needed()
+    shoot(page, out / f"quality-{look}.png", wait)
+    go(page, look, "Viewer")
+    page.get_by_test_id("stMain").get_by_text("Label", exact=True).click()
+    page.locator(".cell[data-kind=suggestion]").first.wait_for()
+    page.get_by_role("slider", name="Position in the stack").fill(str(TAUGHT["rocket"] + 4))
+    page.get_by_role("button", name="Accept rocket").wait_for()
+    page.get_by_test_id("stMain").evaluate("(main, top) => main.scrollTo(0, top)", 480 if look == "phone" else 340)
+    shoot(page, out / f"label-{look}.png", wait)
+    context.close()
+
+
+def go(page: Page, look: str, name: str) -> None:
+    """Open another page of the app."""
+    if look == "phone":
+        page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name=name, exact=True).first.click()
+    if look == "phone":
+        page.get_by_test_id("stSidebarCollapseButton").click()
+
+
+def label(page: Page, besides: int) -> None:
+    """Label two images of each class, after so many of the first ones."""
     for key, position in enumerate(TAUGHT.values(), 1):
-        page.get_by_role("slider", name="Position in the stack").fill(str(position))
-        page.locator(f".cell[data-index='{position - 1}'] .open").click()
+        first = position + besides
+        page.get_by_role("slider", name="Position in the stack").fill(str(first))
+        page.locator(f".cell[data-index='{first - 1}'] .open").click()
         page.keyboard.press(str(key))
         page.keyboard.press(str(key))
     page.locator(".cell[data-kind=suggestion]").first.wait_for()
-    page.keyboard.press("Home")
 
 
 def animate(browser: Browser, url: str, path: Path) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from threading import Event
+from typing import cast
 
 import pytest
 from fastapi.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from core.api import create_api
-from core.recognition.jobs import RecognitionJob
+from core.recognition.jobs import JobState, RecognitionJob
 from core.recognition.service import Order
 from core.runtime import get_runtime
 from pages._ui.shell.session import Session
@@ -199,6 +200,31 @@ def test_a_recognition_ends_with_its_session(tmp_path: Path) -> None:
     job.wait(SECONDS)
     assert job.status == "cancelled"
     assert job.recognitions == {}
+
+
+class Ending:
+    """A recognition that runs when the sidebar is drawn, and has ended a moment later."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @property
+    def state(self) -> JobState:
+        self.asked += 1
+        return JobState("recognizing" if self.asked <= 3 else "cancelled", "openvino-int8", 0, 1, 0.5)
+
+    def cancel(self) -> None:
+        """Nothing is left to cancel."""
+
+
+def test_what_was_drawn_while_a_recognition_ran_is_drawn_anew_when_it_has_ended(app: AppTest) -> None:
+    """The sidebar's fields would stay disabled until somebody does something."""
+    upload(app, stack_of(1))
+    session(app).job = ending = cast("RecognitionJob", Ending())
+    app.run()
+    assert not app.exception
+    assert cast("Ending", ending).asked > 3
+    assert not any(field.disabled for field in app.selectbox)
 
 
 def test_an_expired_stack_is_explained(app: AppTest) -> None:

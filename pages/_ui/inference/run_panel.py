@@ -24,7 +24,7 @@ def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
     """Buttons to recognise the selected, all or the current image; while that runs, progress and cancel instead."""
     reference = reference_engine()
     with st.container(border=True):
-        if session.working:
+        if session.drawn_working or session.working:  # what else is drawn so is drawn anew once it has ended
             _progress(session)
             return
         try:

@@ -42,6 +42,7 @@ class Session:
     view: ViewState = field(default_factory=ViewState)
     view_version: int = 0
     job: RecognitionJob | None = None
+    drawn_working: bool = False  # whether this run of the script began while a recognition was running
     upload_error: str = ""
     engine: EngineName = field(default_factory=lambda: default_engine().name)
     batch_size: int | None = None
