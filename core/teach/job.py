@@ -16,6 +16,7 @@ from core.base.background import BackgroundJob, Status, TakeTurn
 from core.base.errors import Cancelled, Int8NotGoodEnough, InvalidRequest, ModelError
 from core.base.settings import Settings
 from core.base.worker_process import WorkerEnded, WorkerProcess
+from core.engines.engine import FEATURES
 from core.models.card import Teaching
 from core.models.install import copy_model
 from core.models.model import Model
@@ -43,6 +44,7 @@ _LOOK, _FIT, _JUDGE, _WRITE = (
 _LONGER = "Train longer"
 TEACH_STEPS = (_LOOK, _FIT, _JUDGE, _LONGER, _WRITE)
 _POLL_SECONDS = 0.1
+_LOOK_BATCH = 8
 FLIPS_FOR_EACH_ERROR = 0.1
 
 
@@ -236,7 +238,7 @@ class TeachingJob(BackgroundJob):
 
         try:
             with WorkerProcess(longer.WORKER) as self._worker:
-                found, trained = longer.train_longer(self._worker, base, seen, head, inputs, work, on_progress)
+                found, trained = longer.train_longer(self._worker, base, seen, inputs, self._look, work, on_progress)
         except WorkerEnded:
             self.check_cancelled(CANCELLED)
             raise
@@ -244,6 +246,15 @@ class TeachingJob(BackgroundJob):
             self._worker = None
         self._steps.tell(str(found))
         return (trained.parameters if trained else {}), str(found)
+
+    def _look(self, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features ``[N, F]`` of model inputs as the head sees them, by the engine that gave those of the examples."""
+        engine, found = self.looker.backbone.engine(self.looker.engine), []
+        for start in range(0, len(inputs), _LOOK_BATCH):
+            self.check_cancelled(CANCELLED)
+            batch = np.ascontiguousarray(inputs[start : start + _LOOK_BATCH])
+            found.append(engine.infer(batch, (FEATURES,))[FEATURES])
+        return head_input(np.concatenate(found), self.lesson.stages)
 
     def _write(
         self,

@@ -1,4 +1,8 @@
-"""Training the last stage too, where that is better on examples it has not seen; else the linear head stays."""
+"""Learning for longer, where that is better on examples not seen; else the linear head stays.
+
+Two ways are tried on the same folds: a head that has also seen the examples in another light, and from there the last
+stage trained, too.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,12 @@ from core.base.errors import InvalidRequest
 from core.base.worker_process import Event, WorkerProcess
 from core.models.model import Model
 from core.recognition.results import softmax
+from core.teach.copies import lit
 from core.teach.head import Examples, Head, fit
 
 WORKER = "core.teach.longer_worker"
+HEAD, STAGE = "a head over the examples in another light", "the last stage trained, too"
+Look = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 MAX_IMAGES = 1_200  # four copies of what the third stage puts out take 400 kB each
 MIN_EACH = 6  # examples of a class: fewer judge nothing
 FOLDS = 3
@@ -24,14 +31,16 @@ ONE_SPLIT_ABOVE = 300  # examples: then a fifth of them judges, and training onc
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Both heads on examples that neither has seen.
+    """The linear head and what was learnt for longer, on examples that neither has seen.
 
     Attributes:
+        what: was learnt.
         images: so many.
         linear, longer: of them right.
         gain: mean of how much more probable the given class is after training longer, nats.
     """
 
+    what: str
     images: int
     linear: int
     longer: int
@@ -45,7 +54,7 @@ class Judgement:
     def __str__(self) -> str:
         verdict = "kept" if self.is_better else "not better, so the linear head stays"
         return (
-            f"right on {self.longer:,} of {self.images:,} images it had not seen, the linear head on "
+            f"{self.what}: right on {self.longer:,} of {self.images:,} images it had not seen, the linear head on "
             f"{self.linear:,}: {verdict}"
         )
 
@@ -66,13 +75,14 @@ def check(given: Examples) -> None:
         raise InvalidRequest(f"Training longer needs at least {MIN_EACH} labelled images of each class.")
 
 
-def judge(linear: NDArray[np.float32], longer: NDArray[np.float32], numbers: NDArray[np.int64]) -> Judgement:
+def judge(what: str, linear: NDArray[np.float32], longer: NDArray[np.float32], numbers: NDArray[np.int64]) -> Judgement:
     """Compare logits float32 ``[N, C]`` of the same images, of classes int64 ``[N]``."""
     rows = np.arange(len(numbers))
     tiny = np.finfo(np.float32).tiny
     before, after = (np.log(np.maximum(softmax(logits)[rows, numbers], tiny)) for logits in (linear, longer))
     gains = (after - before).astype(np.float64)
     return Judgement(
+        what=what,
         images=len(numbers),
         linear=int((linear.argmax(axis=1) == numbers).sum()),
         longer=int((longer.argmax(axis=1) == numbers).sum()),
@@ -84,19 +94,19 @@ def train_longer(
     worker: WorkerProcess,
     base: Model,
     given: Examples,
-    head: Head,
     inputs: NDArray[np.uint8],
+    look: Look,
     scratch: Path,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Judgement, Trained | None]:
-    """Judge by held-out examples whether training longer is better, and where it is, train on all.
+    """Judge by held-out examples whether either way is better than the linear head, and where one is, learn from all.
 
     Args:
         worker: runs ``WORKER``.
         base: the model with the linear head.
         given: the examples as the head sees them.
-        head: fitted on all of them.
         inputs: their images' model inputs, uint8 ``[N, H, W, 3]``.
+        look: gives the features of model inputs, as the head sees them.
         scratch: an empty folder.
         on_progress: epochs done, and of how many.
 
@@ -107,18 +117,41 @@ def train_longer(
     check(given)
     np.save(scratch / "inputs.npy", inputs)
     np.save(scratch / "numbers.npy", given.numbers)
+    copies = look(lit(inputs, 0)), look(lit(inputs[:, :, ::-1], 1))
     folds = list(_folds(given))
-    heads = [fit(given.subset(learn)) for learn, _ in folds]
-    runs = _run(worker, base, scratch, [learn for learn, _ in folds], heads, on_progress)
+    plain = [fit(given.subset(learn)) for learn, _ in folds]
+    richer = [fit(_with_copies(given, copies, learn)) for learn, _ in folds]
+    runs = _run(worker, base, scratch, [learn for learn, _ in folds], richer, on_progress)
     held_out = np.concatenate([rows for _, rows in folds])
-    linear = np.concatenate([one.logits(given.features[rows]) for one, (_, rows) in zip(heads, folds, strict=True)])
-    longer = np.concatenate([run["logits"][rows] for run, (_, rows) in zip(runs, folds, strict=True)])
-    found = judge(linear, longer, given.numbers[held_out])
-    if not found.is_better:
-        return found, None
-    (last,) = _run(worker, base, scratch, [np.arange(len(given))], [head], on_progress)
-    last.pop("logits")
-    return found, Trained(last, found)
+    linear, head = (
+        np.concatenate([one.logits(given.features[rows]) for one, (_, rows) in zip(heads, folds, strict=True)])
+        for heads in (plain, richer)
+    )
+    stage = np.concatenate([run["logits"][rows] for run, (_, rows) in zip(runs, folds, strict=True)])
+    ways = [judge(what, linear, found, given.numbers[held_out]) for what, found in ((HEAD, head), (STAGE, stage))]
+    best = max(ways, key=lambda one: (one.is_better, one.longer, one.gain))
+    if not best.is_better:
+        return best, None
+    everything = np.arange(len(given))
+    last = fit(_with_copies(given, copies, everything))
+    if best.what == HEAD:
+        return best, Trained({"fc.weight": last.weight, "fc.bias": last.bias}, best)
+    (trained,) = _run(worker, base, scratch, [everything], [last], on_progress)
+    trained.pop("logits")
+    return best, Trained(trained, best)
+
+
+def _with_copies(
+    given: Examples, copies: tuple[NDArray[np.float32], NDArray[np.float32]], rows: NDArray[np.int64]
+) -> Examples:
+    """Those at ``rows``, each a second time by the features ``[N, F]`` of its copy and of its mirror image's."""
+    own = given.subset(rows)
+    return Examples(
+        own.classes,
+        np.tile(own.numbers, 2),
+        np.concatenate([own.features, copies[0][rows]]),
+        np.concatenate([own.mirrored, copies[1][rows]]),
+    )
 
 
 def _folds(given: Examples) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:

@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from core.base.worker_main import Events, serve
 from core.images.preprocessing import Preprocessing
 from core.models.architectures import ARCHITECTURES, load_network
+from core.teach.copies import lit, shifted
 
 EPOCHS = 10
 COPIES = 4  # of each image: as it is; shifted, with other light; and the same mirrored
-SHIFT = 16  # pixels, at most
-CONTRAST, BRIGHTNESS = (0.8, 1.25), (-15.0, 15.0)  # factor and difference, of values 0 to 255
 BATCH = 16
 LEARNING_RATE = 2e-4  # of the last stage
 HEAD_RATE = 2e-3
@@ -76,22 +75,9 @@ def train(
 
 
 def _copy(inputs: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
-    """Copy 0 is the image, 1 its mirror image; 2 and 3 are those shifted and lit otherwise, each in a way of its own.
-
-    Light matters most: a linear head over steel learns 0.3 points from it, nothing from shifts, and loses by scale.
-    """
+    """Copy 0 is the image, 1 its mirror image; 2 and 3 are those shifted and lit otherwise."""
     made = inputs[:, :, ::-1] if number % 2 else inputs
-    if number < 2:
-        return made
-    random = np.random.default_rng(number)
-    padded = np.pad(made, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)), mode="reflect")
-    height, width = inputs.shape[1:3]
-    copies = np.empty_like(inputs)
-    for row, (down, right) in enumerate(random.integers(0, 2 * SHIFT + 1, (len(inputs), 2))):
-        shifted = padded[row, down : down + height, right : right + width]
-        lit = shifted * np.float32(random.uniform(*CONTRAST)) + np.float32(random.uniform(*BRIGHTNESS))
-        copies[row] = lit.clip(0, 255)
-    return copies
+    return made if number < 2 else lit(shifted(made, number), number)
 
 
 class _Trunk:

@@ -340,7 +340,6 @@ def test_labels_outlive_pages_and_what_is_saved_a_reload(teach: Teach, server: s
     teach.counts(lying=2, upright=2)
     expect(engine).to_have_value("PyTorch FP32")
     teach.go("Inference")
-    expect(page.get_by_text("OpenVINO INT8").first).to_be_visible()
     expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
     expect(page.get_by_text("Nothing is recognised yet")).to_have_count(0)
 

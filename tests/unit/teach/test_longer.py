@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from core.optimize.calibration import load_inputs
 from core.recognition.service import RecognitionService
 from core.teach.evaluate import Share
 from core.teach.features import Looker
-from core.teach.head import examples, fit
-from core.teach.longer import MAX_IMAGES, WORKER, check, judge, train_longer
+from core.teach.head import Examples, examples, fit
+from core.teach.longer import FOLDS, HEAD, MAX_IMAGES, STAGE, WORKER, check, judge, train_longer
 from core.teach.taught import facts_of, write_taught
 from tests.conftest import MakeStack
 from tests.unit.teach.clouds import clouds
@@ -47,7 +48,8 @@ def logits(right: int, sure: float) -> np.ndarray:
 def test_it_is_better_only_if_more_are_right_and_right_classes_more_probable(
     linear: tuple[int, float], longer: tuple[int, float], better: bool
 ) -> None:
-    found = judge(logits(*linear), logits(*longer), NUMBERS)
+    found = judge("this", logits(*linear), logits(*longer), NUMBERS)
+    assert str(found).startswith("this: right on")
     assert (found.linear, found.longer, found.images) == (linear[0], longer[0], 100)
     assert found.is_better is better
     assert ("kept" in str(found)) is better
@@ -61,6 +63,56 @@ def test_what_it_cannot_help_is_said(classes: int, each: int, message: str) -> N
     with pytest.raises(InvalidRequest, match=message):
         check(clouds(classes, each, seed=0, width=4))
     check(clouds(2, 6, seed=0, width=4))
+
+
+class FakeWorker:
+    """Says of all images what it is told to say, and trains nothing."""
+
+    def __init__(self, logits: np.ndarray) -> None:
+        self.logits = logits
+        self.lessons: list[int] = []
+
+    def call(self, command: str, on_event: object, *, lessons: list, out: Path, **given: object) -> None:
+        self.lessons.append(len(lessons))
+        for number in range(len(lessons)):
+            named = {"layer4.0.conv1.weight": np.ones(1, np.float32), "fc.weight": np.ones((2, 8), np.float32)}
+            np.savez(out / f"{number}.npz", logits=self.logits, **named)
+
+
+@pytest.mark.parametrize(
+    ("stage_is_right", "light_helps", "chosen"),
+    [(True, False, STAGE), (True, True, STAGE), (False, True, HEAD), (False, False, None)],
+)
+def test_the_better_way_is_kept_or_neither(
+    stage_is_right: bool, light_helps: bool, chosen: str | None, tmp_path: Path, starter: Model
+) -> None:
+    random, numbers = np.random.default_rng(3), np.tile([0, 1], 40)
+    towards = np.where(numbers == 1, 1.0, -1.0)[:, None].astype(np.float32)
+    direction = np.ones((1, 8), np.float32)
+
+    def features(clear: float) -> np.ndarray:
+        return (towards * direction * clear + random.normal(size=(80, 8))).astype(np.float32)
+
+    given = Examples(("a", "b"), numbers, features(0.25), features(0.25))
+    worker = FakeWorker((towards if stage_is_right else -towards) * np.array([[-9.0, 9.0]], np.float32))
+    found, trained = train_longer(
+        cast("WorkerProcess", worker),
+        starter,
+        given,
+        np.zeros((80, 4, 4, 3), np.uint8),
+        # Where light harms, it turns everything round.
+        lambda images: features(1.0 if light_helps else -1.0),
+        tmp_path,
+    )
+    assert found.is_better is (chosen is not None)
+    assert found.images == 80
+    assert worker.lessons == ([FOLDS, 1] if chosen == STAGE else [FOLDS]), "all are trained on only where it is kept"
+    if chosen is None:
+        assert trained is None
+    else:
+        assert trained is not None
+        assert found.what == chosen
+        assert set(trained.parameters) == {"fc.weight", "fc.bias" if chosen == HEAD else "layer4.0.conv1.weight"}
 
 
 @pytest.mark.torch
@@ -93,9 +145,14 @@ def test_the_worker_trains_the_last_stage_and_nothing_before_it(
     (tmp_path / "scratch").mkdir()
     told: list[tuple[int, int]] = []
     _, inputs = load_inputs(stack, starter.preprocessing, rows)
+    engine = starter.engine(looker.engine)
+
+    def look(images: np.ndarray) -> np.ndarray:
+        return engine.infer(np.ascontiguousarray(images), ("features",))["features"]
+
     with WorkerProcess(WORKER) as worker:
         found, trained = train_longer(
-            worker, base, given, head, inputs, tmp_path / "scratch", lambda *progress: told.append(progress)
+            worker, base, given, inputs, look, tmp_path / "scratch", lambda *progress: told.append(progress)
         )
     assert found.images == 12
     assert told[:30] == [(epoch, 30) for epoch in range(1, 31)]
