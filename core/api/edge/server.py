@@ -92,7 +92,7 @@ class QuietAboutFiles:
     """
 
     def __init__(self) -> None:
-        self._said = -LOG_SECONDS
+        self._said = -float(LOG_SECONDS)
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """As ``asyncio.AbstractEventLoop.set_exception_handler`` calls it."""
