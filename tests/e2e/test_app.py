@@ -192,6 +192,61 @@ def test_two_people_never_meet(browser: Browser, app: App, photos: bytes) -> Non
     context.close()
 
 
+def test_a_reload_a_second_tab_and_a_way_back_find_everything_again(app: App, photos: bytes) -> None:
+    app.open(photos)
+    app.page.locator("[data-ref=stage]").click()
+    app.press("ArrowRight", "x", "ArrowRight")
+    expect(app.page.get_by_role("button", name="Selected (1)")).to_be_enabled()
+    app.run(f"All ({COUNT})")
+    expect(app.answer).to_contain_text("%")
+    answer = app.answer.inner_text()
+
+    def is_as_before(page: Page) -> None:
+        expect(page.locator("[data-ref=position]")).to_have_text(f"3 / {COUNT}")
+        expect(page.get_by_role("button", name="Selected (1)")).to_be_enabled()
+        expect(page.locator("[data-ref=answers]").first).to_have_text(answer, use_inner_text=True)
+
+    app.page.reload()
+    is_as_before(app.page)
+    app.page.goto("about:blank")
+    app.page.go_back()
+    is_as_before(app.page)
+    second = app.page.context.new_page()
+    second.goto(app.page.url.partition("?")[0])
+    is_as_before(second)
+
+    second.locator("input[type=file]").set_input_files(
+        {"name": "other.zip", "mimeType": "application/zip", "buffer": zip_bytes({"b.png": photo(50)})}
+    )
+    expect(second.get_by_text("other.zip", exact=True)).to_be_visible()
+    expect(app.page.get_by_text("other.zip", exact=True)).to_be_visible()  # the first tab is in step
+
+    app.page.get_by_role("button", name="2 open").click()
+    app.page.get_by_role("button", name="Show", exact=True).click()
+    is_as_before(app.page)
+    expect(second.get_by_text("photos.zip", exact=True)).to_be_visible()
+    app.page.get_by_role("button", name="2 open").click()
+    app.shoot("open-stacks")
+    app.page.get_by_role("button", name="Close", exact=True).first.click()
+    expect(app.page.get_by_text("Open in this browser")).to_be_visible()
+    expect(app.page.get_by_text("photos.zip", exact=True)).to_have_count(0)
+    expect(second.get_by_text("photos.zip", exact=True)).to_have_count(0)
+
+
+def test_another_browser_sees_nothing_of_it(app: App, browser: Browser, photos: bytes) -> None:
+    app.open(photos)
+    (mine,) = [one for one in app.page.context.cookies() if one["name"] == "aisr_browser"]
+    assert mine["httpOnly"]
+    assert mine["value"] not in app.page.content()
+    assert "aisr_browser" not in app.page.evaluate("document.cookie")
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(app.page.url)  # the address alone, with the tag of the stack in it
+    expect(other.get_by_role("button", name="Try a sample stack")).to_be_visible()
+    expect(other.get_by_text("photos.zip")).to_have_count(0)
+    context.close()
+
+
 @pytest.mark.parametrize(
     "context_options",
     [{"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}],
