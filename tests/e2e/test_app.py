@@ -221,11 +221,12 @@ def test_a_reload_a_second_tab_and_a_way_back_find_everything_again(app: App, ph
     expect(second.get_by_text("other.zip", exact=True)).to_be_visible()
     expect(app.page.get_by_text("other.zip", exact=True)).to_be_visible()  # the first tab is in step
 
+    app.page.bring_to_front()
     app.page.get_by_role("button", name="2 open").click()
     app.page.get_by_role("button", name="Show", exact=True).click()
     is_as_before(app.page)
     expect(second.get_by_text("photos.zip", exact=True)).to_be_visible()
-    app.page.get_by_role("button", name="2 open").click()
+    expect(app.page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
     app.shoot("open-stacks")
     app.page.get_by_role("button", name="Close", exact=True).first.click()
     expect(app.page.get_by_text("Open in this browser")).to_be_visible()
