@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.builders import BROKEN_PNGS, encrypted, png_bytes, zip_bytes
 from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
+from tests.helpers import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -136,6 +137,27 @@ def test_both_engines_side_by_side_and_in_files(app: App, photos: bytes) -> None
     expect(strip.get_by_text("1: ", exact=False).first).to_be_visible()
     assert "accura" not in page.get_by_test_id("stMain").inner_text().lower(), "agreement is not accuracy"
     app.shoot("compared")
+
+
+def test_one_zip_after_another_is_opened_and_painted(app: App, photos: bytes) -> None:
+    app.open(photos)
+    stage = app.page.locator("[data-ref=stage]")
+    for number in (1, 2):
+        shade = 60 * number
+        app.upload(zip_bytes({"grey.png": png_bytes(np.full((300, 400, 3), shade))}), f"grey {number}.zip")
+        expect(app.page.get_by_role("strong").filter(has_text=f"grey {number}.zip")).to_be_visible()
+        expect(app.page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
+        expect(app.page.get_by_label("Zoom in percent")).not_to_have_value("0%")
+        wait_until(lambda shade=shade: shown(stage)[:3] == (shade, shade, shade), "the new image")  # type: ignore[misc]
+        expect(app.page.get_by_role("button", name="Open another ZIP")).to_be_visible()
+
+
+def shown(stage: Locator) -> tuple[int, ...]:
+    """The colour in the middle of what is on screen."""
+    picture = Image.open(io.BytesIO(stage.screenshot())).convert("RGB")
+    found = picture.getpixel((picture.width // 2, picture.height // 2))
+    assert isinstance(found, tuple)
+    return found
 
 
 BAD_INPUT = {

@@ -53,6 +53,7 @@ class Session:
     view_version: int = 0
     job: RecognitionJob | None = None
     upload_error: str = ""
+    uploads: int = 0  # of stacks, as the browser reported them
     engine: EngineName = field(default_factory=lambda: default_engine().name)
     batch_size: int | None = None
     compare: bool = False
