@@ -101,7 +101,7 @@ def current_visit() -> Visit:
     """The tab whose page is being drawn."""
     visit: Visit | None = st.session_state.get(_VISIT)
     if visit is None:
-        visit = get_browsers().visit(browser_of(st.context.cookies), tab_id())
+        visit = get_browsers().visit(browser_of(dict(st.context.cookies)), tab_id())
         st.session_state[_VISIT], st.session_state[_SESSION] = visit, visit.session
     return visit
 
@@ -117,5 +117,5 @@ def tell_other_tabs() -> None:
     """Have the browser's other tabs drawn anew where this one has changed what they show."""
     session = current_visit().session
     if session.has_changed():
-        for tab in get_browsers().others(browser_of(st.context.cookies), tab_id()):
+        for tab in get_browsers().others(browser_of(dict(st.context.cookies)), tab_id()):
             draw_tab(tab)
