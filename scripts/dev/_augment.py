@@ -37,7 +37,8 @@ class Sampler:
         """Numbers of photos, int64 ``[count]``: one from each of so many equal shares, so that batches are alike."""
         places = (np.arange(count) + rng.random(count)) / count
         found = np.searchsorted(self._upto, places).clip(max=len(self._order) - 1)
-        return self._order[found].astype(np.int64)
+        numbers: NDArray[np.int64] = self._order[found]
+        return numbers
 
     def batch(self, count: int, side: int, rng: np.random.Generator) -> Batch:
         """So many crops with their classes."""
