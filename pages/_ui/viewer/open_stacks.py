@@ -17,7 +17,7 @@ def open_stacks(session: Session) -> None:
     """A button with the list; without a stack on show, the list itself, where there is one."""
     if session.stack is not None:
         count = len(session.aside) + 1
-        with st.popover(f"{count:,} open" if count > 1 else "Open stacks", icon=":material/stacks:"):
+        with st.popover(f"{count:,} open", icon=":material/stacks:", help="Stacks open in this browser"):
             _list(session)
     elif session.aside:
         st.markdown("**Open in this browser**")
@@ -37,17 +37,15 @@ def go_where_the_link_leads(session: Session) -> None:
 def _list(session: Session) -> None:
     shown = [session.stack] if session.stack is not None else []
     for stack in [*shown, *(one.stack for one in reversed(session.aside))]:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"open-{stack.id}"):
-            size = megabytes(sum(entry.file_size for entry in stack.entries))
-            st.markdown(f"**{escape(stack.name)}**  \n{images(len(stack))} · {size} · {_age(stack)}", width="stretch")
-            if stack is session.stack:
-                st.caption("on show", width="content")
-            else:
+        size = megabytes(sum(entry.file_size for entry in stack.entries))
+        on_show = " · on show" if stack is session.stack else ""
+        st.markdown(f"**{escape(stack.name)}**  \n{images(len(stack))} · {size} · {_age(stack)}{on_show}")
+        with st.container(horizontal=True):
+            if not on_show:
                 st.button("Show", key=f"show-{stack.id}", on_click=session.go_to, args=(stack.id,))
             st.button(
                 "Close",
                 key=f"close-{stack.id}",
-                icon=":material/close:",
                 help="Deletes it and its answers from the server.",
                 on_click=session.close_stack,
                 args=(stack.id,),

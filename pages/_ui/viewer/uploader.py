@@ -19,7 +19,7 @@ from pages._ui.shell.links import FILES, STACKS, first_needed
 from pages._ui.shell.session import Session
 
 _renderer = declare("uploader")
-COMPACT_PX = 240
+COMPACT_PX = 200
 _LONGEST_SENTENCE = 500  # what a browser reports is shown to its own person only, and still bounded
 
 
