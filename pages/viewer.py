@@ -6,10 +6,11 @@ from core.images.formats import format_names
 from core.runtime import get_runtime
 from pages._ui.inference.results import top_classes
 from pages._ui.inference.run_panel import run_panel
+from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import label_links, stack_links
-from pages._ui.shell.session import current_session
 from pages._ui.teach.mode import label_panel, label_switch, to_the_model, watched
 from pages._ui.viewer.gallery import gallery
+from pages._ui.viewer.open_stacks import open_stacks
 from pages._ui.viewer.stack_viewer import stack_viewer
 from pages._ui.viewer.upload import rendering_note, stack_summary, upload_area, upload_error
 from pages._ui.viewer.uploader import uploader
@@ -30,6 +31,7 @@ if stack is None:
         st.info(
             "This link is to an image of a stack that is not open here. Open its ZIP to see it.", icon=":material/link:"
         )
+    open_stacks(session)
     upload_area(session)
     upload_error(session)
     rendering_note()
@@ -37,7 +39,9 @@ else:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         stack_summary(stack)
         label_switch(session, stack)
-        uploader(session, key="upload-another", compact=True)
+        with st.container(horizontal=True, width="content"):
+            open_stacks(session)
+            uploader(session, key="upload-another", compact=True)
     upload_error(session)
     live = watched(session, stack)
     links = stack_links(stack) if live is None else label_links(stack, live, session.saved_labels)

@@ -323,8 +323,11 @@ def test_labels_outlive_pages_and_what_is_saved_a_reload(teach: Teach, server: s
     teach.choose(20)
     teach.press("2")
     teach.counts(lying=2, upright=3)
-    page.goto(server)
+    page.reload()
     assert asked == ["beforeunload"]
+    teach.counts(lying=2, upright=3)
+    page.context.clear_cookies()  # another browser
+    page.goto(server)
     expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible()
 
     teach.open(FILES, "renamed.zip")
