@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--backbone", default="starter", metavar=f"starter|{imagenet.NAME}|NAME", help="default: %(default)s"
     )
     parser.add_argument("--stages", choices=["all", "last"], default="all", help="what the head looks at")
-    parser.add_argument("--train-longer", action="store_true", help="the last stage too, where that is better")
+    parser.add_argument("--train-longer", action="store_true", help="examples in another light, the last stage too")
     parser.add_argument("--name", required=True, help="name of the installed model")
     parser.add_argument("--report", type=Path, metavar="report.json", help="file to write")
     return parser

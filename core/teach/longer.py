@@ -128,8 +128,8 @@ def train_longer(
         for heads in (plain, richer)
     )
     stage = np.concatenate([run["logits"][rows] for run, (_, rows) in zip(runs, folds, strict=True)])
-    ways = [judge(what, linear, found, given.numbers[held_out]) for what, found in ((HEAD, head), (STAGE, stage))]
-    best = max(ways, key=lambda one: (one.is_better, one.longer, one.gain))
+    numbers = given.numbers[held_out]
+    best = _better_way(judge(HEAD, linear, head, numbers), judge(STAGE, linear, stage, numbers))
     if not best.is_better:
         return best, None
     everything = np.arange(len(given))
@@ -139,6 +139,13 @@ def train_longer(
     (trained,) = _run(worker, base, scratch, [everything], [last], on_progress)
     trained.pop("logits")
     return best, Trained(trained, best)
+
+
+def _better_way(head: Judgement, stage: Judgement) -> Judgement:
+    """The stage where it is better than the linear head, and than the head in another light if that is, too."""
+    if not stage.is_better:
+        return head
+    return stage if not head.is_better or (stage.longer > head.longer and stage.gain > head.gain) else head
 
 
 def _with_copies(
