@@ -56,7 +56,7 @@ def _form(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
             st.toggle(
                 "Train longer",
                 disabled=further,
-                help="Shows the head every example in another light, and trains the network's last stage; takes minutes. "
+                help="Shows the head every example in another light, and trains the last stage; takes minutes. "
                 "Kept only if it is better on examples that it has not seen."
                 + (
                     " Not for a model that was taught before: the images of its examples are not here."
