@@ -33,7 +33,7 @@ HOUSEKEEPING_SECONDS = 20.0
 # After being told to stop; docker kills after 10 s, and deleting takes time on a busy machine.
 END_REQUESTS_SECONDS = 6
 END_PROCESS_SECONDS = 9.5
-# Of Streamlit's upload fields, which hold files in memory: labels and saved benchmarks, of at most 4 MB each
+# Of Streamlit's upload fields, which hold files in memory: labels, saved benchmarks and sessions, of at most 8 MB each
 # (maxUploadSize in .streamlit/config.toml). Weights and stacks come by routes of our own, to disk.
 UPLOADED_BYTES_PER_SESSION = 16 * MIB
 UPLOADED_BYTES = 256 * MIB
