@@ -48,8 +48,11 @@ class Judgement:
 
     @property
     def is_better(self) -> bool:
-        """More are right, and the given classes more probable: who is right by chance is as sure where wrong."""
-        return self.longer > self.linear and self.gain > 0
+        """No fewer are right, and the given classes more probable: who is right by chance is as sure where wrong.
+
+        Few examples cannot count a difference of less than a point; how probable each of their classes is, shows it.
+        """
+        return self.longer >= self.linear and self.gain > 0
 
     def __str__(self) -> str:
         verdict = "kept" if self.is_better else "not better, so the linear head stays"

@@ -39,13 +39,15 @@ def logits(right: int, sure: float) -> np.ndarray:
     ("linear", "longer", "better"),
     [
         ((90, 2.0), (99, 3.0), True),
-        ((90, 2.0), (90, 3.0), False),  # no more are right
+        ((90, 2.0), (90, 3.0), False),  # as many, and surer where wrong
+        ((90, 1.0), (90, 1.2), True),  # as many, and all in all surer where right
+        ((90, 1.0), (89, 1.5), False),
         ((90, 2.0), (91, 0.1), False),  # one more, and all less sure
         ((90, 2.0), (80, 3.0), False),
         ((100, 5.0), (100, 5.0), False),
     ],
 )
-def test_it_is_better_only_if_more_are_right_and_right_classes_more_probable(
+def test_it_is_better_only_if_no_fewer_are_right_and_right_classes_more_probable(
     linear: tuple[int, float], longer: tuple[int, float], better: bool
 ) -> None:
     found = judge("this", logits(*linear), logits(*longer), NUMBERS)
