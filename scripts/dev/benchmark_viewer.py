@@ -5,8 +5,8 @@
 
 Starts the app by itself, or uses a running one (``--url``). Needs a system Chromium and the development requirements.
 Memory is the proportional set size of all processes of the browser, and of the server where it was started here.
-With ``--labels`` it is in Label mode, so many images have a label, and all that follows from them is learned before
-anything is measured; a label given by a key is measured, too.
+With ``--labels`` it is in Label mode, so many images have a label, and what follows from them is learned before
+anything is measured, unless that takes longer than ``--learn``; a label given by a key is measured, too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import re
 import statistics
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--url", help="address of a running app; without it one is started")
     parser.add_argument("--keys", type=int, default=100, help="single key presses (default 100)")
     parser.add_argument("--labels", type=int, default=0, metavar="N", help="label the first N images of the stack")
+    parser.add_argument(
+        "--learn", type=float, default=600, metavar="SECONDS", help="wait at most so long (default 600)"
+    )
     parser.add_argument("--visit", type=int, default=2000, help="most images visited with a held key (default 2,000)")
     options = parser.parse_args(arguments)
     try:
@@ -83,12 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with running_app(options.url) as server, sync_playwright() as playwright:
         # Without a window the frame rate is that of a window on a common screen: 60 a second.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        measure(browser, server, options.stack, options.keys, options.visit, options.labels)
+        measure(browser, server, options.stack, options.keys, options.visit, options.labels, options.learn)
         browser.close()
     return 0
 
 
-def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: int, labels: int) -> None:
+def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: int, labels: int, learn: float) -> None:
     """Open ``stack``, label its first images, and print the figures one by one."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(OPEN_MS)
@@ -101,7 +105,8 @@ def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: 
     print(f"upload's end to first image:  {page.evaluate('viewerBenchmark.openedAfter()') / 1000:.2f} s", flush=True)
     count = int(page.locator("[data-ref=position]").inner_text().split("/")[1])
     if labels:
-        label(page, server.address, min(labels, count - 1 - keys))
+        labels = min(labels, count - 1 - keys)
+        label(page, server.address, labels, learn)
     page.locator("[data-ref=stage]").focus()
     page.wait_for_timeout(2000)
     browser_before = memory(_browser_processes())
@@ -136,8 +141,8 @@ def measure(browser: Browser, server: AppServer, stack: Path, keys: int, visit: 
         print(f"server memory since before the upload:  {growth / MB:+,.0f} MB (now {memory([server.pid]) / MB:,.0f})")
 
 
-def label(page: Page, address: str, count: int) -> None:
-    """Turn Label mode on, label the first ``count`` images, and wait until all is learned."""
+def label(page: Page, address: str, count: int, seconds: float) -> None:
+    """Turn Label mode on, label the first ``count`` images, and wait until all is learned, at most so long."""
     used: list[str] = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
     own = next(found.group(1) for url in used if (found := re.search(r"/stacks/([^/]+)/images", url)))
     at = f"{address}/api/v1/stacks/{own}"
@@ -146,9 +151,11 @@ def label(page: Page, address: str, count: int) -> None:
     requests.post(f"{at}/labels", json={"images": given, "classes": classes}, timeout=600).raise_for_status()
     page.get_by_text("Label", exact=True).click()
     page.get_by_role("button", name=re.compile("^Label class 1:")).wait_for()
-    while requests.get(f"{at}/teaching", timeout=600).json()["pending"]:
+    until = time.monotonic() + seconds
+    while (learned := requests.get(f"{at}/teaching", timeout=600).json())["pending"] and time.monotonic() < until:
         page.wait_for_timeout(2000)
-    print(f"{count:,} images have a label", flush=True)
+    still = f"; the server is still learning ({learned['note']})" if learned["pending"] else ""
+    print(f"{count:,} images have a label{still}", flush=True)
 
 
 def press(page: Page, times: int, pause_ms: tuple[int, int], key: str = "ArrowRight") -> Keys:

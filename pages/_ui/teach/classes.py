@@ -159,11 +159,11 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
     results = get_runtime().recognition.results(stack)
     st.download_button(
         "Save session",
-        lambda: _saved(session, stack, live).to_bytes(),
+        lambda: _save(session, stack, live),
         f"{stack.name.removesuffix('.zip')}-session.json",
         "application/json",
         icon=":material/save:",
-        on_click=lambda: setattr(session, "saved_labels", live.labels.version),
+        on_click="ignore",  # a run that begins beside the download can take its file away
         disabled=not live.labels.classes and not results.engines,
     )
     given = st.file_uploader(
@@ -197,6 +197,14 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
         named = " and ".join(missing)
         session.teach_error = f"The session is back. Not installed here, and so not in use: {named}."
     st.rerun()
+
+
+def _save(session: Session, stack: ImageStack, live: LiveTeaching) -> bytes:
+    """The file; what is in it is not asked about when somebody leaves, from the next time on that the page is drawn."""
+    version = live.labels.version
+    data = _saved(session, stack, live).to_bytes()
+    session.saved_labels = version
+    return data
 
 
 def _saved(session: Session, stack: ImageStack, live: LiveTeaching) -> SavedTeaching:
