@@ -2,8 +2,8 @@
 
 What comes before the last stage is computed once for each copy of an image and kept, so a step costs a few
 milliseconds an image. The statistics of batch normalisation stay the backbone's: a few dozen images have none to give.
-The head is trained over standardised features, as it was fitted: a step of equal size over raw ones, of which some vary
-a thousand times more than others, destroys what the fit has found (steel, 20 a class: 92.8 instead of 98% right).
+The head is trained over standardised features, as it was fitted: steps of equal size over raw ones, of which some vary
+a thousand times more than others, can undo the fit (docs/performance.md).
 """
 
 from __future__ import annotations
