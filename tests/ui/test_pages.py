@@ -137,7 +137,7 @@ def test_recognising_all_images_with_int8(app: AppTest) -> None:
 @pytest.mark.torch
 def test_comparing_runs_both_engines_and_says_both_times(app: AppTest) -> None:
     upload(app, stack_of(3))
-    app.toggle[0].set_value(True).run()
+    next(one for one in app.toggle if one.label.startswith("Compare")).set_value(True).run()
     run(app, "All")
     stack = session(app).stack
     assert stack is not None
