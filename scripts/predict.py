@@ -2,8 +2,9 @@
 
     python -m scripts.predict STACK.zip --engine openvino-int8 --out results.csv
 
-Without --out a line for each image goes to standard output. Exit code 0: every image was recognised; 1: some could
-not be read (the output says why); 2: nothing could be done.
+Without --out a line for each image goes to standard output. --maps FOLDER keeps where the network looked for each
+image's first class: small PNGs (a pixel for each place, with colours and numbers), or overlays to look at. Exit code
+0: every image was recognised; 1: some could not be read (the output says why); 2: nothing could be done.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from tqdm import tqdm
 
@@ -23,6 +25,7 @@ from core.recognition.recognize import recognize
 from core.recognition.report import to_csv, to_json
 from core.recognition.results import Prediction, Recognition
 from core.stacks.store import StackStore
+from core.trust.map_folder import Form, keeping_maps
 from scripts._arguments import batch_size_argument
 from scripts.dev._stacks import open_stack_file
 
@@ -57,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", help="name of an installed model (default: the app's)")
     parser.add_argument("--batch-size", type=batch_size_argument, default=0, metavar="auto|N", help="default: auto")
     parser.add_argument("--out", type=_output, metavar="results.csv|.json", help="file to write")
+    parser.add_argument(
+        "--maps", type=Path, metavar="FOLDER", help="keep where the network looked, a PNG for each image"
+    )
+    parser.add_argument("--maps-form", choices=get_args(Form), default="png", help="default: %(default)s")
     return parser
 
 
@@ -81,9 +88,15 @@ def _predict(options: argparse.Namespace) -> Recognition:
             def on_batch(predictions: Sequence[Prediction]) -> None:
                 bar.update(len(predictions))
 
-            indices = range(len(stack))
             return recognize(
-                stack, indices, model, options.engine, settings, batch_size=options.batch_size, on_batch=on_batch
+                stack,
+                range(len(stack)),
+                model,
+                options.engine,
+                settings,
+                batch_size=options.batch_size,
+                on_batch=on_batch,
+                also=keeping_maps(stack, model, options.maps, options.maps_form) if options.maps else None,
             )
     finally:
         store.close()
