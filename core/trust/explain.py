@@ -12,9 +12,10 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.errors import InvalidRequest
+from core.base.errors import InvalidRequest, MapsUnavailable
 from core.base.workers import Priority
 from core.engines.engine import LOGITS, Engine, EngineName
+from core.engines.registry import engine_label
 from core.images.pixels import Box, crop_box
 from core.models.head import LinearHead, read_head
 from core.models.model import Model
@@ -154,6 +155,8 @@ class Explainer:
             lane: Lane = "heavy" if model.is_heavy(engine) and not model.is_loaded(engine) else "loading"
             with self._queue.turn(client, stack.id, cancelled, lane=lane):
                 loaded = model.engine(engine)
+                if not set(names) <= set(loaded.outputs):
+                    raise MapsUnavailable(f"{engine_label(engine)} gives no maps for this model.")
                 loaded.infer(np.zeros((1, *loaded.input_shape), np.uint8), (LOGITS, *names))
                 self._ready.add(loaded)
         return Classifier(model, engine)

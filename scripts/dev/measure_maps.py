@@ -66,7 +66,7 @@ def truth(model: Model, engine: EngineName, data: Path, pairs: int, seed: int) -
         chosen = [photos.images[rng.choice(np.flatnonzero(photos.labels == label))] for label in (first, second)]
         # As large as what is resized to 256: the crop then takes as much from both sides.
         inputs = to_model_input(side_by_side(*chosen, model.preprocessing.resize), model.preprocessing)
-        found = model.engine(engine).infer(inputs[None], names)
+        found = model.engine(engine).infer(np.stack([inputs]), names)
         maps = maps_of(found, 0, names, head.weight[[first, second]])
         hits += [_peak(maps[0]) < 0.5, _peak(maps[1]) > 0.5]
     low, high = wilson_interval(sum(hits), len(hits))
@@ -75,7 +75,7 @@ def truth(model: Model, engine: EngineName, data: Path, pairs: int, seed: int) -
         f"{np.mean(hits):.1%} of the time (95% interval {low:.1%} to {high:.1%}); "
         f"both at once in {np.mean(np.array(hits).reshape(-1, 2).all(axis=1)):.1%}"
     )
-    return float(np.mean(hits)) >= TRUTH_TARGET
+    return bool(np.mean(hits) >= TRUTH_TARGET)
 
 
 def cost(model: Model, engine: EngineName, path: Path, pairs: int) -> bool:
@@ -106,7 +106,7 @@ def cost(model: Model, engine: EngineName, path: Path, pairs: int) -> bool:
         store.close()
     middle = statistics.median(added)
     print(f"{model.card.name}, {engine_label(engine)}: maps add {middle:.1%} of CPU time (median of {pairs} pairs)")
-    return middle <= COST_TARGET
+    return bool(middle <= COST_TARGET)
 
 
 def _peak(values: NDArray[np.float32]) -> float:
@@ -116,7 +116,7 @@ def _peak(values: NDArray[np.float32]) -> float:
 
 def _cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    return float(used.ru_utime + used.ru_stime)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
