@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ CIVIDIS = (
 OPACITY = 0.5  # of a map over its image
 
 
+@cache
 def palette() -> NDArray[np.uint8]:
     """Cividis in 256 steps, uint8 ``[256, 3]``, the lowest value first."""
     stops = np.array(CIVIDIS, np.float64)
@@ -36,6 +38,9 @@ def palette() -> NDArray[np.uint8]:
     return (
         np.stack([np.interp(steps, places, stops[:, channel]) for channel in range(3)], axis=1).round().astype(np.uint8)
     )
+
+
+_PALETTE_BYTES = palette().tobytes()
 
 
 def to_png(found: ClassMap) -> bytes:
@@ -46,7 +51,7 @@ def to_png(found: ClassMap) -> bytes:
     """
     low, high = _range(found)
     picture = Image.fromarray(_steps(found.values, low, high))
-    picture.putpalette(palette().tobytes())
+    picture.putpalette(_PALETTE_BYTES)
     return _png(picture, {"class": found.label, "low": f"{low:.6g}", "high": f"{high:.6g}"})
 
 

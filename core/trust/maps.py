@@ -63,6 +63,8 @@ def maps_of(
 
 def resampled(maps: Maps, rows: int, columns: int) -> Maps:
     """Maps on another grid over the same area: each new place has the mean of what it covers, so means stay."""
+    if maps.shape[1:] == (rows, columns):
+        return maps
     down, across = _shares(maps.shape[1], rows), _shares(maps.shape[2], columns)
     made: Maps = np.einsum("rR,kRC,cC->krc", down, maps, across, optimize=True).astype(np.float32)
     return made

@@ -71,6 +71,7 @@ def test_one_engine_another_class_and_the_opacity(recognised: Viewer) -> None:
     page.get_by_label("Class of the map").select_option("dog")
     expect(page.get_by_text("PyTorch FP32: dog 75.0%")).to_be_visible()
     assert close(at(viewer, 0.25, 0.75), LOW), "one value alone"
+    viewer.stage.focus()
     viewer.press("ArrowRight", "ArrowRight")
     expect(page.get_by_text("This model gives no maps.")).to_be_visible()
     assert close(at(viewer, 0.25, 0.75), colour(2)), "no map of another image"

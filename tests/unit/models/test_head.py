@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 from core.base.errors import ModelError
 from core.models.card import WEIGHTS_NAME
 from core.models.head import read_head
-from core.models.install import copy_model
 from core.models.model import Model
 from core.models.new_head import write_with_head
 
@@ -24,7 +24,7 @@ def test_it_is_the_networks_own(starter: Model) -> None:
 
 
 def test_damaged_weights_are_refused(starter: Model, tmp_path: Path) -> None:
-    copy_model(starter, tmp_path / "copy")
+    shutil.copytree(starter.folder, tmp_path / "copy")
     weights = tmp_path / "copy" / WEIGHTS_NAME
     weights.unlink()
     write_with_head(starter.weights, weights, np.zeros((12, 512), np.float32), np.zeros(12, np.float32))
