@@ -18,17 +18,18 @@ from typing import get_args
 from tqdm import tqdm
 
 from core.base.errors import AppError
-from core.base.settings import get_settings
+from core.base.settings import MIB, get_settings
 from core.engines.registry import default_engine, engine_label, engine_names
 from core.models.registry import ModelRegistry
 from core.recognition.recognize import recognize
 from core.recognition.report import to_csv, to_json
 from core.recognition.results import Prediction, Recognition
 from core.stacks.store import StackStore
-from core.trust.map_folder import Form, keeping_maps
+from core.trust.map_folder import Form, MapFolder
 from scripts._arguments import batch_size_argument
 from scripts.dev._stacks import open_stack_file
 
+MAPS_WAITING = 4 * MIB  # of maps on their way to the disk
 FORMATS = {".csv": to_csv, ".json": to_json}
 
 
@@ -83,12 +84,15 @@ def _predict(options: argparse.Namespace) -> Recognition:
             stack = store.create(source, options.stack.name)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
+        maps = MapFolder(stack, model, options.maps, options.maps_form) if options.maps else None
         with tqdm(total=len(stack), unit="image", file=sys.stderr) as bar:
 
             def on_batch(predictions: Sequence[Prediction]) -> None:
                 bar.update(len(predictions))
+                if maps:
+                    maps.written(most_waiting=MAPS_WAITING)
 
-            return recognize(
+            result = recognize(
                 stack,
                 range(len(stack)),
                 model,
@@ -96,8 +100,11 @@ def _predict(options: argparse.Namespace) -> Recognition:
                 settings,
                 batch_size=options.batch_size,
                 on_batch=on_batch,
-                also=keeping_maps(stack, model, options.maps, options.maps_form) if options.maps else None,
+                also=maps.also if maps else None,
             )
+        if maps:
+            maps.written()
+        return result
     finally:
         store.close()
 

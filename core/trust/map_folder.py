@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -24,37 +25,58 @@ _LONGEST_NAME = 80
 _UNSAFE = re.compile(r"[^\w.-]+")
 
 
-def keeping_maps(stack: ImageStack, model: Model, folder: Path, form: Form = "png") -> Also:
-    """Have the run over ``stack`` write the map of each image's first class into ``folder``, which is made.
+class MapFolder:
+    """Keeps the map of each image's first class, a file an image, whose name begins with its position, from 1.
 
-    A file's name begins with the image's position, from 1: names of strangers lead nowhere.
-
-    Raises:
-        MapsUnavailable: the model's network gives no maps.
-        ModelError: its weights are missing or damaged.
-        OSError: the folder cannot be made; the run ends with one where a file cannot be written.
+    A run is given ``also``. What it makes is written by ``written``, from the thread that runs it: written between two
+    inferences, files cost three times as much.
     """
-    head = read_head(model)
-    names = outputs_for_maps(model.stages, head.weight.shape[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    inputs = stack.inputs(model.preprocessing)
 
-    def draw(index: int, found: ClassMap) -> bytes:
-        if form == "png":
-            return to_png(found)
-        seen = np.empty(inputs.shape, np.uint8)
-        inputs.read(index, seen)
-        return overlay_png(seen, found, model.preprocessing)
+    def __init__(self, stack: ImageStack, model: Model, folder: Path, form: Form = "png") -> None:
+        """Make ``folder``. Names of strangers lead nowhere.
 
-    def take(indices: Sequence[int], found: Mapping[str, NDArray[np.float32]]) -> None:
+        Raises:
+            MapsUnavailable: the model's network gives no maps.
+            ModelError: its weights are missing or damaged.
+            OSError: the folder cannot be made.
+        """
+        self._stack, self._model, self._folder, self._form = stack, model, folder, form
+        self._head = read_head(model)
+        self._inputs = stack.inputs(model.preprocessing)
+        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._waiting_bytes = 0
+        self.also = Also(outputs_for_maps(model.stages, self._head.weight.shape[1]), self._take)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def written(self, *, most_waiting: int = 0) -> None:
+        """Write what has been made, once it is more than ``most_waiting`` bytes.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        if self._waiting_bytes <= most_waiting:
+            return
+        while self._waiting:
+            index, content = self._waiting.popleft()
+            self._waiting_bytes -= len(content)
+            (self._folder / _file_name(index, self._stack.entries[index].name)).write_bytes(content)
+
+    def _take(self, indices: Sequence[int], found: Mapping[str, NDArray[np.float32]]) -> None:
         for place, index in enumerate(indices):
             logits = found[LOGITS][place]
             first = int(logits.argmax())
-            (values,) = maps_of(found, place, names, head.weight[first : first + 1])
-            shown = ClassMap(model.card.classes[first], float(logits[first]), float(head.bias[first]), values)
-            (folder / _file_name(index, stack.entries[index].name)).write_bytes(draw(index, shown))
+            (values,) = maps_of(found, place, self.also.outputs, self._head.weight[first : first + 1])
+            label, bias = self._model.card.classes[first], float(self._head.bias[first])
+            content = self._draw(index, ClassMap(label, float(logits[first]), bias, values))
+            self._waiting.append((index, content))
+            self._waiting_bytes += len(content)
 
-    return Also(names, take)
+    def _draw(self, index: int, found: ClassMap) -> bytes:
+        if self._form == "png":
+            return to_png(found)
+        seen = np.empty(self._inputs.shape, np.uint8)
+        self._inputs.read(index, seen)
+        return overlay_png(seen, found, self._model.preprocessing)
 
 
 def _file_name(index: int, name: str) -> str:

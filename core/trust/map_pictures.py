@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
+from core.images.display import to_palette_png, to_picture
 from core.images.preprocessing import Preprocessing
 from core.trust.explain import ClassMap
 
@@ -50,9 +49,8 @@ def to_png(found: ClassMap) -> bytes:
     stand in the file as text (``low``, ``high``, ``class``).
     """
     low, high = _range(found)
-    picture = Image.fromarray(_steps(found.values, low, high))
-    picture.putpalette(_PALETTE_BYTES)
-    return _png(picture, {"class": found.label, "low": f"{low:.6g}", "high": f"{high:.6g}"})
+    texts = {"class": found.label, "low": f"{low:.6g}", "high": f"{high:.6g}"}
+    return to_palette_png(_steps(found.values, low, high), _PALETTE_BYTES, texts)
 
 
 def overlay_png(inputs: NDArray[np.uint8], found: ClassMap, preprocessing: Preprocessing) -> bytes:
@@ -63,7 +61,7 @@ def overlay_png(inputs: NDArray[np.uint8], found: ClassMap, preprocessing: Prepr
     smooth = np.asarray(Image.fromarray(found.values).resize((width, height), Image.Resampling.BILINEAR))
     colours = palette()[_steps(smooth, *_range(found))]
     mixed = np.round(seen * (1 - OPACITY) + colours * OPACITY).astype(np.uint8)
-    return _png(Image.fromarray(mixed), {"class": found.label})
+    return to_picture(mixed).content
 
 
 def _range(found: ClassMap) -> tuple[float, float]:
@@ -74,12 +72,3 @@ def _steps(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.u
     scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
     steps: NDArray[np.uint8] = np.round(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
     return steps
-
-
-def _png(picture: Image.Image, texts: dict[str, str]) -> bytes:
-    info = PngInfo()
-    for key, text in texts.items():
-        info.add_itxt(key, text)
-    packed = io.BytesIO()
-    picture.save(packed, "PNG", pnginfo=info, compress_level=1)
-    return packed.getvalue()

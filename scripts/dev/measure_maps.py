@@ -33,7 +33,7 @@ from core.models.registry import ModelRegistry
 from core.recognition.recognize import recognize
 from core.stacks.store import StackStore
 from core.trust.agreement import wilson_interval
-from core.trust.map_folder import keeping_maps
+from core.trust.map_folder import MapFolder
 from core.trust.maps import maps_of, outputs_for_maps
 from scripts.dev._photos import load_photos
 from scripts.dev._stacks import open_stack_file
@@ -65,7 +65,7 @@ def truth(model: Model, engine: EngineName, data: Path, pairs: int, seed: int) -
         first, second = rng.sample(range(len(photos.classes)), 2)
         chosen = [photos.images[rng.choice(np.flatnonzero(photos.labels == label))] for label in (first, second)]
         # As large as what is resized to 256: the crop then takes as much from both sides.
-        inputs = to_model_input(side_by_side(*chosen, model.preprocessing.resize), model.preprocessing)
+        inputs = to_model_input(side_by_side(chosen[0], chosen[1], model.preprocessing.resize), model.preprocessing)
         found = model.engine(engine).infer(np.stack([inputs]), names)
         maps = maps_of(found, 0, names, head.weight[[first, second]])
         hits += [_peak(maps[0]) < 0.5, _peak(maps[1]) > 0.5]
@@ -85,7 +85,7 @@ def cost(model: Model, engine: EngineName, path: Path, pairs: int) -> bool:
     try:
         with open_stack_file(path) as source, tempfile.TemporaryDirectory() as folder:
             stack = store.create(source, path.name)
-            also = keeping_maps(stack, model, Path(folder))
+            maps = MapFolder(stack, model, Path(folder))
 
             def seconds(*, keep: bool) -> float:
                 before = _cpu_seconds()
@@ -96,8 +96,9 @@ def cost(model: Model, engine: EngineName, path: Path, pairs: int) -> bool:
                     engine,
                     settings,
                     batch_size=BATCH,
-                    also=also if keep else None,
+                    also=maps.also if keep else None,
                 )
+                maps.written()
                 return _cpu_seconds() - before
 
             seconds(keep=False), seconds(keep=True)  # decode, compile
@@ -111,7 +112,7 @@ def cost(model: Model, engine: EngineName, path: Path, pairs: int) -> bool:
 
 def _peak(values: NDArray[np.float32]) -> float:
     """Where the highest value's column lies, 0..1 from left to right."""
-    return (int(values.argmax()) % values.shape[1] + 0.5) / values.shape[1]
+    return float((int(values.argmax()) % values.shape[1] + 0.5) / values.shape[1])
 
 
 def _cpu_seconds() -> float:
