@@ -25,11 +25,11 @@ from core.recognition.service import RecognitionService
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.trust.explain import ClassMap, Explainer, Explanation
-from core.trust.map_pictures import overlay_png, to_png
+from core.trust.map_pictures import input_png, to_png
 
 DECIMALS = 4
 _DEFAULT_ENGINE = default_engine().name
-Form = Literal["json", "png", "overlay"]
+Form = Literal["json", "png", "overlay", "input"]
 
 
 class ExplanationAnswer(BaseModel):
@@ -102,7 +102,9 @@ def explanations_router(
         ] = None,
         form: Annotated[
             Form,
-            Query(description="`png`: a pixel for each place, 0 to 255; `overlay`: the map over what the model saw"),
+            Query(
+                description="`png`: a pixel for each place; `input`: what the model saw; `overlay`: the map over that"
+            ),
         ] = "json",
     ) -> Response:
         """Where the network looked in an image: its class activation map for a class, computed now."""
@@ -124,7 +126,7 @@ def explanations_router(
                 return _kept(await predictions.do(partial(look, left)), tag)
 
         height, width, channels = used.preprocessing.input_shape
-        most = height * width * channels if form == "overlay" else FREE_BYTES
+        most = height * width * channels if form in ("overlay", "input") else FREE_BYTES
         return await images.until_sent(request, make, answer=most)
 
     return router
@@ -134,8 +136,10 @@ def _answer(found: Explanation, shown: ClassMap, model: Model, form: Form) -> Re
     if form == "json":
         body = ExplanationAnswer.of(found, shown).model_dump_json(by_alias=True)
         return Response(body, media_type="application/json")
-    made = to_png(shown) if form == "png" else overlay_png(found.inputs, shown, model.preprocessing)
-    return Response(made, media_type=MEDIA_TYPE)
+    if form == "png":
+        return Response(to_png(shown), media_type=MEDIA_TYPE)
+    over = shown if form == "overlay" else None
+    return Response(input_png(found.inputs, model.preprocessing, over), media_type=MEDIA_TYPE)
 
 
 def _model(service: RecognitionService, registry: ModelRegistry, stack: ImageStack, name: str | None) -> Model:

@@ -17,7 +17,7 @@ from core.models.model import Model
 from core.recognition.recognize import Also
 from core.stacks.stack import ImageStack
 from core.trust.explain import ClassMap
-from core.trust.map_pictures import overlay_png, to_png
+from core.trust.map_pictures import input_png, to_png
 from core.trust.maps import maps_of, outputs_for_maps
 
 Form = Literal["png", "overlay"]
@@ -76,7 +76,7 @@ class MapFolder:
             return to_png(found)
         seen = np.empty(self._inputs.shape, np.uint8)
         self._inputs.read(index, seen)
-        return overlay_png(seen, found, self._model.preprocessing)
+        return input_png(seen, self._model.preprocessing, found)
 
 
 def _file_name(index: int, name: str) -> str:

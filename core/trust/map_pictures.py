@@ -53,9 +53,11 @@ def to_png(found: ClassMap) -> bytes:
     return to_palette_png(_steps(found.values, low, high), _PALETTE_BYTES, texts)
 
 
-def overlay_png(inputs: NDArray[np.uint8], found: ClassMap, preprocessing: Preprocessing) -> bytes:
-    """What the model saw, a model input uint8 ``[H, W, 3]``, with a map over it: a PNG of the same size."""
-    seen = inputs[..., ::-1] if preprocessing.color_order == "BGR" else inputs
+def input_png(inputs: NDArray[np.uint8], preprocessing: Preprocessing, found: ClassMap | None = None) -> bytes:
+    """What the model saw, a model input uint8 ``[H, W, 3]``, and a map over it if one is given: a PNG of this size."""
+    seen = np.ascontiguousarray(inputs[..., ::-1]) if preprocessing.color_order == "BGR" else inputs
+    if found is None:
+        return to_picture(seen).content
     height, width = seen.shape[:2]
     # Values between the places first, colours then: a mixture of two colours of the palette may not be one of it.
     smooth = np.asarray(Image.fromarray(found.values).resize((width, height), Image.Resampling.BILINEAR))

@@ -73,7 +73,7 @@ def test_any_class_can_be_asked_for_and_no_other(ask: Any, starter: Model) -> No
     assert_problem(ask(**{"class": "unicorn"}), 400, "invalid_request", "knows no class 'unicorn'")
 
 
-@pytest.mark.parametrize(("form", "size"), [("png", (7, 7)), ("overlay", (224, 224))])
+@pytest.mark.parametrize(("form", "size"), [("png", (7, 7)), ("overlay", (224, 224)), ("input", (224, 224))])
 def test_pictures(ask: Any, form: str, size: tuple[int, int]) -> None:
     response = ask(form=form)
     assert response.headers["content-type"] == "image/png"

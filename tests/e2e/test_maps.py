@@ -131,3 +131,29 @@ def test_the_real_network_looks_at_the_cat(page: Page, app_server: str) -> None:
     assert asked.value.status == 200
     expect(page.locator("[data-ref=stage]")).to_have_attribute("data-maps", "2")
     expect(page.get_by_text("OpenVINO INT8: cat")).to_be_visible()
+
+
+def test_disagreements_are_stepped_through_by_keys(page: Page, app_server: str) -> None:
+    """Photos of noise: what is named differently is found out here, and there may be little of it."""
+    page.goto(app_server)
+    page.get_by_role("button", name="Try a sample stack").click()
+    expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
+    page.get_by_text("Compare with PyTorch").click()
+    page.get_by_role("button", name="All (47)").click()
+    expect(page.locator(".viewer .answer").nth(1)).to_be_visible()
+    page.get_by_role("link", name="Review").click()
+    said = page.get_by_text("are named differently by").or_(page.get_by_text("agree on every image"))
+    expect(said).to_be_visible()
+    if page.get_by_text("agree on every image").is_visible():
+        return
+    expect(page.get_by_alt_text("What the model saw")).to_be_visible()
+    for picture in ("What the model saw", "Where OpenVINO INT8 looked", "Where PyTorch FP32 looked"):
+        image = page.get_by_alt_text(picture)
+        expect(image).to_have_js_property("complete", True)
+        expect(image).to_have_js_property("naturalWidth", 224)
+    page.keyboard.press("1")
+    expect(page.get_by_text("Of 1 judged: OpenVINO INT8 right 1")).to_be_visible()
+    last = page.get_by_role("button", name="Next").is_disabled()
+    page.keyboard.press("ArrowRight")
+    if not last:
+        expect(page.get_by_role("button", name="Previous")).to_be_enabled()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.trust.explain import ClassMap
-from core.trust.map_pictures import CIVIDIS, overlay_png, palette, to_png
+from core.trust.map_pictures import CIVIDIS, input_png, palette, to_png
 
 COMPONENTS = Path(__file__).parents[3] / "pages" / "_ui" / "components"
 
@@ -53,10 +53,12 @@ def test_an_overlay_is_what_the_model_saw_half_under_its_map(order: str) -> None
     values = np.zeros((7, 7))
     values[0, 6] = 1
     preprocessing = Preprocessing(color_order=order) if order != "RGB" else STANDARD
-    picture = np.asarray(read(overlay_png(inputs, class_map(values), preprocessing))).astype(int)
+    picture = np.asarray(read(input_png(inputs, preprocessing, class_map(values)))).astype(int)
     assert picture.shape == (224, 224, 3)
     assert picture[-1, 0].tolist() == [100, 17, 39], "the lowest colour over red"
     assert picture[0, -1].tolist() == [227, 116, 28], "the highest one, at its own place"
+    plain = np.asarray(read(input_png(inputs, preprocessing)))
+    assert (plain == (200, 0, 0)).all(), "exactly what the model saw"
 
 
 def test_the_colours_grow_lighter_evenly_for_everybody() -> None:
