@@ -6,7 +6,7 @@ from core.engines.registry import engine_label
 from core.runtime import get_runtime
 from core.trust.disagreement import flips
 from pages._ui.inference.review import flip_details, marking, stepping, tally
-from pages._ui.shell.session import current_session
+from pages._ui.shell.browsers import current_session
 from pages._ui.viewer.upload import stack_summary
 
 session = current_session()
