@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.models.card import WEIGHTS_NAME, file_checksum, write_card
-from core.models.head import read_head
-from core.models.model import Model
-from core.models.new_head import write_with_head
 from tests.e2e.component_app import HEIGHT, WIDTH, colour
-from tests.e2e.server import ROOT, folders, streamlit_server
 from tests.e2e.viewer import PHONE, Viewer, close, touch
-from tests.helpers import SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -142,45 +131,3 @@ def test_the_real_network_looks_at_the_cat(page: Page, app_server: str) -> None:
     assert asked.value.status == 200
     expect(page.locator("[data-ref=stage]")).to_have_attribute("data-maps", "2")
     expect(page.get_by_text("OpenVINO INT8: cat")).to_be_visible()
-
-
-@pytest.fixture
-def two_minds(starter: Model, model_cache: Path, tmp_path: Path) -> Iterator[str]:
-    """A server with a second model, which calls every class by the name of the next one."""
-    made = tmp_path / "data" / "models" / "shifted"
-    made.mkdir(parents=True)
-    head = read_head(starter)
-    weight, bias = (np.roll(numbers, 1, axis=0) for numbers in (head.weight, head.bias))
-    write_with_head(starter.weights, made / WEIGHTS_NAME, weight, bias)
-    checksums = {WEIGHTS_NAME: file_checksum(made / WEIGHTS_NAME)}
-    write_card(starter.card.model_copy(update={"name": "shifted", "checksums": checksums}), made)
-    with streamlit_server(ROOT / "app.py", environment=folders(tmp_path, model_cache)) as address:
-        yield address
-
-
-@pytest.mark.torch
-def test_disagreements_are_stepped_through_by_keys(page: Page, two_minds: str) -> None:
-    page.goto(two_minds)
-    page.get_by_role("button", name="Try a sample stack").click()
-    expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
-    source = page.locator(".cell img").first.get_attribute("src") or ""
-    stack = re.findall(r"stacks/(\w+)/", source)[0]
-    for engine, model in (("openvino-int8", "starter"), ("pytorch-fp32", "shifted")):
-        answer = page.request.post(
-            f"{two_minds}/api/v1/stacks/{stack}/predictions",
-            data={"images": [0, 1, 2], "engine": engine, "model": model},
-            timeout=SECONDS * 1000,
-        )
-        assert answer.ok, answer.text()
-    page.get_by_role("link", name="Review").click()
-    expect(page.get_by_text("3 of 3 images are named differently")).to_be_visible()
-    for picture in ("What the model saw", "Where OpenVINO INT8 looked", "Where PyTorch FP32 looked"):
-        expect(page.get_by_alt_text(picture)).to_have_js_property("naturalWidth", 224)
-    page.keyboard.press("1")
-    expect(page.get_by_text("Of 1 judged: OpenVINO INT8 right 1")).to_be_visible()
-    page.keyboard.press("ArrowRight")
-    expect(page.get_by_text("2 of 3", exact=True)).to_be_visible()
-    page.keyboard.press("3")
-    expect(page.get_by_text("Of 2 judged: OpenVINO INT8 right 1, PyTorch FP32 right 0, neither 1")).to_be_visible()
-    page.keyboard.press("ArrowLeft")
-    expect(page.get_by_text("1 of 3", exact=True)).to_be_visible()
