@@ -13,6 +13,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from core.api.body_limit import BodyLimitMiddleware
 from core.api.clients import STACK_COOKIE
+from core.api.explanations import explanations_router
 from core.api.files import files_router
 from core.api.http_manners import HttpMannersMiddleware
 from core.api.image_threads import ImageThreads
@@ -34,6 +35,7 @@ from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
+from core.trust.explain import Explainer
 
 __all__ = ["ROUTES", "STACK_COOKIE", "create_api"]
 
@@ -114,4 +116,5 @@ def create_api(
     api.include_router(live_teaching_router(store, teaching))
     api.include_router(files_router(store.files, settings))
     api.include_router(images_router(store, threads))
+    api.include_router(explanations_router(store, registry, service, Explainer(service.queue), predictions, threads))
     return api

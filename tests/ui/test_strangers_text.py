@@ -100,7 +100,7 @@ def labelled(app: AppTest) -> None:
 
 
 @pytest.mark.torch  # the optimize page asks for the FP32 model's facts
-@pytest.mark.parametrize("page", ["viewer", "inference", "teach", "optimize", "benchmark"])
+@pytest.mark.parametrize("page", ["viewer", "inference", "review", "teach", "optimize", "benchmark"])
 def test_markdown_holds_it_escaped(app: AppTest, page: str) -> None:
     app.run()
     run(app, "Image 1")

@@ -22,6 +22,7 @@ LABELS = STACKS + "/{stack}/labels"
 TEACHING = STACKS + "/{stack}/teaching"
 ALIKE = TEACHING + "/alike?image={index}"
 VALUES = STACKS + "/{stack}/images/{index}/values"
+EXPLANATION = STACKS + "/{stack}/images/{index}/explanation"
 
 
 def of_stack(template: str, stack: ImageStack) -> str:
@@ -39,6 +40,7 @@ def stack_links(stack: ImageStack) -> StackLinks:
         image_url=of_stack(IMAGE, stack),
         thumbnail_url=of_stack(THUMBNAIL, stack),
         values_url=of_stack(VALUES, stack),
+        explanation_url=of_stack(EXPLANATION, stack),
         tag=stack.fingerprint,
         results_url=f"{of_stack(ANSWERS, stack)}?version={version}" if version else "",
     )
