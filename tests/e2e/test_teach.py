@@ -421,6 +421,7 @@ def test_on_a_phone_the_classes_stay_in_reach(labelling: Teach) -> None:
             assert min(box["width"], box["height"]) >= 44
             assert box["y"] + box["height"] <= size["height"]
             button.tap(trial=True, position={"x": 10, "y": 10})
+    expect(page.locator("p[data-ref=note]")).to_have_text("")  # all images were looked at
     last = page.get_by_text("How images are shown and recognised").bounding_box()
     bar = page.locator("[data-ref=labelling]").bounding_box()
     assert last
