@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import LabelsInvalid
 from core.models.labels import clean_label
-from core.teach.label_files import MAX_BYTES, MAX_LINES, from_csv, from_folders, to_csv, to_folders
+from core.trust.label_files import MAX_BYTES, MAX_LINES, from_csv, from_folders, to_csv, to_folders
 from tests.conftest import MakeStack
 from tests.helpers import grey_png
 
