@@ -50,6 +50,14 @@ def test_what_a_csv_says(text: str, labels: dict[int, str], unknown: int) -> Non
     assert (found.by_image, found.unknown) == (labels, unknown)
 
 
+def test_lines_that_say_nothing_of_the_stack_are_counted_and_named_up_to_a_bound() -> None:
+    lines = [f"{number}.jpg,x" for number in range(300)]
+    found = from_csv("\n".join(["3.png,y", "2.png,", "lonely", "", ",", *lines]).encode(), NAMES)
+    assert (found.unknown, found.without_class) == (300, 2)
+    assert found.unknown_names[:2] == ("0.jpg", "1.jpg")
+    assert len(found.unknown_names) == 100
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
