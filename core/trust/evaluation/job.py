@@ -15,6 +15,7 @@ from core.stacks.stack import ImageStack
 from core.trust.evaluation.answers import Judged, KeptAnswers
 from core.trust.evaluation.evaluation import Evaluation, Subject, evaluate, run_labels
 from core.trust.evaluation.known import KnownClasses, Match, match
+from core.trust.evaluation.report import EvaluationReport
 
 MAX_SUBJECTS = 6
 
@@ -60,7 +61,10 @@ class Progress:
 
 
 class EvaluationJob(BackgroundJob, Watcher):
-    """Runs in a thread of its own; ``evaluation`` is there once it is done. What was recognised stays in any case."""
+    """Runs in a thread of its own; ``evaluation`` and ``report`` are there once it is done.
+
+    What was recognised is kept, however it ends.
+    """
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class EvaluationJob(BackgroundJob, Watcher):
         super().__init__("evaluation")
         self._plan: Plan | None = plan
         self.evaluation: Evaluation | None = None
+        self.report: EvaluationReport | None = None
         self._matches = plan.matches()
         self._labels = run_labels(plan.subjects)
         self._recognition = recognition
@@ -104,6 +109,7 @@ class EvaluationJob(BackgroundJob, Watcher):
         self._phase = "judging"
         names = tuple(entry.name for entry in plan.stack.entries)
         self.evaluation = evaluate(plan.stack.name, names, plan.known, judged)
+        self.report = EvaluationReport.of(self.evaluation)
 
     @property
     def plan(self) -> Plan:

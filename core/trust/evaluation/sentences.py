@@ -53,5 +53,5 @@ def comparison_sentence(found: ComparisonReport) -> str:
         lead = "Both are right equally often"
     only = f"{found.first} alone is right about {found.first_only:,}, {found.second} alone about {found.second_only:,}"
     p_value = "p below 0.0001" if found.p_value < 0.0001 else f"p = {found.p_value:.4f}"
-    chance = " So large a difference also comes by chance." if difference.value and found.p_value >= 0.05 else ""
+    chance = " That may be chance alone." if difference.value and found.p_value >= 0.05 else ""
     return f"{lead}, of {found.images:,} images: {only}. McNemar's exact test: {p_value}.{chance}"
