@@ -9,6 +9,7 @@ from typing import Literal
 from core.base.background import BackgroundJob, Status
 from core.base.errors import EngineUnavailable, InvalidRequest
 from core.engines.engine import EngineName
+from core.recognition.fair_queue import CANCELLED
 from core.recognition.results import Prediction
 from core.recognition.service import Activity, Door, Order, RecognitionService, Watcher
 from core.stacks.stack import ImageStack
@@ -70,10 +71,10 @@ class EvaluationJob(BackgroundJob, Watcher):
         self,
         plan: Plan,
         recognition: RecognitionService,
-        keep: Callable[[Subject], KeptAnswers],
+        keep: Callable[[ImageStack, Subject], KeptAnswers],
         door: Door = "page",
     ) -> None:
-        """``keep`` gives the answers that are known of a subject, to which new ones are added.
+        """``keep`` gives the answers to a stack's images that are known of a subject, to which new ones are added.
 
         Raises:
             AppError: as ``Plan.matches``.
@@ -106,6 +107,7 @@ class EvaluationJob(BackgroundJob, Watcher):
         for place, (subject, found) in enumerate(zip(plan.subjects, self._matches, strict=True)):
             self._place = place
             judged.append((subject, found, self._answers(subject, found)))
+        self.check_cancelled(CANCELLED)
         self._phase = "judging"
         names = tuple(entry.name for entry in plan.stack.entries)
         self.evaluation = evaluate(plan.stack.name, names, plan.known, judged)
@@ -132,11 +134,11 @@ class EvaluationJob(BackgroundJob, Watcher):
         self._done += len(predictions)
 
     def _answers(self, subject: Subject, found: Match) -> Judged:
-        kept = self._kept = self._keep(subject)
+        kept = self._kept = self._keep(self.plan.stack, subject)
         wanted = list(found.truth)
         missing = kept.missing(wanted)
         self._done += len(wanted) - len(missing)
-        self.check_cancelled()
+        self.check_cancelled(CANCELLED)
         if missing:
             plan = self.plan
             order = Order(plan.stack, missing, subject.model, (subject.engine,), plan.client, plan.batch_size)

@@ -44,7 +44,7 @@ class EvaluationService:
             running = self._jobs.get(plan.stack)
             if running is not None and running.status == "running":
                 raise Busy("This stack is being evaluated already. Wait until that is done, or cancel it.")
-            job = EvaluationJob(plan, self._recognition, lambda subject: self._kept(plan.stack, subject), door)
+            job = EvaluationJob(plan, self._recognition, self._kept, door)
             self._jobs[plan.stack] = job
             return job
 
