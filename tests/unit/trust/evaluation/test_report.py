@@ -76,7 +76,7 @@ def test_sentences_say_intervals_and_never_call_agreement_accuracy() -> None:
     assert "p = 1.0000" in comparison_sentence(pair)
     eighty = next(one for one in report.runs[0].coverage if one.threshold == 0.8)
     assert coverage_sentence(eighty) == (
-        "Answering only from 80% on leaves 66.7% of images (20.8% to 93.9%) and 50.0% (9.5% to 90.5%) right."
+        "Answering only from 80% on leaves 66.7% of images (20.8% to 93.8%) and 50.0% (9.4% to 90.5%) right."
     )
     nothing = next(one for one in report.runs[0].coverage if one.threshold == 0.99)
     assert coverage_sentence(nothing) == "No image has a confidence of 99%."
