@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages._ui.evaluate.form import form, progress
+from pages._ui.evaluate.form import form
 from pages._ui.evaluate.results import results
 from pages._ui.shell.links import stack_links
 from pages._ui.shell.session import current_session
@@ -24,11 +24,8 @@ if stack is None:
     st.stop()
 
 stack_summary(stack)
-job = session.evaluation
-if job is not None and job.status == "running":
-    progress(session)
-    st.stop()
 form(session, stack)
+job = session.evaluation
 if job is None or job.evaluation is None or job.report is None:
     st.stop()
 results(session, stack, job.evaluation, job.report)

@@ -144,7 +144,9 @@ def _shape(runs: Sequence[RunReport]) -> alt.Shape:
 
 
 def _legend(runs: Sequence[RunReport]) -> alt.Legend | None:
-    return alt.Legend(orient="bottom", title=None, columns=2, labelLimit=240) if len(runs) > 1 else None
+    return (
+        alt.Legend(orient="bottom", title=None, columns=2, labelLimit=240, symbolOpacity=1) if len(runs) > 1 else None
+    )
 
 
 def _names(runs: Sequence[RunReport]) -> list[str]:

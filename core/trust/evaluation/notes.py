@@ -72,10 +72,8 @@ def of_match(found: Match) -> list[Note]:
         count = sum(group.images for group in found.foreign)
         labels = [group.label for group in found.foreign]
         told = some([f"{group.label} ({group.images:,})" for group in found.foreign])
-        text = (
-            f"{_labels(len(labels))} no class of the model, so {_images(count)} with "
-            f"{'it' if len(labels) == 1 else 'them'} are not judged: {told}."
-        )
+        it, are = "it" if len(labels) == 1 else "them", "is" if count == 1 else "are"
+        text = f"{_labels(len(labels))} no class of the model, so {_images(count)} with {it} {are} not judged: {told}."
         notes.append(Note(code="labels_match_no_class", text=text, count=count, names=_kept(labels)))
     if found.alike:
         told = some([f"{group.label} = {group.name}" for group in found.alike])
@@ -107,7 +105,8 @@ def of_judged(judged: Judged, classes: tuple[str, ...], names: tuple[str, ...]) 
     notes = []
     if judged.unreadable:
         files = [names[index] for index in judged.unreadable]
-        text = f"{_images(len(files))} with a label cannot be read, and are not judged: {some(files)}."
+        are = "is" if len(files) == 1 else "are"
+        text = f"{_images(len(files))} with a label cannot be read, and {are} not judged: {some(files)}."
         notes.append(Note(code="images_unreadable", text=text, count=len(files), names=_kept(files)))
     if len(judged.images) < FEW_IMAGES:
         count = len(judged.images)

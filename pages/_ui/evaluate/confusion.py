@@ -45,7 +45,7 @@ def _matrix(session: Session, run: Run, places: list[int], *, normalised: bool) 
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     table = pd.DataFrame(shares if normalised else counts, index=names, columns=columns)
-    styled = table.style.apply(lambda _: _colors(shares, table), axis=None).format("{:.0%}" if normalised else "{:,}")
+    styled = table.style.apply(lambda _: _colors(shares, table), axis=None).format(_percent if normalised else _count)
     st.dataframe(
         styled,
         on_select=partial(_cell_chosen, session, run, places, tuple(columns)),
@@ -59,6 +59,14 @@ def _matrix(session: Session, run: Run, places: list[int], *, normalised: bool) 
             f"The {len(places)} classes that are mixed up most, of {everything:,}; all others stand in the last column."
         )
     st.caption("Click a number to see its images below.")
+
+
+def _count(value: int) -> str:
+    return f"{value:,}" if value else "·"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}" if value else "·"
 
 
 def _colors(shares: np.ndarray, table: pd.DataFrame) -> pd.DataFrame:

@@ -24,13 +24,14 @@ _CSV_MIB = min(MAX_BYTES // MIB, 4)  # Streamlit's own field holds it in memory
 
 
 def form(session: Session, stack: ImageStack) -> None:
-    """Source of labels, models, engines, and the button; what came of the last press that came to nothing."""
+    """Source of labels, models, engines, and the button, or how far the evaluation is; why the last one failed."""
     with st.container(border=True):
         source = st.radio(
             "Classes are known from",
             list(SOURCE_TITLES),
             format_func=lambda name: _source_title(stack, name),
             horizontal=True,
+            disabled=session.evaluating,
             key="evaluate-source",
         )
         given = None
@@ -51,12 +52,21 @@ def form(session: Session, stack: ImageStack) -> None:
                 range(len(models)),
                 [models.index(_current(session, models))] if models else [],
                 format_func=lambda place: models[place].card.title,
+                disabled=session.evaluating,
                 key=f"evaluate-models-{len(models)}",
             )
         with right:
             engines = st.multiselect(
-                "Engines", engine_names(), [session.engine], format_func=engine_label, key="evaluate-engines"
+                "Engines",
+                engine_names(),
+                [session.engine],
+                format_func=engine_label,
+                disabled=session.evaluating,
+                key="evaluate-engines",
             )
+        if session.evaluating:
+            _progress(session)
+            return
         if st.button("Evaluate", icon=":material/fact_check:", type="primary", key="evaluate-start"):
             data = given.getvalue() if given is not None else None
             _start(session, stack, source, data, [models[place] for place in places], engines)
@@ -68,14 +78,14 @@ def form(session: Session, stack: ImageStack) -> None:
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
-def progress(session: Session) -> None:
+def _progress(session: Session) -> None:
     """How far it is, and a button to stop it."""
     job = session.evaluation
     if job is None or job.status != "running":
         st.rerun()
         return
     state = job.progress
-    with st.container(border=True), st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(state.done / state.total if state.total else 0.0, text=_text(state))
         if st.button("Cancel", icon=":material/close:", key="cancel-evaluation"):
             job.cancel()

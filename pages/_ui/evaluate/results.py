@@ -40,7 +40,7 @@ def results(session: Session, stack: ImageStack, found: Evaluation, report: Eval
     run = report.runs[min(place, len(report.runs) - 1)]
     notes(run.notes)
     compared = ["Comparison"] if report.comparisons else []
-    tabs = st.tabs(["Confusion", "Classes", "Confidence", "Worst images"] + compared)
+    tabs = st.tabs(["Confusion", "Classes", "Confidence", "Worst images", *compared])
     with tabs[0]:
         confusion(session, stack, found.runs[place])
     with tabs[1]:

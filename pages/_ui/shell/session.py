@@ -167,6 +167,11 @@ class Session:
         return bool(self.optimizations) and self.optimizations[-1].status == "running"
 
     @property
+    def evaluating(self) -> bool:
+        """Whether an evaluation is running."""
+        return self.evaluation is not None and self.evaluation.status == "running"
+
+    @property
     def working(self) -> bool:
         """Whether a recognition is running."""
         return self.job is not None and not self.job.state.finished
