@@ -55,12 +55,14 @@ def of_labels(known: KnownClasses, stack: int) -> list[Note]:
         )
     if known.unknown:
         names = known.unknown_names
-        text = f"{_lines(known.unknown)} of the labels file name files that are not in the stack: {some(names)}."
+        name = "names" if known.unknown == 1 else "name"
+        text = f"{_lines(known.unknown)} of the labels file {name} files that are not in the stack: {some(names)}."
         if known.unknown > len(names):
             text = text[:-1] + ", among others."
         notes.append(Note(code="labels_of_unknown_files", text=text, count=known.unknown, names=names))
     if known.without_class:
-        text = f"{_lines(known.without_class)} of the labels file name no class."
+        name = "names" if known.without_class == 1 else "name"
+        text = f"{_lines(known.without_class)} of the labels file {name} no class."
         notes.append(Note(code="lines_without_class", text=text, count=known.without_class))
     return notes
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +47,7 @@ def _matrix(session: Session, run: Run, places: list[int], *, normalised: bool) 
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     table = pd.DataFrame(shares if normalised else counts, index=names, columns=columns)
-    styled = table.style.apply(lambda _: _colors(shares, table), axis=None).format(_percent if normalised else _count)
+    styled = table.style.apply(lambda _: _colors(shares, table), axis=None).format(_written(shares=normalised))
     st.dataframe(
         styled,
         on_select=partial(_cell_chosen, session, run, places, tuple(columns)),
@@ -61,12 +63,9 @@ def _matrix(session: Session, run: Run, places: list[int], *, normalised: bool) 
     st.caption("Click a number to see its images below.")
 
 
-def _count(value: int) -> str:
-    return f"{value:,}" if value else "·"
-
-
-def _percent(value: float) -> str:
-    return f"{value:.0%}" if value else "·"
+def _written(*, shares: bool) -> Callable[[Any], str]:
+    """A cell's text; a point for nothing, so that what is there stands out."""
+    return lambda value: (f"{value:.0%}" if shares else f"{value:,}") if value else "·"
 
 
 def _colors(shares: np.ndarray, table: pd.DataFrame) -> pd.DataFrame:
