@@ -95,6 +95,7 @@ def test_folders_are_judged_and_what_is_not_is_said(evaluate: AppTest) -> None:
     assert [tab.label for tab in evaluate.tabs] == ["Confusion", "Classes", "Confidence", "Worst images"]
 
 
+@pytest.mark.torch
 def test_two_engines_are_compared_and_nothing_is_recognised_twice(evaluate: AppTest) -> None:
     press(evaluate, "Evaluate")
     stack = session(evaluate).stack
@@ -104,13 +105,13 @@ def test_two_engines_are_compared_and_nothing_is_recognised_twice(evaluate: AppT
     press(evaluate, "Evaluate")
     assert results.version == version
     engines = next(one for one in evaluate.multiselect if one.label == "Engines")
-    engines.set_value(["openvino-int8", "openvino-fp32"])
+    engines.set_value(["openvino-int8", "pytorch-fp32"])
     press(evaluate, "Evaluate")
-    assert results.of("openvino-fp32")
+    assert results.of("pytorch-fp32")
     assert [tab.label for tab in evaluate.tabs][-1] == "Comparison"
     assert "says nothing about who is right" in texts(evaluate)
     assert [one.label for one in evaluate.metric][-4:] == [
-        *("Both right", "Only OpenVINO INT8", "Only OpenVINO FP32", "Both wrong")
+        *("Both right", "Only OpenVINO INT8", "Only PyTorch FP32", "Both wrong")
     ]
 
 

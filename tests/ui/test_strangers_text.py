@@ -109,7 +109,7 @@ def evaluated(app: AppTest) -> None:
     assert own.chosen_model is not None
     classes = own.chosen_model.card.classes
     known = KnownClasses({0: classes[0], 1: classes[1], 2: f"no class {ONE_TEXT}"}, "labels")
-    subjects = tuple(Subject(own.chosen_model, engine) for engine in ("openvino-int8", "openvino-fp32"))
+    subjects = tuple(Subject(own.chosen_model, engine) for engine in ("openvino-int8", "pytorch-fp32"))
     own.evaluation = get_runtime().evaluation.evaluate(Plan(own.stack, known, subjects))
     own.evaluation.wait(SECONDS)
     own.evaluation_error = ONE_TEXT

@@ -15,7 +15,7 @@ from core.trust import label_files
 Source = Literal["folders", "csv", "labels"]
 SOURCE_TITLES: dict[Source, str] = {
     "folders": "names of folders",
-    "csv": "a CSV file",
+    "csv": "a CSV",
     "labels": "labels made in the app",
 }
 _SHOWN = 60  # characters of a label in a sentence

@@ -15,7 +15,7 @@ from core.trust.evaluation.evaluation import Subject
 from core.trust.evaluation.job import MAX_SUBJECTS, Plan, Progress
 from core.trust.evaluation.known import SOURCE_TITLES, KnownClasses, Source, from_csv, from_folders
 from core.trust.label_files import MAX_BYTES
-from pages._ui.shell.messages import escape
+from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import teachable_models
 from pages._ui.shell.session import Session
 
@@ -29,7 +29,7 @@ def form(session: Session, stack: ImageStack) -> None:
         source = st.radio(
             "Classes are known from",
             list(SOURCE_TITLES),
-            format_func=lambda name: _source_title(stack, name),
+            format_func=lambda name: SOURCE_TITLES[name][0].upper() + SOURCE_TITLES[name][1:],
             horizontal=True,
             disabled=session.evaluating,
             key="evaluate-source",
@@ -44,6 +44,8 @@ def form(session: Session, stack: ImageStack) -> None:
                 "only one image has that.",
                 key="evaluate-csv",
             )
+        if source == "labels":
+            st.caption(f"{images(len(get_runtime().teaching.labels(stack).by_image))} of this stack have a label.")
         left, right = st.columns(2)
         models = _models(session)
         with left:
@@ -142,13 +144,6 @@ def _outcome(session: Session) -> None:
         st.error(escape(job.message), icon=":material/error:")
     elif job is not None and job.status == "cancelled":
         st.info(escape(job.message), icon=":material/cancel:")
-
-
-def _source_title(stack: ImageStack, source: Source) -> str:
-    title = SOURCE_TITLES[source][0].upper() + SOURCE_TITLES[source][1:]
-    if source == "labels":
-        return f"{title} ({len(get_runtime().teaching.labels(stack).by_image):,})"
-    return title
 
 
 def _models(session: Session) -> list[Model]:
