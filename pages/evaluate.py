@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from core.runtime import get_runtime
 from pages._ui.evaluate.form import form
 from pages._ui.evaluate.results import results
+from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import stack_links
-from pages._ui.shell.session import current_session
 from pages._ui.viewer.gallery import gallery
 from pages._ui.viewer.stack_viewer import stack_viewer
 from pages._ui.viewer.upload import stack_summary
@@ -24,6 +25,8 @@ if stack is None:
     st.stop()
 
 stack_summary(stack)
+if session.evaluation is None:  # that of a stack one has gone back to, or one begun over HTTP
+    session.evaluation = get_runtime().evaluation.job(stack)
 form(session, stack)
 job = session.evaluation
 if job is None or job.evaluation is None or job.report is None:
