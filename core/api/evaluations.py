@@ -93,7 +93,7 @@ def evaluations_router(
     @router.get(
         "",
         response_model=EvaluationState,
-        responses=responses(404, 409) | {200: {"content": {CSV: {}, HTML: {}}, "description": "As asked for"}},
+        responses=responses(400, 404, 409) | {200: {"content": {CSV: {}, HTML: {}}, "description": "As asked for"}},
     )
     async def state(
         stack_id: str,

@@ -37,7 +37,7 @@ def test_colours_stand_out_from_both_backgrounds(colour: str) -> None:
 @pytest.mark.parametrize("classes", [2, 60])
 def test_one_mark_for_each_class_up_to_a_bound_the_worst_first(classes: int) -> None:
     found = report(classes).runs[0]
-    rows = class_chart(found).to_dict()["data"]["values"]
+    (rows,) = class_chart(found).to_dict()["datasets"].values()
     assert len(rows) == min(len([one for one in found.classes if one.recall.images]), MOST_CLASSES)
     assert [row["F1"] for row in rows] == sorted(row["F1"] for row in rows)
     assert rows[0]["F1"] == min(one.f1.value for one in found.classes if one.recall.images)
