@@ -7,11 +7,12 @@ import io
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.builders import zip_bytes
 from tests.e2e.server import ARTIFACTS
 from tests.e2e.viewer import PHONE
+from tests.helpers import wait_until
 from tests.unit.teach.stripes import stripes
 
 pytestmark = pytest.mark.browser
@@ -37,6 +38,27 @@ def evaluated(page: Page, address: str, *, phone: bool = False) -> None:
     expect(page.get_by_role("heading", name="Results")).to_be_visible()
 
 
+def choose(page: Page, table: Locator, row: int, column: int) -> None:
+    """Choose a number of a table: somewhere in its row by a click, and then by keys, as wide as its columns may be.
+
+    The table takes no click while it is being drawn, and does not say when it has been.
+    """
+    selected = table.locator("[data-testid^=glide-cell-][aria-selected=true]")
+
+    def clicked() -> bool:
+        if selected.count() == 0:
+            box = table.bounding_box()
+            assert box is not None
+            page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + ROW * (row + 1.5))
+            page.wait_for_timeout(500)
+        return selected.count() > 0
+
+    wait_until(clicked, "a number to be chosen")
+    found = re.findall(r"\d+", selected.first.get_attribute("data-testid") or "")
+    for _ in range(abs(column - int(found[0]))):
+        page.keyboard.press("ArrowRight" if column > int(found[0]) else "ArrowLeft")
+
+
 def test_a_cell_opens_its_images_in_the_gallery(page: Page, app_server: str) -> None:
     evaluated(page, app_server)
     expect(page.get_by_role("alert").filter(has_text="zebra (1)")).to_be_visible()
@@ -53,15 +75,7 @@ def test_a_cell_opens_its_images_in_the_gallery(page: Page, app_server: str) -> 
     matrix.scroll_into_view_if_needed()
     cell = matrix.get_by_test_id(f"glide-cell-{occurring.index(called) + 1}-{occurring.index('cat')}")
     expect(cell).to_have_text(str(len(positions)))
-    box = matrix.bounding_box()
-    assert box is not None
-    # Somewhere in the row of cats; how wide columns are is the table's business, so keys do the rest.
-    page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + ROW * (occurring.index("cat") + 1.5))
-    clicked = matrix.locator("[data-testid^=glide-cell-][aria-selected=true]").first
-    column = int(re.findall(r"\d+", clicked.get_attribute("data-testid") or "")[0])
-    move = occurring.index(called) + 1 - column
-    for _ in range(abs(move)):
-        page.keyboard.press("ArrowRight" if move > 0 else "ArrowLeft")
+    choose(page, matrix, occurring.index("cat"), occurring.index(called) + 1)
     expect(page.get_by_text(re.compile(rf"of cat called {re.escape(called)}, selected in the gallery"))).to_be_visible()
     expect(page.locator("[data-ref=count]")).to_have_text(f"{len(positions)} of 7 selected")
     expect(page.locator("[data-ref=position]")).to_have_text(f"{positions[0]} / 7")
