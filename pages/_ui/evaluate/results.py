@@ -39,8 +39,10 @@ def results(session: Session, stack: ImageStack, found: Evaluation, report: Eval
         place = chosen or 0
     run = report.runs[min(place, len(report.runs) - 1)]
     notes(run.notes)
-    compared = ["Comparison"] if report.comparisons else []
-    tabs = st.tabs(["Confusion", "Classes", "Confidence", "Worst images", *compared])
+    titles = ["Confusion", "Classes", "Confidence", "Worst images"]
+    if report.comparisons:
+        titles += ["Comparison"]
+    tabs = st.tabs(titles)
     with tabs[0]:
         confusion(session, stack, found.runs[place])
     with tabs[1]:
