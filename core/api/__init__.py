@@ -14,6 +14,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from core.api.body_limit import BodyLimitMiddleware
 from core.api.clients import STACK_COOKIE
 from core.api.evaluations import evaluations_router
+from core.api.explanations import explanations_router
 from core.api.files import files_router
 from core.api.http_manners import HttpMannersMiddleware
 from core.api.image_threads import ImageThreads
@@ -36,6 +37,7 @@ from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
 from core.trust.evaluation.service import EvaluationService
+from core.trust.explain import Explainer
 
 __all__ = ["ROUTES", "STACK_COOKIE", "create_api"]
 
@@ -118,4 +120,5 @@ def create_api(
     api.include_router(evaluations_router(store, registry, teaching, evaluation or EvaluationService(service)))
     api.include_router(files_router(store.files, settings))
     api.include_router(images_router(store, threads))
+    api.include_router(explanations_router(store, registry, service, Explainer(service.queue), predictions, threads))
     return api

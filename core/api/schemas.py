@@ -182,6 +182,7 @@ class AnswerRun(BaseModel):
     """What one engine with one model has answered; the columns are equally long."""
 
     engine: str = Field(description="its title")
+    engine_name: str = Field(description="as requests name it")
     model: str
     images: list[int] = Field(description="positions in the stack")
     classes: list[int] = Field(description="of each image, the place of its first class in `labels`")
@@ -207,7 +208,9 @@ class AnswerColumns(BaseModel):
                 key = (title, prediction.model)
                 run = runs.get(key)
                 if run is None:
-                    run = runs[key] = AnswerRun(engine=title, model=key[1], images=[], classes=[], confidences=[])
+                    run = runs[key] = AnswerRun(
+                        engine=title, engine_name=engine, model=key[1], images=[], classes=[], confidences=[]
+                    )
                 run.images.append(index)
                 run.classes.append(labels.setdefault(prediction.label, len(labels)))
                 run.confidences.append(prediction.confidence)

@@ -171,6 +171,13 @@ class Int8NotGoodEnough(ModelError):
     status = 422
 
 
+class MapsUnavailable(ModelError):
+    """A model or class of which no class activation map can be made."""
+
+    code = "maps_unavailable"
+    status = 422
+
+
 class DownloadError(AppError):
     """A file that cannot be had from the web."""
 

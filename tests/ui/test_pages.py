@@ -151,6 +151,15 @@ def test_comparing_runs_both_engines_and_says_both_times(app: AppTest) -> None:
     assert "accura" not in " ".join(metric.label + (metric.help or "") for metric in app.metric).lower()
 
 
+def test_the_switch_and_a_button_pressed_in_one_go_both_count(app: AppTest) -> None:
+    upload(app, stack_of(2))
+    app.toggle[0].set_value(True)
+    run(app, "All")
+    stack = session(app).stack
+    assert stack is not None
+    assert get_runtime().recognition.results(stack).engines == ("openvino-int8", "pytorch-fp32")
+
+
 def test_two_sessions_do_not_share_anything(app: AppTest) -> None:
     other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     upload(app, stack_of(2))

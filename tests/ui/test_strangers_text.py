@@ -117,7 +117,7 @@ def evaluated(app: AppTest) -> None:
 
 
 @pytest.mark.torch  # the optimize page asks for the FP32 model's facts
-@pytest.mark.parametrize("page", ["viewer", "inference", "teach", "evaluate", "optimize", "benchmark"])
+@pytest.mark.parametrize("page", ["viewer", "inference", "review", "teach", "evaluate", "optimize", "benchmark"])
 def test_markdown_holds_it_escaped(app: AppTest, page: str) -> None:
     app.run()
     run(app, "Image 1")

@@ -25,8 +25,8 @@ function answered() {
   store.answers = answersByImage({
     labels: ["cat", "dog", "class 10", "class 9"],
     runs: [
-      { engine: "INT8", model: "m", images: [0, 1, 2, 4], classes: [0, 1, 2, 3], confidences: [0.9, 0.5, 0.7, 0.5] },
-      { engine: "FP32", model: "m", images: [0, 1, 2], classes: [0, 0, 2], confidences: [0.8, 0.5, 0.4] },
+      { engine: "INT8", engine_name: "int8", model: "m", images: [0, 1, 2, 4], classes: [0, 1, 2, 3], confidences: [0.9, 0.5, 0.7, 0.5] },
+      { engine: "FP32", engine_name: "fp32", model: "m", images: [0, 1, 2], classes: [0, 0, 2], confidences: [0.8, 0.5, 0.4] },
     ],
   });
   store.answerLines = 2;

@@ -7,7 +7,8 @@
  * @typedef {object} Answer
  * @property {string} label
  * @property {number} confidence of a suggestion, its share; of a label, one
- * @property {string} engine
+ * @property {string} engine its title
+ * @property {string} [engineName] as requests name it; nothing for labels and suggestions
  * @property {string} model
  * @property {"label" | "suggestion"} [kind]
  */
@@ -20,9 +21,9 @@
 export function answersByImage({ labels, runs }) {
   /** @type {Map<number, Answer[]>} */
   const answers = new Map();
-  for (const { engine, model, images, classes, confidences } of runs) {
+  for (const { engine, engine_name: engineName, model, images, classes, confidences } of runs) {
     images.forEach((index, place) => {
-      const answer = { label: labels[classes[place]], confidence: confidences[place], engine, model };
+      const answer = { label: labels[classes[place]], confidence: confidences[place], engine, engineName, model };
       const found = answers.get(index);
       if (found) found.push(answer);
       else answers.set(index, [answer]);
