@@ -22,6 +22,7 @@ from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
 from core.trust.disagreement import Reviews
+from core.trust.evaluation.service import EvaluationService
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class AppRuntime:
     models: ModelRegistry
     recognition: RecognitionService
     teaching: TeachingService
+    evaluation: EvaluationService
     reviews: Reviews = field(default_factory=Reviews)
 
     def warm_up(self) -> None:
@@ -82,4 +84,4 @@ def get_runtime() -> AppRuntime:
     settings = get_settings()
     store, models, recognition = StackStore(settings), ModelRegistry(settings), RecognitionService(settings)
     teaching = TeachingService(settings, recognition, models, store.folder / "taught")
-    return AppRuntime(settings, store, models, recognition, teaching)
+    return AppRuntime(settings, store, models, recognition, teaching, EvaluationService(recognition))

@@ -39,7 +39,7 @@ if not found:
     st.stop()
 
 marks = runtime.reviews.marks(stack)
-tally(marks.tally(found), len(found), both, engine_label(first), engine_label(second))
+tally(marks.tally(found), len(found), both, (first, second))
 place = stepping(len(found))
-marking(marks, found[place], engine_label(first), engine_label(second))
+marking(marks, found[place])
 flip_details(stack, found[place])

@@ -220,6 +220,20 @@ class TeachingNotFound(AppError):
     status = 404
 
 
+class EvaluationNotFound(AppError):
+    """Nobody has evaluated this stack."""
+
+    code = "evaluation_not_found"
+    status = 404
+
+
+class EvaluationNotDone(AppError):
+    """The evaluation of this stack has no result yet, or none came of it."""
+
+    code = "evaluation_not_done"
+    status = 409
+
+
 class EngineUnavailable(AppError):
     """An engine cannot run here: its package is missing or its model cannot be made."""
 

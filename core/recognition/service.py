@@ -142,7 +142,7 @@ class RecognitionService:
 
         def on_batch(predictions: Sequence[Prediction]) -> None:
             if order.purpose == "answers":
-                results.add(predictions)
+                results.add(predictions, order.model.answers_key)
             watcher.recognized(predictions)
             turn.give_way()
 

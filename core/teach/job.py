@@ -31,8 +31,9 @@ from core.teach import longer
 from core.teach.evaluate import evaluate
 from core.teach.features import Looker
 from core.teach.head import Examples, Head, examples, fit
-from core.teach.report import Estimate, ShareRight, TeachingReport
+from core.teach.report import Estimate, TeachingReport
 from core.teach.taught import EXAMPLES_NAME, Stages, facts_of, head_input, joined, write_examples, write_taught
+from core.trust.share import ShareRight
 
 CANCELLED = "Cancelled. Nothing was made, and the labels are as they were."
 _LOOK, _FIT, _JUDGE, _WRITE = (

@@ -20,9 +20,9 @@ from core.models.new_head import write_with_head
 from core.models.registry import ModelRegistry
 from core.models.weight_files import safetensors
 from core.models.weight_files.tensors import BadFile, Stored
-from core.teach.evaluate import Share
 from core.teach.features import CONTENT_BYTES
 from core.teach.head import INVERSE_STRENGTH, Examples, Head
+from core.trust.share import Share
 
 EXAMPLES_NAME = "examples.safetensors"
 Stages = Literal["all", "last"]

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from core.engines.engine import EngineName
 from core.engines.registry import engine_label
 from core.recognition.results import Prediction
 from core.stacks.stack import ImageStack
@@ -17,8 +18,10 @@ from pages._ui.shell.messages import escape, images
 _PLACE = "review-place"
 
 
-def tally(said: Tally, flips: int, both: int, first: str, second: str) -> None:
+def tally(said: Tally, flips: int, both: int, engines: tuple[EngineName, EngineName]) -> None:
     """How many there are, and what was said of them so far."""
+    first = engine_label(engines[0])
+    second = engine_label(engines[1])
     line = f"**{flips:,}** of {images(both)} are named differently by {first} and {second}."
     if said.judged and said.low is not None and said.high is not None:
         line += (
@@ -60,20 +63,16 @@ def stepping(count: int) -> int:
     return place
 
 
-def marking(marks: Marks, flip: Flip, first: str, second: str) -> None:
+def marking(marks: Marks, flip: Flip) -> None:
     """Who is right; saying it again takes it back."""
     said = marks.of(flip)
-    choices: tuple[tuple[Mark, str, str], ...] = (
-        ("first", f"{first} is right", "1"),
-        ("second", f"{second} is right", "2"),
-        ("neither", "Neither is", "3"),
-    )
+    answers: dict[Mark, Prediction | None] = {"first": flip.first, "second": flip.second, "neither": None}
     with st.container(horizontal=True):
-        for mark, label, key in choices:
+        for number, (mark, answer) in enumerate(answers.items(), 1):
             st.button(
-                label,
+                f"{engine_label(answer.engine)} is right" if answer is not None else "Neither is",
                 type="primary" if said == mark else "secondary",
-                shortcut=key,
+                shortcut=str(number),
                 on_click=marks.set,
                 args=(flip, None if said == mark else mark),
                 key=f"review-{mark}",
