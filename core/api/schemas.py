@@ -104,6 +104,7 @@ class PredictAnswer(BaseModel):
     filename: str
     label: str = Field(serialization_alias="class")
     confidence: float = Field(description="softmax probability, 0..1")
+    calibrated: bool = Field(description="whether confidences say how often such answers are right")
     error: str | None = Field(None, exclude_if=lambda value: value is None)
 
 
@@ -186,6 +187,7 @@ class AnswerRun(BaseModel):
     images: list[int] = Field(description="positions in the stack")
     classes: list[int] = Field(description="of each image, the place of its first class in `labels`")
     confidences: list[float] = Field(description="softmax probability of that class, 0..1")
+    calibrated: bool = Field(description="whether confidences say how often such answers are right")
 
 
 class AnswerColumns(BaseModel):
@@ -207,7 +209,14 @@ class AnswerColumns(BaseModel):
                 key = (title, prediction.model)
                 run = runs.get(key)
                 if run is None:
-                    run = runs[key] = AnswerRun(engine=title, model=key[1], images=[], classes=[], confidences=[])
+                    run = runs[key] = AnswerRun(
+                        engine=title,
+                        model=key[1],
+                        images=[],
+                        classes=[],
+                        confidences=[],
+                        calibrated=prediction.calibrated,
+                    )
                 run.images.append(index)
                 run.classes.append(labels.setdefault(prediction.label, len(labels)))
                 run.confidences.append(prediction.confidence)
@@ -244,13 +253,20 @@ class ImagePrediction(BaseModel):
     index: int
     filename: str
     top: list[Score]
+    calibrated: bool = Field(description="whether confidences say how often such answers are right")
     error: str | None = Field(None, exclude_if=lambda value: value is None)
 
     @classmethod
     def of(cls, prediction: Prediction, top_k: int) -> Self:
         """The first ``top_k`` classes of ``prediction``."""
         top = [Score(label=score.label, confidence=score.confidence) for score in prediction.top[:top_k]]
-        return cls(index=prediction.index, filename=prediction.filename, top=top, error=prediction.error)
+        return cls(
+            index=prediction.index,
+            filename=prediction.filename,
+            top=top,
+            calibrated=prediction.calibrated,
+            error=prediction.error,
+        )
 
 
 class StreamFailure(BaseModel):
@@ -281,6 +297,7 @@ class EngineInfo(BaseModel):
     title: str
     available: bool = Field(description="whether what it needs is installed")
     loaded: bool = Field(description="whether its first prediction would be answered at once")
+    calibrated: bool = Field(description="whether its confidences say how often such answers are right")
 
 
 class ModelInfo(BaseModel):

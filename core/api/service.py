@@ -57,6 +57,7 @@ def _info(model: Model, *, default: bool) -> ModelInfo:
             title=engine.label,
             available=not engine.missing(model),
             loaded=model.is_loaded(engine.name),
+            calibrated=engine.name in model.card.confidence,
         )
         for engine in engines()
     ]

@@ -20,7 +20,7 @@ from core.engines.engine import FEATURES, LOGITS, EngineName
 from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import CANCELLED
-from core.recognition.results import ClassScore, Prediction, Recognition, Timing
+from core.recognition.results import Answer, Prediction, Recognition, Timing
 from core.stacks.stack import ImageStack
 
 POLL_SECONDS = 0.1  # how often somebody who waits for an image looks whether they were cancelled
@@ -117,13 +117,13 @@ class _Look:
     on_features: OnFeatures | None
     mirrored: bool
 
-    def at(self, batch: _Batch) -> list[tuple[ClassScore, ...]]:
+    def at(self, batch: _Batch) -> list[Answer]:
         inputs = batch.inputs[:, :, ::-1] if self.mirrored else batch.inputs
         if self.on_features is None:
             return self.classifier.classify(inputs)
         found = self.classifier.engine.infer(inputs, (LOGITS, FEATURES))
         self.on_features(batch.indices, found[FEATURES])
-        return self.classifier.best(found[LOGITS])
+        return self.classifier.answers(found)
 
 
 def wait_for(job: Job, on_wait: Callable[[], None], cancelled: Event) -> None:
@@ -168,8 +168,8 @@ def _predict(
         answers = look.at(batch)
         seconds = time.perf_counter() - started
         predictions = [
-            classifier.prediction(index, stack.entries[index].name, top)
-            for index, top in zip(batch.indices, answers, strict=True)
+            classifier.prediction(index, stack.entries[index].name, answer)
+            for index, answer in zip(batch.indices, answers, strict=True)
         ]
         return predictions, seconds
 
@@ -189,7 +189,7 @@ def _predict(
             wait_for(job, on_wait, cancelled)
             clock.wait += time.perf_counter() - waiting
             if error := stack.error(index):
-                yield [classifier.prediction(index, stack.entries[index].name, (), error)]
+                yield [classifier.failure(index, stack.entries[index].name, error)]
                 continue
             inputs.read(index, filling.inputs[len(filling.indices)])
             filling.indices.append(index)

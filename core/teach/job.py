@@ -16,7 +16,7 @@ from core.base.background import BackgroundJob, Status, TakeTurn
 from core.base.errors import Cancelled, Int8NotGoodEnough, InvalidRequest, ModelError
 from core.base.settings import Settings
 from core.base.worker_process import WorkerEnded, WorkerProcess
-from core.models.card import Teaching
+from core.models.card import Teaching, Temperature
 from core.models.install import copy_model
 from core.models.model import Model
 from core.optimize.calibration import MIN_IMAGES, load_inputs, split
@@ -31,7 +31,16 @@ from core.teach.evaluate import evaluate
 from core.teach.features import Looker
 from core.teach.head import Examples, Head, examples, fit
 from core.teach.report import Estimate, ShareRight, TeachingReport
-from core.teach.taught import EXAMPLES_NAME, Stages, facts_of, head_input, joined, write_examples, write_taught
+from core.teach.taught import (
+    EXAMPLES_NAME,
+    Stages,
+    facts_of,
+    head_input,
+    joined,
+    temperature_of,
+    write_examples,
+    write_taught,
+)
 
 CANCELLED = "Cancelled. Nothing was made, and the labels are as they were."
 _LOOK, _FIT, _JUDGE, _WRITE = (
@@ -170,9 +179,16 @@ class TeachingJob(BackgroundJob):
             scratch = Path(name)
             facts = facts_of(backbone, given, labels, found.accuracy)
             trained, said = self._train_longer(scratch, seen, head, facts)
+            confidence = (
+                temperature_of(trained.logits, seen.numbers[trained.rows])
+                if trained
+                else temperature_of(found.logits, seen.numbers)
+            )
             facts = facts.model_copy(update={"longer": said})
             self._steps.begin(_WRITE)
-            base, kept = self._write(scratch, given, head, facts, trained)
+            kept = scratch / EXAMPLES_NAME
+            write_examples(given, kept)
+            base = self._model(scratch, head, facts, trained.parameters if trained else {}, confidence)
             self._steps.end("done")
             made, gate = self._quantize(base, scratch, found.accuracy.value)
             self.check_cancelled(CANCELLED)
@@ -216,11 +232,11 @@ class TeachingJob(BackgroundJob):
 
     def _train_longer(
         self, scratch: Path, seen: Examples, head: Head, facts: Teaching
-    ) -> tuple[Mapping[str, NDArray[np.float32]], str]:
-        """The parameters that are better than the backbone's, if any, and what is to be said of it."""
+    ) -> tuple[longer.Trained | None, str]:
+        """What is better than the backbone and its head, if anything, and what is to be said of it."""
         if not self.lesson.longer:
             self._steps.skip(_LONGER, "not asked for")
-            return {}, ""
+            return None, ""
         self._steps.begin(_LONGER)
         longer.check(seen)
         looker = self.looker
@@ -242,21 +258,16 @@ class TeachingJob(BackgroundJob):
         finally:
             self._worker = None
         self._steps.tell(str(found))
-        return (trained.parameters if trained else {}), str(found)
+        return trained, str(found)
 
-    def _write(
+    def _model(
         self,
         scratch: Path,
-        given: Examples,
         head: Head,
         facts: Teaching,
         trained: Mapping[str, NDArray[np.float32]],
-    ) -> tuple[Model, Path]:
-        kept = scratch / EXAMPLES_NAME
-        write_examples(given, kept)
-        return self._model(scratch, head, facts, trained), kept
-
-    def _model(self, scratch: Path, head: Head, facts: Teaching, trained: Mapping[str, NDArray[np.float32]]) -> Model:
+        confidence: Temperature | None = None,
+    ) -> Model:
         backbone, lesson = self.looker.backbone, self.lesson
         base = scratch / lesson.folder.name
         base.mkdir()
@@ -270,6 +281,7 @@ class TeachingJob(BackgroundJob):
             title=lesson.title,
             cache_dir=self._settings.cache_dir,
             trained=trained,
+            confidence=confidence,
         )
 
     def _quantize(self, base: Model, scratch: Path, accuracy: float) -> tuple[Model, GateReport]:

@@ -52,10 +52,15 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Parameters by name, the head's among them, and the judgement that speaks for them."""
+    """Parameters by name, the head's among them, and the judgement that speaks for them.
+
+    ``logits``, float32 ``[N, C]``, are what such networks say of the examples at ``rows``, which they have not seen.
+    """
 
     parameters: dict[str, NDArray[np.float32]]
     judgement: Judgement
+    logits: NDArray[np.float32]
+    rows: NDArray[np.int64]
 
 
 def check(given: Examples) -> None:
@@ -118,7 +123,7 @@ def train_longer(
         return found, None
     (last,) = _run(worker, base, scratch, [np.arange(len(given))], [head], on_progress)
     last.pop("logits")
-    return found, Trained(last, found)
+    return found, Trained(last, found, longer, held_out)
 
 
 def _folds(given: Examples) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:

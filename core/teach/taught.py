@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import ModelError
+from core.engines.registry import engine_names
 from core.models.architectures import ARCHITECTURES, RESNET18, STAGED_RESNET18, Architecture
-from core.models.card import WEIGHTS_NAME, ModelCard, Teaching, check_file, file_checksum, write_card
+from core.models.card import WEIGHTS_NAME, ModelCard, Teaching, Temperature, check_file, file_checksum, write_card
 from core.models.model import Model
 from core.models.new_head import write_with_head
 from core.models.registry import ModelRegistry
@@ -22,6 +23,7 @@ from core.models.weight_files import safetensors
 from core.models.weight_files.tensors import BadFile, Stored
 from core.teach.evaluate import Share
 from core.teach.head import INVERSE_STRENGTH, Examples, Head
+from core.trust.temperature import MIN_IMAGES, fitted
 
 EXAMPLES_NAME = "examples.safetensors"
 Stages = Literal["all", "last"]
@@ -53,6 +55,7 @@ def write_taught(
     stages: Stages,
     title: str,
     cache_dir: Path,
+    confidence: Temperature | None = None,
     trained: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
 ) -> Model:
     """Write a taught model into ``folder``, which is there and empty; it has no INT8 copy yet.
@@ -66,6 +69,7 @@ def write_taught(
         stages: which the head looks at.
         title: for people.
         cache_dir: see ``Model``.
+        confidence: the temperature of all engines, if there is one.
         trained: parameters of the network that were trained further, by name; the head's among them count.
 
     Raises:
@@ -91,6 +95,7 @@ def write_taught(
         },
         preprocessing=backbone.preprocessing,
         quantization={},
+        confidence=dict.fromkeys(engine_names(), confidence) if confidence else {},
         teaching=facts,
         versions={package: version(package) for package in ("scikit-learn", "safetensors")},
         checksums={WEIGHTS_NAME: file_checksum(folder / WEIGHTS_NAME)},
@@ -113,6 +118,13 @@ def facts_of(
         accuracy_high=estimate.high,
         longer=longer,
     )
+
+
+def temperature_of(logits: NDArray[np.float32], numbers: NDArray[np.int64]) -> Temperature | None:
+    """By cross-validated logits float32 ``[N, C]`` and the examples' classes ``[N]``; None of too few of them."""
+    if len(numbers) < MIN_IMAGES:
+        return None
+    return fitted(logits, numbers, "labelled images, each judged by a head that has not seen it")
 
 
 def write_examples(given: Examples, path: Path) -> None:

@@ -24,6 +24,7 @@ from core.optimize.reference_logits import engine_logits
 from core.optimize.run import VERSIONED
 from core.trust.agreement import accuracy, agreement
 from scripts.dev._photos import load_photos, model_inputs
+from scripts.dev.trust_starter import add_trust
 
 DATA = (
     "Ten classes are Imagenette, a public subset of ImageNet, at 224x224; cat and dog come from a public "
@@ -78,6 +79,7 @@ def build_starter(checkpoint: Path, data: Path, folder: Path, recipe: dict[str, 
         write_card(card, draft)
         scores = _scores(Model(draft, Path(name) / "cache"), model_inputs(val.images), val.labels)
         write_card(card.model_copy(update={"scores": scores}), draft)
+        add_trust(draft, val)
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
     for engine, score in scores.items():

@@ -109,8 +109,22 @@ async def results_route(request: Request) -> Response:
     columns = AnswerColumns(
         labels=list(LABELS),
         runs=[
-            AnswerRun(engine="OpenVINO INT8", model="starter", images=images, classes=classes, confidences=first),
-            AnswerRun(engine="PyTorch FP32", model="starter", images=images, classes=others, confidences=second),
+            AnswerRun(
+                engine="OpenVINO INT8",
+                model="starter",
+                images=images,
+                classes=classes,
+                confidences=first,
+                calibrated=True,
+            ),
+            AnswerRun(
+                engine="PyTorch FP32",
+                model="starter",
+                images=images,
+                classes=others,
+                confidences=second,
+                calibrated=False,
+            ),
         ],
     )
     return JSONResponse(columns.model_dump())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -77,7 +77,12 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
         columns[confidence] = [None if not answer or answer.error else answer.confidence for answer in answers]
         config[name] = st.column_config.TextColumn(width=150, help="The class this engine names first")
         config[confidence] = st.column_config.ProgressColumn(
-            "Confidence", help=confidence, format="percent", min_value=0.0, max_value=1.0, width=130
+            "Confidence",
+            help=f"{confidence}. {meaning_of_confidence(filter(None, answers))}",
+            format="percent",
+            min_value=0.0,
+            max_value=1.0,
+            width=130,
         )
     if len(engines) > 1:
         columns["Differs"] = [differs(predictions) for predictions in found.values()]
@@ -137,15 +142,28 @@ def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start:
 def top_classes(predictions: Sequence[Prediction]) -> None:
     """The five best classes of one image by each engine."""
     for prediction in predictions:
-        st.markdown(f"**{engine_label(prediction.engine)}** · model {escape(prediction.model)}")
+        caveat = "" if prediction.calibrated or prediction.error else " · not calibrated"
+        st.markdown(f"**{engine_label(prediction.engine)}** · model {escape(prediction.model)}{caveat}")
         if prediction.error:
             st.warning(escape(prediction.error), icon=":material/broken_image:")
             continue
         frame = pd.DataFrame(
             {"Class": [s.label for s in prediction.top], "Confidence": [s.confidence for s in prediction.top]}
         )
-        confidence = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+        confidence = st.column_config.ProgressColumn(
+            help=meaning_of_confidence([prediction]), format="percent", min_value=0.0, max_value=1.0
+        )
         st.dataframe(frame, column_config={"Confidence": confidence}, hide_index=True, key=f"top-{prediction.engine}")
+
+
+def meaning_of_confidence(predictions: Iterable[Prediction]) -> str:
+    """What a confidence says, for people: how often such answers are right, or nothing of that kind."""
+    if all(prediction.calibrated for prediction in predictions if prediction.error is None):
+        return "Calibrated: of answers at 80%, about 80% are right, on images like those it was measured on."
+    return (
+        "Not calibrated: it says which class is likelier, not how often such answers are right. Calibrating on the "
+        "Optimize page with images whose classes are known changes that."
+    )
 
 
 def downloads(stack: ImageStack, found: Mapping[int, Sequence[Prediction]]) -> None:

@@ -13,6 +13,8 @@ beforeEach(openPage);
 /** @type {Wish} */
 const NOTHING = { name: "", label: "", least: null, most: null, differing: false, kind: "", order: "position", descending: false };
 
+const RUN = { model: "m", calibrated: true };
+
 /** Six images; 0, 1 and 2 have answers of two engines, 4 of one. */
 function answered() {
   const store = new StackStore("abc");
@@ -25,8 +27,8 @@ function answered() {
   store.answers = answersByImage({
     labels: ["cat", "dog", "class 10", "class 9"],
     runs: [
-      { engine: "INT8", model: "m", images: [0, 1, 2, 4], classes: [0, 1, 2, 3], confidences: [0.9, 0.5, 0.7, 0.5] },
-      { engine: "FP32", model: "m", images: [0, 1, 2], classes: [0, 0, 2], confidences: [0.8, 0.5, 0.4] },
+      { ...RUN, engine: "INT8", images: [0, 1, 2, 4], classes: [0, 1, 2, 3], confidences: [0.9, 0.5, 0.7, 0.5] },
+      { ...RUN, engine: "FP32", images: [0, 1, 2], classes: [0, 0, 2], confidences: [0.8, 0.5, 0.4] },
     ],
   });
   store.answerLines = 2;

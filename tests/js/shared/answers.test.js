@@ -6,8 +6,8 @@ import { answersByImage, band, differ, difference } from "../../../pages/_ui/com
 const COLUMNS = {
   labels: ["cat", "dog"],
   runs: [
-    { engine: "INT8", model: "starter", images: [4, 2], classes: [0, 1], confidences: [0.75, 0.5] },
-    { engine: "FP32", model: "own", images: [4], classes: [1], confidences: [0.25] },
+    { engine: "INT8", model: "starter", images: [4, 2], classes: [0, 1], confidences: [0.75, 0.5], calibrated: true },
+    { engine: "FP32", model: "own", images: [4], classes: [1], confidences: [0.25], calibrated: false },
   ],
 };
 
@@ -18,10 +18,10 @@ test("columns become the answers of each image, in the order of the runs", () =>
   const answers = answersByImage(COLUMNS);
   assert.deepEqual([...answers.keys()].sort(), [2, 4]);
   assert.deepEqual(answers.get(4), [
-    { label: "cat", confidence: 0.75, engine: "INT8", model: "starter" },
-    { label: "dog", confidence: 0.25, engine: "FP32", model: "own" },
+    { label: "cat", confidence: 0.75, engine: "INT8", model: "starter", calibrated: true },
+    { label: "dog", confidence: 0.25, engine: "FP32", model: "own", calibrated: false },
   ]);
-  assert.deepEqual(answers.get(2), [{ label: "dog", confidence: 0.5, engine: "INT8", model: "starter" }]);
+  assert.deepEqual(answers.get(2), [{ label: "dog", confidence: 0.5, engine: "INT8", model: "starter", calibrated: true }]);
   assert.equal(answers.get(0), undefined);
 });
 

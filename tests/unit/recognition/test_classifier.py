@@ -13,6 +13,7 @@ import pytest
 from core.base.settings import PROJECT_ROOT, Settings
 from core.images import pixels
 from core.images.formats import decode
+from core.models.card import Temperature
 from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.recognize import recognize
@@ -54,6 +55,20 @@ def test_every_image_is_answered_in_its_place_whatever_the_batch(greys: Classifi
     assert [one.index for one in found] == list(range(6))
     assert [bool(one.error) for one in found] == [False, True, False, True, True, False]
     assert "/" not in str(found[4].error), "an error names no path"
+
+
+def test_the_engines_own_temperature_makes_its_confidences_and_no_other_answer(tmp_path: Path) -> None:
+    temperature = Temperature(value=10, images=100, source="", judged=0)
+    engines = FakeEngine(), FakeEngine("pytorch-fp32")
+    model = FakeModel(tmp_path / "greys", *engines, confidence={"openvino-int8": temperature})
+    warm, plain = (Classifier(model, engine.name).predict([grey_png(10)])[0] for engine in engines)
+    assert (warm.label, warm.calibrated) == ("10", True)
+    assert (plain.label, plain.calibrated) == ("10", False)
+    assert warm.confidence == pytest.approx(np.exp(2) / (np.exp(2) + 255), rel=1e-4)
+    assert plain.confidence == pytest.approx(1, abs=1e-4)
+    assert [one.label for one in warm.top] == [one.label for one in plain.top]
+    (broken,) = Classifier(model, "openvino-int8").predict([b""])
+    assert not broken.calibrated, "no answer has no confidence"
 
 
 def test_no_images_no_answers_and_no_inference(tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ from core.recognition.results import ClassScore, Prediction
 
 AWKWARD = 'a, "b"\nc/Größe 图.png'
 GOOD = Prediction(
-    0, AWKWARD, (ClassScore("cat", 0.75), ClassScore("dog", 0.25)), engine="openvino-int8", model="starter"
+    0,
+    AWKWARD,
+    (ClassScore("cat", 0.75), ClassScore("dog", 0.25)),
+    engine="openvino-int8",
+    model="starter",
+    calibrated=True,
+    known_score=0.25,
 )
 BROKEN = Prediction(4, "b.png", (), engine="pytorch-fp32", model="starter", error="The PNG ends too early.")
 
@@ -24,12 +30,16 @@ def test_csv_reads_back_with_awkward_names() -> None:
         "filename": AWKWARD,
         "class": "cat",
         "confidence": "0.75",
+        "calibrated": "true",
+        "known": "true",
+        "known_score": "0.25",
         "engine": "openvino-int8",
         "model": "starter",
         "error": "",
         "top5": "cat 0.7500; dog 0.2500",
     }
     assert (rows[1]["class"], rows[1]["confidence"], rows[1]["top5"]) == ("error", "0.0", "")
+    assert (rows[1]["calibrated"], rows[1]["known"], rows[1]["known_score"]) == ("false", "", "")
     assert rows[1]["error"] == "The PNG ends too early."
 
 
@@ -49,6 +59,10 @@ def test_json_keeps_names_and_the_five_best() -> None:
     rows = json.loads(text)
     assert "图" in text, "names stay readable"
     assert rows[0]["filename"] == AWKWARD
+    assert [(row["calibrated"], row["known"], row["known_score"]) for row in rows] == [
+        (True, True, 0.25),
+        (False, None, None),
+    ]
     assert rows[0]["top5"] == [{"class": "cat", "confidence": 0.75}, {"class": "dog", "confidence": 0.25}]
     assert rows[1]["top5"] == []
 

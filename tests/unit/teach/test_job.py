@@ -64,11 +64,16 @@ def test_a_taught_model_tells_new_images_apart(
     assert job.report.agreement_int8_fp32 >= asked_agreement(job.report.accuracy_cross_validated.value)
     assert (job.report.images_labelled, job.report.images_held_out) == (COUNT, 0)
     assert len(read_examples(job.model)) == COUNT
+    fitted = card.confidence["pytorch-fp32"]
+    assert (fitted.images, fitted.judged) == (COUNT, COUNT)
+    assert "has not seen it" in fitted.source
+    assert card.confidence["openvino-int8"].judged == 0, "INT8 follows FP32: what is labelled was learnt from"
     new = [index for index in range(2 * COUNT) if index not in lesson.labels]
     found = recognize(stack, new, job.model, "openvino-int8", settings)
     right = sum(one.label == ("lying" if one.index < COUNT else "upright") for one in found.predictions)
     assert found.precision == "INT8"
     assert right >= COUNT - 1
+    assert all(one.calibrated for one in found.predictions)
     batch = np.zeros((2, 224, 224, 3), np.uint8)
     every = job.model.engine("openvino-int8").infer(batch, ("logits", "features", "maps.4"))
     assert {name: values.shape for name, values in every.items()} == {

@@ -9,6 +9,7 @@
  * @property {number} confidence of a suggestion, its share; of a label, one
  * @property {string} engine
  * @property {string} model
+ * @property {boolean} [calibrated] whether its confidence says how often such answers are right
  * @property {"label" | "suggestion"} [kind]
  */
 
@@ -20,9 +21,9 @@
 export function answersByImage({ labels, runs }) {
   /** @type {Map<number, Answer[]>} */
   const answers = new Map();
-  for (const { engine, model, images, classes, confidences } of runs) {
+  for (const { engine, model, images, classes, confidences, calibrated } of runs) {
     images.forEach((index, place) => {
-      const answer = { label: labels[classes[place]], confidence: confidences[place], engine, model };
+      const answer = { label: labels[classes[place]], confidence: confidences[place], engine, model, calibrated };
       const found = answers.get(index);
       if (found) found.push(answer);
       else answers.set(index, [answer]);

@@ -225,6 +225,10 @@ export interface AnswerRun {
    * softmax probability of that class, 0..1
    */
   confidences: number[];
+  /**
+   * whether confidences say how often such answers are right
+   */
+  calibrated: boolean;
 }
 /**
  * Labels and suggestions of a stack, column by column; small, and fast to read, for thousands of images.

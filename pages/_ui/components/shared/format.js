@@ -31,8 +31,15 @@ export function formatShare({ confidence, kind }) {
 export function spoken(answer) {
   const { label, engine, model } = answer;
   const sure = formatShare(answer);
-  return `${sure ? `${label} ${sure}` : label}, ${engine}${model ? `, model ${model}` : ""}`;
+  return [sure ? `${label} ${sure}` : label, engine, ...(model ? [`model ${model}`] : []), ...caveats(answer)].join(", ");
 }
+
+/**
+ * What is to be known about an answer's confidence.
+ *
+ * @param {Answer} answer
+ */
+const caveats = ({ calibrated }) => (calibrated === false ? ["not calibrated"] : []);
 
 /**
  * A new element with a class and a text.
@@ -79,7 +86,7 @@ export function showAnswers(element, answers) {
       line.append(
         textElement("span", "label", label),
         ...(kind === "label" ? [] : [textElement("span", "confidence", formatShare(answer)), bar]),
-        textElement("span", "source", model ? `${engine} · ${model}` : engine),
+        textElement("span", "source", [engine, ...(model ? [model] : []), ...caveats(answer)].join(" · ")),
       );
       return line;
     }),
