@@ -105,6 +105,12 @@ class PredictAnswer(BaseModel):
     label: str = Field(serialization_alias="class")
     confidence: float = Field(description="softmax probability, 0..1")
     calibrated: bool = Field(description="whether confidences say how often such answers are right")
+    known: bool | None = Field(
+        None, description="whether the image shows one of the classes; null where the model cannot tell"
+    )
+    known_score: float | None = Field(
+        None, description="share of known images that are less like those the model was taught on, 0..1; or null"
+    )
     error: str | None = Field(None, exclude_if=lambda value: value is None)
 
 
@@ -188,6 +194,10 @@ class AnswerRun(BaseModel):
     classes: list[int] = Field(description="of each image, the place of its first class in `labels`")
     confidences: list[float] = Field(description="softmax probability of that class, 0..1")
     calibrated: bool = Field(description="whether confidences say how often such answers are right")
+    known_scores: list[float] | None = Field(
+        description="share of known images that are less like those the model was taught on, 0..1; or null"
+    )
+    threshold: float = Field(description="of `known_scores`, below which an image shows none of the classes")
 
 
 class AnswerColumns(BaseModel):
@@ -216,10 +226,14 @@ class AnswerColumns(BaseModel):
                         classes=[],
                         confidences=[],
                         calibrated=prediction.calibrated,
+                        known_scores=None if prediction.known_score is None else [],
+                        threshold=prediction.threshold,
                     )
                 run.images.append(index)
                 run.classes.append(labels.setdefault(prediction.label, len(labels)))
                 run.confidences.append(prediction.confidence)
+                if run.known_scores is not None:
+                    run.known_scores.append(prediction.known_score or 0.0)
         return cls(labels=list(labels), runs=list(runs.values()))
 
 
@@ -254,6 +268,12 @@ class ImagePrediction(BaseModel):
     filename: str
     top: list[Score]
     calibrated: bool = Field(description="whether confidences say how often such answers are right")
+    known: bool | None = Field(
+        None, description="whether the image shows one of the classes; null where the model cannot tell"
+    )
+    known_score: float | None = Field(
+        None, description="share of known images that are less like those the model was taught on, 0..1; or null"
+    )
     error: str | None = Field(None, exclude_if=lambda value: value is None)
 
     @classmethod
@@ -265,6 +285,8 @@ class ImagePrediction(BaseModel):
             filename=prediction.filename,
             top=top,
             calibrated=prediction.calibrated,
+            known=prediction.known,
+            known_score=prediction.known_score,
             error=prediction.error,
         )
 
@@ -298,6 +320,7 @@ class EngineInfo(BaseModel):
     available: bool = Field(description="whether what it needs is installed")
     loaded: bool = Field(description="whether its first prediction would be answered at once")
     calibrated: bool = Field(description="whether its confidences say how often such answers are right")
+    tells_unknown: bool = Field(description="whether its answers say if an image shows one of the classes at all")
 
 
 class ModelInfo(BaseModel):

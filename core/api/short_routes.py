@@ -129,5 +129,7 @@ def _answer(filename: str, prediction: Prediction | None) -> PredictAnswer:
         label=prediction.label,
         confidence=prediction.confidence,
         calibrated=prediction.calibrated,
+        known=prediction.known,
+        known_score=prediction.known_score,
         error=prediction.error,
     )

@@ -6,37 +6,37 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.base.background import BackgroundJob, Status, TakeTurn
-from core.base.errors import Cancelled, Int8NotGoodEnough, InvalidRequest, ModelError
+from core.base.errors import Cancelled, Int8NotGoodEnough, ModelError
 from core.base.settings import Settings
 from core.base.worker_process import WorkerEnded, WorkerProcess
 from core.models.card import Teaching, Temperature
 from core.models.install import copy_model
 from core.models.model import Model
-from core.optimize.calibration import MIN_IMAGES, load_inputs, split
+from core.optimize.calibration import load_inputs, split
 from core.optimize.gate import GATE_AGREEMENT, GateReport
 from core.optimize.progress import StepProgress, StepState
 from core.optimize.quantize import TAUGHT_LADDER, Recipe
 from core.optimize.run import STEPS as INT8_STEPS
 from core.optimize.run import CalibrationPlan, OptimizationJob
-from core.stacks.stack import ImageStack
+from core.recognition.known import Known
 from core.teach import longer
 from core.teach.evaluate import evaluate
 from core.teach.features import Looker
 from core.teach.head import Examples, Head, examples, fit
+from core.teach.lesson import Lesson
 from core.teach.report import Estimate, ShareRight, TeachingReport
 from core.teach.taught import (
     EXAMPLES_NAME,
-    Stages,
     facts_of,
     head_input,
     joined,
+    known_images,
     temperature_of,
     write_examples,
     write_taught,
@@ -53,41 +53,6 @@ _LONGER = "Train longer"
 TEACH_STEPS = (_LOOK, _FIT, _JUDGE, _LONGER, _WRITE)
 _POLL_SECONDS = 0.1
 FLIPS_FOR_EACH_ERROR = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What to teach.
-
-    Attributes:
-        labels: the class of each labelled image, by position.
-        classes: the classes in the order the model shall have; those without images are left out.
-        folder: where the model comes to be; its name becomes the model's name.
-        title: for people.
-        stages: which the head looks at.
-        kept: examples of an earlier teaching, to go on from.
-        longer: train the last stage too, and keep that where it is better.
-    """
-
-    labels: Mapping[int, str]
-    classes: tuple[str, ...]
-    folder: Path
-    title: str
-    stages: Stages = "all"
-    kept: Examples | None = None
-    longer: bool = False
-
-    def check(self, stack: ImageStack) -> None:
-        """Raise InvalidRequest for what can be known to fail before any work."""
-        if len(stack) < MIN_IMAGES:
-            raise InvalidRequest(f"Teaching needs a stack of at least {MIN_IMAGES} images; this one has {len(stack)}.")
-        counts = dict.fromkeys(self.labels.values(), 0)
-        for label in self.labels.values():
-            counts[label] += 1
-        if self.kept is not None and self.longer:
-            raise InvalidRequest("Training longer needs images, and of earlier examples there are none any more.")
-        if self.kept is None and (len(counts) < 2 or min(counts.values()) < 3):
-            raise InvalidRequest("Teaching needs at least two classes with three labelled images each.")
 
 
 def asked_agreement(accuracy: float) -> float:
@@ -188,7 +153,8 @@ class TeachingJob(BackgroundJob):
             self._steps.begin(_WRITE)
             kept = scratch / EXAMPLES_NAME
             write_examples(given, kept)
-            base = self._model(scratch, head, facts, trained.parameters if trained else {}, confidence)
+            known = known_images(given, last_stage_is_new=trained is not None)
+            base = self._model(scratch, head, facts, trained.parameters if trained else {}, confidence, known)
             self._steps.end("done")
             made, gate = self._quantize(base, scratch, found.accuracy.value)
             self.check_cancelled(CANCELLED)
@@ -267,6 +233,7 @@ class TeachingJob(BackgroundJob):
         facts: Teaching,
         trained: Mapping[str, NDArray[np.float32]],
         confidence: Temperature | None = None,
+        known: Known | None = None,
     ) -> Model:
         backbone, lesson = self.looker.backbone, self.lesson
         base = scratch / lesson.folder.name
@@ -282,6 +249,8 @@ class TeachingJob(BackgroundJob):
             cache_dir=self._settings.cache_dir,
             trained=trained,
             confidence=confidence,
+            known=known,
+            kept=None if lesson.threshold is None else 1 - lesson.threshold,
         )
 
     def _quantize(self, base: Model, scratch: Path, accuracy: float) -> tuple[Model, GateReport]:

@@ -36,11 +36,7 @@ def of_classes(features: NDArray[np.float32], numbers: NDArray[np.int64], others
 
 
 def of_examples(
-    features: NDArray[np.float32],
-    numbers: NDArray[np.int64],
-    mean: NDArray[np.float32],
-    spread: NDArray[np.float32],
-    used: int = 0,
+    features: NDArray[np.float32], mirrored: NDArray[np.float32], numbers: NDArray[np.int64], used: int = 0
 ) -> Known:
     """For a model that was taught by a few examples, which are the references themselves.
 
@@ -48,12 +44,12 @@ def of_examples(
 
     Args:
         features: float32 ``[N, F]``, of the examples.
+        mirrored: those of the mirror images, which count for mean and spread.
         numbers: their classes, int ``[N]``.
-        mean: ``[F]``, and
-        spread: ``[F]``, which standardise features.
         used: how many features count, the first ones; 0 is all of them.
     """
-    scale = (1 / spread).astype(np.float32)
+    both = np.concatenate([features, mirrored])
+    mean, scale = both.mean(axis=0), (1 / _spread(both)).astype(np.float32)
     if used:
         scale[used:] = 0
     rows = _evenly(numbers)

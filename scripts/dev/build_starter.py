@@ -79,7 +79,7 @@ def build_starter(checkpoint: Path, data: Path, folder: Path, recipe: dict[str, 
         write_card(card, draft)
         scores = _scores(Model(draft, Path(name) / "cache"), model_inputs(val.images), val.labels)
         write_card(card.model_copy(update={"scores": scores}), draft)
-        add_trust(draft, val)
+        add_trust(draft, data)
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
     for engine, score in scores.items():

@@ -1,8 +1,9 @@
-"""Measure how far the starter's answers can be trusted, and write it into its card; its weights stay as they are.
+"""Measure how far the starter's answers can be trusted, and write it beside its weights, which stay as they are.
 
     python -m scripts.trust_starter --data FOLDER
 
-FOLDER holds ``val/CLASS/*.jpg``: 500 of those photos fit, evenly over the classes, and the others judge.
+FOLDER holds ``train/CLASS/*.jpg`` and ``val/CLASS/*.jpg``: 500 photos of ``val/`` fit temperatures and measure how like
+photos of ``train/`` known ones are, evenly over the classes; the others judge.
 """
 
 from __future__ import annotations
@@ -17,42 +18,59 @@ import numpy as np
 from core.base.settings import PROJECT_ROOT
 from core.engines.engine import EngineName
 from core.engines.openvino import FP32, INT8
-from core.models.card import Temperature, write_card
+from core.models.card import KNOWN_NAME, KnownImages, Temperature, file_checksum, write_card
 from core.models.model import Model
-from core.optimize.reference_logits import engine_logits
+from core.recognition.known import write_known
+from core.recognition.results import THRESHOLD
+from core.trust.known import of_classes
 from core.trust.temperature import fitted, fp32_engines
-from scripts.dev._photos import Photos, load_photos, model_inputs
+from scripts.dev._photos import list_photos, look
 
 FITTING = 500
+REFERENCES = 4_000
+_SOURCE = "val/ photos, evenly over the classes; the others of val/ judged"
 
 
-def add_trust(folder: Path, val: Photos, fitting: int = FITTING) -> None:
-    """Fit on ``fitting`` of the photos, and complete the card of the model in ``folder``."""
-    inputs = model_inputs(val.images)
-    fit = np.linspace(0, len(inputs) - 1, min(fitting, len(inputs) // 2)).astype(int)
-    others = np.setdiff1d(np.arange(len(inputs)), fit)
-    source = "val/ photos, evenly over the classes; the others of val/ judged"
+def add_trust(folder: Path, data: Path) -> None:
+    """Complete the model in ``folder`` by what photos of ``data`` tell."""
+    train, val = list_photos(data / "train").some(REFERENCES), list_photos(data / "val")
+    count = len(val.paths)
+    fit = np.linspace(0, count - 1, min(FITTING, count // 2)).astype(int)
+    others = np.setdiff1d(np.arange(count), fit)
     confidence: dict[EngineName, Temperature] = {}
     with tempfile.TemporaryDirectory() as cache:
         model = Model(folder, Path(cache))
-        for engine, names in ((INT8, (INT8.name,)), (FP32, fp32_engines())):
-            logits = engine_logits(model.engine(engine.name), inputs)
-            found = fitted(logits[fit], val.labels[fit], source, (logits[others], val.labels[others]))
-            confidence |= dict.fromkeys(names, found)
-            print(
-                f"{engine.label}: temperature {found.value:.3f}, calibration error {found.error_before:.3f} -> "
-                f"{found.error_after:.3f} on {found.judged:,} photos that did not fit it"
-            )
-    write_card(model.card.model_copy(update={"confidence": confidence}), folder)
+        int8, fp32 = (look(model.engine(engine.name), val.paths) for engine in (INT8, FP32))
+        learnt = look(model.engine(INT8.name), train.paths)
+    for engine, names, seen in ((INT8, (INT8.name,), int8), (FP32, fp32_engines(), fp32)):
+        judges = seen.logits[others], val.labels[others]
+        found = fitted(seen.logits[fit], val.labels[fit], _SOURCE, judges)
+        confidence |= dict.fromkeys(names, found)
+        print(
+            f"{engine.label}: temperature {found.value:.3f}, calibration error {found.error_before:.3f} -> "
+            f"{found.error_after:.3f} on {found.judged:,} photos that did not fit it"
+        )
+    known = of_classes(learnt.features, train.labels, int8.features[fit])
+    for engine, seen in ((INT8, int8), (FP32, fp32)):
+        kept = (known.scores(seen.features[others]) >= THRESHOLD).mean()
+        print(f"{engine.label}: {kept:.1%} of {len(others):,} other known photos are called known")
+    (folder / KNOWN_NAME).unlink(missing_ok=True)
+    write_known(known, folder / KNOWN_NAME)
+    facts = KnownImages(
+        images=len(train.paths), measured=len(fit), source="train/ photos, and val/ photos, evenly over the classes"
+    )
+    checksums = model.card.checksums | {KNOWN_NAME: file_checksum(folder / KNOWN_NAME)}
+    update = {"confidence": confidence, "known": facts, "checksums": dict(sorted(checksums.items()))}
+    write_card(model.card.model_copy(update=update), folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with val/CLASS/*")
+    parser.add_argument("--data", type=Path, required=True, help="folder with train/CLASS/* and val/CLASS/*")
     parser.add_argument("--model", type=Path, default=PROJECT_ROOT / "models" / "starter", help="default: %(default)s")
     options = parser.parse_args(arguments)
-    add_trust(options.model, load_photos(options.data / "val"))
+    add_trust(options.model, options.data)
 
 
 if __name__ == "__main__":

@@ -116,6 +116,8 @@ async def results_route(request: Request) -> Response:
                 classes=classes,
                 confidences=first,
                 calibrated=True,
+                known_scores=None,
+                threshold=0.05,
             ),
             AnswerRun(
                 engine="PyTorch FP32",
@@ -124,6 +126,8 @@ async def results_route(request: Request) -> Response:
                 classes=others,
                 confidences=second,
                 calibrated=False,
+                known_scores=None,
+                threshold=0.05,
             ),
         ],
     )

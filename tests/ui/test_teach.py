@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.recognition.results import THRESHOLD
 from core.runtime import get_runtime
 from core.teach.live import LiveTeaching
 from pages._ui.shell.session import Session
@@ -155,7 +156,7 @@ def test_what_was_judged_before_the_latest_change_says_so(teach: AppTest) -> Non
 
 def test_sure_ones_are_accepted_together_and_taken_back_together(teach: AppTest) -> None:
     label(teach, 3)
-    live_of(teach).threshold = -1.0
+    live_of(teach).threshold = 0.0
     run(teach)
     button = next(button for button in teach.button if button.label.startswith("Accept "))
     count = int(button.label.split()[1])
@@ -186,12 +187,18 @@ def test_the_threshold_is_moved_and_given_back(teach: AppTest) -> None:
     label(teach, 3)
     measured = live_of(teach).threshold
     assert "Automatic" not in [button.label for button in teach.button]
-    slider = next(slider for slider in teach.slider if slider.label.startswith("Least likeness"))
-    slider.set_value(1.0)
+    assert measured == THRESHOLD
+    slider = next(slider for slider in teach.slider if slider.label.startswith("Keep of known"))
+    assert slider.value == 95
+    slider.set_value(50)
     run(teach)
-    assert live_of(teach).own_threshold == 1.0
-    press(teach, "Select 18 images")
-    assert len(session(teach).view.selected) == 18
+    assert live_of(teach).own_threshold == 0.5
+    found = live_of(teach).learned.suggestions
+    assert found is not None
+    unlike = set(found.indices[found.known_scores < 0.5].tolist()) - set(live_of(teach).labels.by_image)
+    assert unlike, "nothing would be tested"
+    press(teach, f"Select {len(unlike)} image")
+    assert set(session(teach).view.selected) == unlike
     press(teach, "Automatic")
     assert live_of(teach).threshold == measured
 

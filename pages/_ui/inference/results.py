@@ -21,6 +21,9 @@ from pages._ui.shell.messages import escape, images
 
 # image_select puts every image it is given into the page at once, so it gets a window of them.
 _STRIP_LENGTH = 12
+KNOWN_SCORE = (
+    "Share of known images that are less like what the model was taught on; low means that it shows none of the classes"
+)
 
 
 def run_metrics(job: RecognitionJob) -> None:
@@ -73,7 +76,7 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
     for engine in engines:
         answers = [next((one for one in predictions if one.engine == engine), None) for predictions in found.values()]
         name, confidence = engine_label(engine), f"Confidence, {engine_label(engine)}"
-        columns[name] = [answer and (answer.error or answer.label) for answer in answers]
+        columns[name] = [answer and (answer.error or answer.caption) for answer in answers]
         columns[confidence] = [None if not answer or answer.error else answer.confidence for answer in answers]
         config[name] = st.column_config.TextColumn(width=150, help="The class this engine names first")
         config[confidence] = st.column_config.ProgressColumn(
@@ -84,6 +87,10 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
             max_value=1.0,
             width=130,
         )
+        if any(answer and answer.known_score is not None for answer in answers):
+            known = f"Known score, {engine_label(engine)}"
+            columns[known] = [answer and answer.known_score for answer in answers]
+            config[known] = st.column_config.NumberColumn("Known score", help=KNOWN_SCORE, format="%.2f", width=100)
     if len(engines) > 1:
         columns["Differs"] = [differs(predictions) for predictions in found.values()]
         config["Differs"] = st.column_config.CheckboxColumn(width=70, help="The engines name different classes")
@@ -114,7 +121,7 @@ def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start:
     chosen = image_select(
         "Pick an image to see its five best classes",
         [thumbnails.format(index=index) for index in window],
-        captions=[f"{index + 1}: {found[index][0].label}" for index in window],
+        captions=[f"{index + 1}: {found[index][0].caption}" for index in window],
         index=window.index(positions[place]),
         use_container_width=False,
         return_value="index",
@@ -147,6 +154,8 @@ def top_classes(predictions: Sequence[Prediction]) -> None:
         if prediction.error:
             st.warning(escape(prediction.error), icon=":material/broken_image:")
             continue
+        if prediction.known is False:
+            st.caption(f"{escape(prediction.caption)} · known score {prediction.known_score:.2f}")
         frame = pd.DataFrame(
             {"Class": [s.label for s in prediction.top], "Confidence": [s.confidence for s in prediction.top]}
         )

@@ -26,3 +26,9 @@ test("a suggestion and a label have no confidence to be calibrated", () => {
   assert.equal(spoken({ ...ANSWER, model: "", kind: "suggestion" }), "cat 75%, INT8");
   assert.equal(spoken({ ...ANSWER, model: "", kind: "label" }), "cat, INT8");
 });
+
+test("none of the classes is said without a confidence in the nearest", () => {
+  const said = spoken({ ...ANSWER, calibrated: true, known: false });
+  assert.equal(said, "none of these (nearest: cat), INT8, model starter");
+  assert.ok(!said.includes("75"));
+});

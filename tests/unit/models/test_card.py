@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.base.errors import ModelError
-from core.models.card import CARD_NAME, read_card
+from core.models.card import CARD_NAME, KNOWN_NAME, read_card
 from core.models.model import Model
 
 TEMPERATURE = {"value": 0.6, "images": 500, "source": "val/", "judged": 1866, "error_before": 0.19, "error_after": 0.02}
@@ -28,12 +28,13 @@ def card_with(starter: Model, tmp_path: Path) -> Callable[[dict[str, Any]], Path
     return write
 
 
-def test_a_card_of_before_has_no_temperature_and_is_read(card_with: Callable[[dict[str, Any]], Path]) -> None:
+def test_a_card_of_before_knows_nothing_of_trust_and_is_read(card_with: Callable[[dict[str, Any]], Path]) -> None:
     folder = card_with({})
     old = json.loads((folder / CARD_NAME).read_bytes())
-    del old["confidence"]
+    old = {name: value for name, value in old.items() if name not in ("confidence", "known")}
     (folder / CARD_NAME).write_text(json.dumps(old))
-    assert read_card(folder).confidence == {}
+    card = read_card(folder)
+    assert (card.confidence, card.known) == ({}, None)
 
 
 def test_the_temperature_of_each_engine_is_read(card_with: Callable[[dict[str, Any]], Path]) -> None:
@@ -66,3 +67,22 @@ def test_a_temperature_that_makes_no_sense_is_a_damaged_card(
     folder = card_with({"confidence": {"openvino-int8": TEMPERATURE | change}})
     with pytest.raises(ModelError, match=r"has no valid card.json; reinstall it. \(confidence.openvino-int8."):
         read_card(folder)
+
+
+@pytest.mark.parametrize(
+    "change", [{"kept": -0.1}, {"kept": 1.1}, {"kept": float("nan")}, {"images": 0}, {"measured": -1}], ids=str
+)
+def test_what_is_known_must_make_sense(
+    card_with: Callable[[dict[str, Any]], Path], starter: Model, change: dict[str, Any]
+) -> None:
+    checksums = starter.card.checksums | {KNOWN_NAME: "0" * 64}
+    facts = {"images": 10, "measured": 10, "source": ""}
+    assert read_card(card_with({"known": facts, "checksums": checksums})).known is not None
+    with pytest.raises(ModelError, match=r"has no valid card.json; reinstall it. \(known."):
+        read_card(card_with({"known": facts | change, "checksums": checksums}))
+
+
+def test_what_is_known_must_have_its_file(card_with: Callable[[dict[str, Any]], Path], starter: Model) -> None:
+    checksums = {name: value for name, value in starter.card.checksums.items() if name != KNOWN_NAME}
+    with pytest.raises(ModelError, match=r"known.safetensors is missing"):
+        read_card(card_with({"known": {"images": 10, "measured": 10, "source": ""}, "checksums": checksums}))

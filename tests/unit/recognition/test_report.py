@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 from core.recognition.report import COLUMNS, to_csv, to_json
 from core.recognition.results import ClassScore, Prediction
@@ -52,6 +53,14 @@ def test_no_text_runs_as_a_formula_in_a_spreadsheet_and_json_keeps_it_as_it_is()
     assert (row["position"], row["confidence"]) == ("1", "0.5"), "numbers stay numbers"
     (item,) = json.loads(to_json([hostile]))
     assert (item["filename"], item["class"]) == ("=1+1.png", label)
+
+
+def test_an_image_that_shows_none_of_the_classes_says_so_beside_the_nearest() -> None:
+    unknown = replace(GOOD, known_score=0.02)
+    (row,) = json.loads(to_json([unknown]))
+    assert (row["class"], row["known"], row["known_score"]) == ("cat", False, 0.02)
+    (cells,) = csv.DictReader(io.StringIO(to_csv([unknown])))
+    assert (cells["class"], cells["known"], cells["known_score"]) == ("cat", "false", "0.02")
 
 
 def test_json_keeps_names_and_the_five_best() -> None:

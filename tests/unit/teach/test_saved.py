@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from core.base.errors import AppError, InvalidRequest
+from core.base.errors import AppError, InvalidRequest, LabelsInvalid
 from core.stacks.stack import ImageStack
 from core.teach.labels import Labels
 from core.teach.saved import MAX_BYTES, SavedTeaching, read_saved
@@ -48,6 +48,15 @@ def test_it_comes_back_whole_and_can_be_undone(stack: ImageStack, make_stack: Ma
     assert dict(restored.by_image) == {1: "of another day"}
 
 
+def test_a_file_of_the_first_form_comes_back_without_its_threshold_of_another_scale(stack: ImageStack) -> None:
+    old = json.loads(saved_of(labelled(stack), stack).model_dump_json())
+    old |= {"format": "aisr-teaching-1", "threshold": -0.3}
+    found = read_saved(json.dumps(old).encode(), stack)
+    assert (found.threshold, found.current) == (None, 3)
+    with pytest.raises(LabelsInvalid):
+        read_saved(json.dumps(old | {"format": "aisr-teaching-2"}).encode(), stack)
+
+
 def test_it_holds_no_image_and_no_id(stack: ImageStack) -> None:
     text = saved_of(labelled(stack), stack).model_dump_json()
     assert stack.id not in text
@@ -63,7 +72,7 @@ def test_of_another_stack_it_is_refused(stack: ImageStack, make_stack: MakeStack
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": "aisr-teaching-2"},
+        {"format": "aisr-teaching-3"},
         {"labels": [0, 1, 9]},
         {"labels": [0]},
         {"images": [-1, 2, 4]},

@@ -1,5 +1,5 @@
 /* How names, sizes and answers are written. File names reach the page as text only, never as HTML. */
-import { band } from "./answers.js";
+import { band, caption } from "./answers.js";
 
 /** @import { Answer } from "./answers.js" */
 
@@ -14,12 +14,13 @@ export function formatBytes(bytes) {
 export const formatConfidence = (confidence) => `${(confidence * 100).toFixed(1)}%`;
 
 /**
- * How sure an answer is, as it is written; nothing for a label, and whole percents for a suggestion.
+ * How sure an answer is, as it is written; nothing for a label and for none of the classes, and whole percents for a
+ * suggestion.
  *
  * @param {Answer} answer
  */
-export function formatShare({ confidence, kind }) {
-  if (kind === "label") return "";
+export function formatShare({ confidence, known, kind }) {
+  if (kind === "label" || known === false) return "";
   return kind ? `${Math.round(confidence * 100)}%` : formatConfidence(confidence);
 }
 
@@ -29,9 +30,9 @@ export function formatShare({ confidence, kind }) {
  * @param {Answer} answer
  */
 export function spoken(answer) {
-  const { label, engine, model } = answer;
-  const sure = formatShare(answer);
-  return [sure ? `${label} ${sure}` : label, engine, ...(model ? [`model ${model}`] : []), ...caveats(answer)].join(", ");
+  const { engine, model } = answer;
+  const [said, sure] = [caption(answer), formatShare(answer)];
+  return [sure ? `${said} ${sure}` : said, engine, ...(model ? [`model ${model}`] : []), ...caveats(answer)].join(", ");
 }
 
 /**
@@ -78,14 +79,16 @@ export function showAnswers(element, answers) {
     ...answers.map((answer, order) => {
       const { label, confidence, engine, model, kind } = answer;
       const line = textElement("div", "answer", "");
+      const share = formatShare(answer);
       if (kind) line.dataset.kind = kind;
-      else line.dataset.band = band(confidence);
+      else if (share) line.dataset.band = band(confidence);
+      line.classList.toggle("unknown", answer.known === false);
       line.classList.toggle("differs", order > 0 && label !== answers[0].label);
       const bar = textElement("span", "bar", "");
       bar.style.setProperty("--share", String(confidence));
       line.append(
-        textElement("span", "label", label),
-        ...(kind === "label" ? [] : [textElement("span", "confidence", formatShare(answer)), bar]),
+        textElement("span", "label", caption(answer)),
+        ...(share ? [textElement("span", "confidence", share), bar] : []),
         textElement("span", "source", [engine, ...(model ? [model] : []), ...caveats(answer)].join(" · ")),
       );
       return line;

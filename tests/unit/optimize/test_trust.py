@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from core.models.card import ModelCard, Temperature
+from core.models.card import KNOWN_NAME, ModelCard, Temperature
 from core.models.model import Model
-from core.optimize.confidence import confidence_of
+from core.optimize.trust import confidence_of, write_known_by_labels
+from tests.helpers import FakeEngine
 
 ENGINES = {"openvino-int8", "openvino-fp32", "pytorch-fp32"}
 FITTED = Temperature(value=0.5, images=100, source="val/", judged=300)
@@ -53,3 +56,34 @@ def test_a_fit_on_more_images_stays_and_int8_follows_fp32(card: ModelCard, known
     assert found["pytorch-fp32"] is found["openvino-fp32"] is FITTED
     assert found["openvino-int8"].value == pytest.approx(0.75, rel=1e-3)
     assert found["openvino-int8"].judged == 0
+
+
+WIDTH = 960
+
+
+def greys(count: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    inputs = np.zeros((count, 224, 224, 3), np.uint8)
+    inputs[:, 0, 0, 0] = np.linspace(0, 100, count)
+    inputs[:, 0, -1, 0] = np.arange(count) % 3 * 80
+    return inputs, np.arange(count) % 3
+
+
+def test_images_of_every_class_tell_what_is_known(tmp_path: Path) -> None:
+    inputs, labels = greys()
+    labels[0] = -1
+    path = tmp_path / KNOWN_NAME
+    facts = write_known_by_labels(path, "parts.zip", FakeEngine(features=WIDTH), inputs, labels, ("a", "b", "c"))
+    assert facts is not None
+    assert (facts.images, facts.measured) == (23, 23)
+    assert "parts.zip" in facts.source
+    assert path.stat().st_size > 0
+
+
+@pytest.mark.parametrize("classes", [("a", "b", "c", "without images"), ("a", "b", "c")])
+def test_where_a_class_has_too_few_images_nothing_is_known(tmp_path: Path, classes: tuple[str, ...]) -> None:
+    inputs, labels = greys()
+    if len(classes) == 3:
+        labels[np.flatnonzero(labels == 1)[4:]] = -1
+    path = tmp_path / KNOWN_NAME
+    assert write_known_by_labels(path, "parts.zip", FakeEngine(features=WIDTH), inputs, labels, classes) is None
+    assert not path.exists()
