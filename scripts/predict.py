@@ -96,8 +96,7 @@ def _write(result: Recognition, out: Path | None) -> None:
         out.write_text(FORMATS[out.suffix.lower()](result.predictions), encoding="utf-8")
         return
     for prediction in result.predictions:
-        known = prediction.caption if prediction.known is False else f"{prediction.label} {prediction.confidence:.1%}"
-        answer = prediction.error or known
+        answer = prediction.error or f"{prediction.caption} {prediction.confidence:.1%}"
         print(f"{prediction.filename}: {answer}")
 
 

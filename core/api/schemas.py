@@ -101,6 +101,21 @@ class PredictRequest(BaseModel):
 class PredictAnswer(BaseModel):
     """One image's answer; ``class`` is ``"error"`` where there is none."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "filename": "frame_1.png",
+                    "class": "cat",
+                    "confidence": 0.83,
+                    "calibrated": True,
+                    "known": True,
+                    "known_score": 0.17,
+                }
+            ]
+        }
+    )
+
     filename: str
     label: str = Field(serialization_alias="class")
     confidence: float = Field(description="softmax probability, 0..1")
@@ -263,6 +278,21 @@ class Score(BaseModel):
 
 class ImagePrediction(BaseModel):
     """The answer for one image, the most probable class first; none, and ``error``, where it cannot be read."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "index": 0,
+                    "filename": "frame_1.png",
+                    "top": [{"class": "cat", "confidence": 0.83}],
+                    "calibrated": True,
+                    "known": True,
+                    "known_score": 0.17,
+                }
+            ]
+        }
+    )
 
     index: int
     filename: str

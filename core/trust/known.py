@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from core.recognition.known import Known, levels_of, mean_of_largest, unit_rows
+from core.recognition.known import LEVELS, Known, distance_to_nearest, levels_of, mean_of_largest, unit_rows
 
-# Measured on Caltech-101's BACKGROUND photos (python -m scripts.measure_known): fewer axes, or less shrinking, tell
-# foreign photos a little less well; all 960 axes would make the file three times as large.
+# Chosen on half of Caltech-101's BACKGROUND photos (python -m scripts.measure_known): fewer axes, or less shrinking,
+# tell foreign photos a little less well; all 960 axes would make the file three times as large.
 AXES = 384
 SHRINKING = 0.1  # towards the same spread along every axis, as if so much of the spread had no direction
+EARLY = 192  # features of the first two stages
+EARLY_SHARE = 0.5  # of the early distance's spread among known images, beside that of the cosine
 # Measured on steel surfaces and flowers (docs/performance.md): the nearest examples tell a class that was left out
 # better than anything that was fitted to a few dozen of them.
 NEAREST = 5
@@ -25,14 +29,18 @@ def of_classes(features: NDArray[np.float32], numbers: NDArray[np.int64], others
         numbers: their classes, int ``[N]``, from 0 without gaps.
         others: features of known images that it was not taught on, which the levels are measured on.
     """
-    mean, spread = features.mean(axis=0), _spread(features)
-    standardised = (features - mean) / spread
+    mean, scale = features.mean(axis=0), (1 / _spread(features)).astype(np.float32)
+    standardised = (features - mean) * scale
     means = np.stack([standardised[numbers == number].mean(axis=0) for number in range(int(numbers.max()) + 1)])
-    axes = _axes(standardised - means[numbers])
-    references = unit_rows(means @ axes)
-    turned = unit_rows(((others - mean) / spread) @ axes)
-    scale = (1 / spread).astype(np.float32)
-    return Known(mean, scale, axes, references, 1, levels_of(mean_of_largest(turned @ references.T, 1)))
+    differences = standardised - means[numbers]
+    axes, early_axes = _axes(differences, AXES), _axes(differences[:, :EARLY], EARLY)
+    references, early_means = unit_rows(means @ axes), means[:, :EARLY] @ early_axes
+    directions_alone = Known(mean, scale, axes, references, 1, np.zeros(LEVELS, np.float32))
+    distances = distance_to_nearest(((others - mean) * scale)[:, :EARLY] @ early_axes, early_means)
+    spread = max(float(distances.std()), float(np.finfo(np.float32).tiny))
+    weight = EARLY_SHARE * float(directions_alone.likeness(others).std()) / spread
+    known = replace(directions_alone, early_axes=early_axes, early_means=early_means, early_weight=weight)
+    return replace(known, levels=levels_of(known.likeness(others)))
 
 
 def of_examples(
@@ -60,13 +68,13 @@ def of_examples(
     return Known(mean, scale, None, references, nearest, levels_of(mean_of_largest(cosines, nearest)))
 
 
-def _axes(differences: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Axes ``[F, K]`` along which ``differences`` of images from their class's mean have equal spread."""
+def _axes(differences: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """At most ``count`` axes ``[F, K]`` along which ``differences`` from the classes' means have equal spread."""
     covariance = (differences.T @ differences / len(differences)).astype(np.float64)
     width = len(covariance)
     covariance = (1 - SHRINKING) * covariance + SHRINKING * np.trace(covariance) / width * np.eye(width)
     spreads, directions = np.linalg.eigh(covariance)
-    largest = np.argsort(-spreads)[:AXES]
+    largest = np.argsort(-spreads)[:count]
     axes: NDArray[np.float32] = (directions[:, largest] / np.sqrt(spreads[largest])).astype(np.float32)
     return axes
 

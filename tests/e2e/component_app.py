@@ -116,7 +116,7 @@ async def results_route(request: Request) -> Response:
                 classes=classes,
                 confidences=first,
                 calibrated=True,
-                known_scores=None,
+                known_scores=[0.01 if index == 6 else 0.5 for index in images],
                 threshold=0.05,
             ),
             AnswerRun(

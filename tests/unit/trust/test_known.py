@@ -70,6 +70,13 @@ def test_even_below_all_known_images_no_two_different_ones_share_a_score() -> No
     assert len(set(scores.tolist())) == len(set(known.likeness(random).tolist())) > 40
 
 
+def test_far_from_all_that_is_known_the_score_still_falls_and_never_below_zero() -> None:
+    known = by_classes()
+    away = clouds(3, 1, seed=7).features[:1] * np.float32([[2], [4], [8], [1e6]])
+    scores = known.scores(away)
+    assert scores[0] > scores[1] > scores[2] >= scores[3] >= 0
+
+
 def test_an_image_without_any_feature_is_no_trouble() -> None:
     assert np.isfinite(by_classes().scores(np.zeros((2, WIDTH), np.float32))).all()
 
@@ -117,9 +124,14 @@ def wide(axes: int | None = AXES) -> Known:
     )
 
 
-@pytest.mark.parametrize("axes", [AXES, None])
-def test_it_comes_back_from_its_file(model: Callable[[Known], Model], axes: int | None) -> None:
-    known = wide(axes)
+def with_early(known: Known) -> Known:
+    random = np.random.default_rng(2)
+    axes, means = (random.normal(size=(rows, 16)).astype(np.float32) for rows in (16, 3))
+    return replace(known, early_axes=axes, early_means=means, early_weight=0.25)
+
+
+@pytest.mark.parametrize("known", [wide(), wide(None), with_early(wide())], ids=["axes", "no axes", "early stages"])
+def test_it_comes_back_from_its_file(model: Callable[[Known], Model], known: Known) -> None:
     found = known_of(model(known))
     assert found is not None
     features = np.random.default_rng(1).normal(size=(50, 960)).astype(np.float32)
@@ -146,7 +158,9 @@ HARM: dict[str, Callable[[Known], Known]] = {
     "no neighbour": lambda known: replace(known, nearest=0),
     "levels that fall": lambda known: replace(known, levels=known.levels[::-1]),
     "too few levels": lambda known: replace(known, levels=known.levels[:-1]),
-    "levels no cosine has": lambda known: replace(known, levels=known.levels + 2),
+    "early axes of another width": lambda known: replace(with_early(known), early_axes=np.ones((16, 8), np.float32)),
+    "no early means": lambda known: replace(with_early(known), early_means=np.ones((0, 16), np.float32)),
+    "an early weight below zero": lambda known: replace(with_early(known), early_weight=-1),
     "endless references": lambda known: replace(known, references=np.tile(known.references, (1000, 1))),
 }
 

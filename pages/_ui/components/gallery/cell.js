@@ -103,8 +103,7 @@ export class Cell {
     else if (leading.known !== false) this.element.dataset.band = band(confidence);
     this.bar.style.setProperty("--share", String(confidence));
     this.label.append(textElement("span", "class", caption(leading)));
-    const share = formatShare(leading);
-    if (share) this.label.append(textElement("span", "confidence", share));
+    if (kind !== "label") this.label.append(textElement("span", "confidence", formatShare(leading)));
     if (differ(answers)) this.label.append(textElement("span", "differs", "≠"));
   }
 

@@ -14,13 +14,12 @@ export function formatBytes(bytes) {
 export const formatConfidence = (confidence) => `${(confidence * 100).toFixed(1)}%`;
 
 /**
- * How sure an answer is, as it is written; nothing for a label and for none of the classes, and whole percents for a
- * suggestion.
+ * How sure an answer is, as it is written; nothing for a label, and whole percents for a suggestion.
  *
  * @param {Answer} answer
  */
-export function formatShare({ confidence, known, kind }) {
-  if (kind === "label" || known === false) return "";
+export function formatShare({ confidence, kind }) {
+  if (kind === "label") return "";
   return kind ? `${Math.round(confidence * 100)}%` : formatConfidence(confidence);
 }
 
@@ -79,16 +78,15 @@ export function showAnswers(element, answers) {
     ...answers.map((answer, order) => {
       const { label, confidence, engine, model, kind } = answer;
       const line = textElement("div", "answer", "");
-      const share = formatShare(answer);
       if (kind) line.dataset.kind = kind;
-      else if (share) line.dataset.band = band(confidence);
+      else if (answer.known !== false) line.dataset.band = band(confidence);
       line.classList.toggle("unknown", answer.known === false);
       line.classList.toggle("differs", order > 0 && label !== answers[0].label);
       const bar = textElement("span", "bar", "");
       bar.style.setProperty("--share", String(confidence));
       line.append(
         textElement("span", "label", caption(answer)),
-        ...(share ? [textElement("span", "confidence", share), bar] : []),
+        ...(kind === "label" ? [] : [textElement("span", "confidence", formatShare(answer)), bar]),
         textElement("span", "source", [engine, ...(model ? [model] : []), ...caveats(answer)].join(" · ")),
       );
       return line;
