@@ -119,12 +119,20 @@ class PredictAnswer(BaseModel):
     filename: str
     label: str = Field(serialization_alias="class")
     confidence: float = Field(description="softmax probability, 0..1")
-    calibrated: bool = Field(description="whether confidences say how often such answers are right")
+    calibrated: bool | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="whether confidences say how often such answers are right",
+    )
     known: bool | None = Field(
-        None, description="whether the image shows one of the classes; null where the model cannot tell"
+        None,
+        exclude_if=lambda value: value is None,
+        description="whether the image shows one of the classes; left out where the model cannot tell",
     )
     known_score: float | None = Field(
-        None, description="share of known images that are less like those the model was taught on, 0..1; or null"
+        None,
+        exclude_if=lambda value: value is None,
+        description="share of known images that are less like those the model was taught on, 0..1",
     )
     error: str | None = Field(None, exclude_if=lambda value: value is None)
 

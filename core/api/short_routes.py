@@ -123,12 +123,12 @@ def _position(stack: ImageStack, filename: str) -> int | None:
 
 def _answer(filename: str, prediction: Prediction | None) -> PredictAnswer:
     if prediction is None:
-        return PredictAnswer(filename=filename, label="error", confidence=0.0, calibrated=False, error="File not found")
+        return PredictAnswer(filename=filename, label="error", confidence=0.0, error="File not found")
     return PredictAnswer(
         filename=filename,
         label=prediction.label,
         confidence=prediction.confidence,
-        calibrated=prediction.calibrated,
+        calibrated=None if prediction.error else prediction.calibrated,
         known=prediction.known,
         known_score=prediction.known_score,
         error=prediction.error,

@@ -24,7 +24,7 @@ from core.models.weight_files.tensors import BadFile, Stored
 
 LEVELS = 99  # shares 0.01 to 0.99
 _SHARES = np.arange(1, LEVELS + 1) / (LEVELS + 1)
-_LEAST_STEP = 1e-6
+_LEAST_STEP, _LEAST_REST = 1e-6, 1e-6  # a threshold of 1 keeps nothing
 _MOST_REFERENCES = 10_000
 
 
@@ -75,7 +75,7 @@ class Known:
         beyond = np.maximum(np.maximum(low - likeness, likeness - high), 0)
         rest = np.exp(-beyond / step) / (LEVELS + 1)
         scores = np.interp(likeness, self.levels, _SHARES)
-        return np.where(likeness < low, rest, np.where(likeness > high, 1 - rest, scores))
+        return np.where(likeness < low, rest, np.where(likeness > high, 1 - np.maximum(rest, _LEAST_REST), scores))
 
     def _early_distance(self, standardised: NDArray[np.float32]) -> NDArray[np.float32]:
         assert self.early_axes is not None  # noqa: S101
