@@ -13,7 +13,7 @@ from core.recognition.results import THRESHOLD
 from core.runtime import get_runtime
 from core.teach.live import LiveTeaching
 from pages._ui.shell.session import Session
-from tests.builders import zip_bytes
+from tests.builders import photo_png, zip_bytes
 from tests.helpers import SECONDS, wait_until
 from tests.unit.teach.stripes import stripes_files
 
@@ -184,23 +184,26 @@ def test_the_most_similar_images_are_selected(teach: AppTest) -> None:
 
 
 def test_the_threshold_is_moved_and_given_back(teach: AppTest) -> None:
-    label(teach, 3)
-    measured = live_of(teach).threshold
+    files = {**stripes_files(EACH), "z.png": photo_png(128, 128)}
+    session(teach).open(BytesIO(zip_bytes(files)), "with something else.zip")
+    label(run(teach), 8)
+    assert live_of(teach).threshold == THRESHOLD
     assert "Automatic" not in [button.label for button in teach.button]
-    assert measured == THRESHOLD
-    slider = next(slider for slider in teach.slider if slider.label.startswith("Keep of known"))
-    assert slider.value == 95
-    slider.set_value(50)
-    run(teach)
-    assert live_of(teach).own_threshold == 0.5
     found = live_of(teach).learned.suggestions
     assert found is not None
-    unlike = set(found.indices[found.known_scores < 0.5].tolist()) - set(live_of(teach).labels.by_image)
-    assert unlike, "nothing would be tested"
+    unlike = set(found.indices[found.unknown()].tolist()) - set(live_of(teach).labels.by_image)
+    assert 2 * EACH in unlike, "what is neither upright nor lying"
     press(teach, f"Select {len(unlike)} image")
     assert set(session(teach).view.selected) == unlike
+    slider = next(slider for slider in teach.slider if slider.label.startswith("Keep of known"))
+    assert slider.value == 95
+    slider.set_value(100)
+    run(teach)
+    assert live_of(teach).own_threshold == 0.0
+    assert next(button for button in teach.button if button.label == "Select 0 images").disabled
     press(teach, "Automatic")
-    assert live_of(teach).threshold == measured
+    assert live_of(teach).own_threshold is None
+    assert live_of(teach).threshold == THRESHOLD
 
 
 def test_labels_outlive_other_pages_and_go_with_their_stack(teach: AppTest) -> None:
