@@ -21,6 +21,7 @@ from core.runtime import get_runtime
 from core.teach.service import may_keep_models
 from pages._ui.compat import drop_ended_sessions, limit_uploaded_files, on_stop, uvicorn_config
 from pages._ui.components.assets import script_route
+from pages._ui.shell.browsers import get_browsers
 
 HOUSEKEEPING_SECONDS = 20.0
 # After being told to stop; docker kills after 10 s, and deleting takes time on a busy machine.
@@ -56,6 +57,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 async def _drop_ended_sessions() -> None:
     while True:
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
+        get_browsers().sweep()
         drop_ended_sessions()
 
 

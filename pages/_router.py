@@ -7,10 +7,11 @@ import streamlit as st
 from core.base.errors import AppError
 from core.base.version import VERSION
 from pages._ui.inference.run_panel import engine_options
+from pages._ui.shell.browsers import current_session, current_visit, tell_other_tabs
 from pages._ui.shell.messages import escape
 from pages._ui.shell.models import model_choice
-from pages._ui.shell.session import current_session
 from pages._ui.teach.making import adopt_taught
+from pages._ui.viewer.open_stacks import go_where_the_link_leads
 
 # Our own file: Streamlit would fetch a symbol from the internet.
 ICON = Path(__file__).parent / "_ui" / "shell" / "icon.svg"
@@ -35,6 +36,9 @@ page = st.navigation(
     position="top",
 )
 session = current_session()
+if current_visit().is_new:
+    current_visit().is_new = False
+    go_where_the_link_leads(session)
 adopt_taught(session)
 with st.sidebar:
     st.subheader("Recognition")
@@ -45,3 +49,4 @@ with st.sidebar:
     engine_options(session)
     st.caption(f"Version {VERSION}")
 page.run()
+tell_other_tabs()

@@ -5,11 +5,11 @@ import streamlit as st
 from pages._ui.benchmark.form import environment_card, plan_form, progress
 from pages._ui.benchmark.results import results
 from pages._ui.benchmark.saved import comparison, downloads, open_saved
-from pages._ui.benchmark.state import benchmarks
-from pages._ui.shell.session import current_session
+from pages._ui.shell.browsers import current_session
 
 session = current_session()
-found = benchmarks()
+found = session.benchmarks
+found.take_report()
 
 st.title("Benchmark")
 st.markdown(

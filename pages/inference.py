@@ -8,7 +8,7 @@ from pages._ui.inference.curl import same_over_http
 from pages._ui.inference.results import downloads, inspect, results_table, run_metrics
 from pages._ui.inference.run_panel import run_panel
 from pages._ui.inference.unknown import none_of_these
-from pages._ui.shell.session import current_session
+from pages._ui.shell.browsers import current_session
 from pages._ui.viewer.upload import stack_summary
 
 session = current_session()

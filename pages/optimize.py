@@ -5,9 +5,9 @@ import streamlit as st
 from core.base.errors import AppError
 from pages._ui.optimize.attempts import earlier_attempts, model_facts, newest_attempt, running_attempt
 from pages._ui.optimize.form import calibration_form
+from pages._ui.shell.browsers import current_session
 from pages._ui.shell.messages import escape
 from pages._ui.shell.models import add_model
-from pages._ui.shell.session import current_session
 
 session = current_session()
 

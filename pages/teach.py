@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.base.errors import AppError
+from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import label_links
 from pages._ui.shell.messages import escape
-from pages._ui.shell.session import current_session
 from pages._ui.teach.classes import classes
 from pages._ui.teach.making import making
 from pages._ui.teach.quality import quality

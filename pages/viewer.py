@@ -6,9 +6,10 @@ from core.images.formats import format_names
 from core.runtime import get_runtime
 from pages._ui.inference.results import top_classes
 from pages._ui.inference.run_panel import run_panel
+from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import stack_links
-from pages._ui.shell.session import current_session
 from pages._ui.viewer.gallery import gallery
+from pages._ui.viewer.open_stacks import open_stacks
 from pages._ui.viewer.stack_viewer import stack_viewer
 from pages._ui.viewer.upload import rendering_note, stack_summary, upload_area, upload_error
 from pages._ui.viewer.uploader import uploader
@@ -27,13 +28,16 @@ if stack is None:
         st.info(
             "This link is to an image of a stack that is not open here. Open its ZIP to see it.", icon=":material/link:"
         )
+    open_stacks(session)
     upload_area(session)
     upload_error(session)
     rendering_note()
 else:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         stack_summary(stack)
-        uploader(session, key="upload-another", compact=True)
+        with st.container(horizontal=True, width="content"):
+            open_stacks(session)
+            uploader(session, key="upload-another", compact=True)
     upload_error(session)
     links = stack_links(stack)
     panel = st.container()  # above the viewer, and drawn after it: its buttons count what the viewer has selected

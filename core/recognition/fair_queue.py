@@ -7,6 +7,7 @@ and no two of its kind run together.
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -21,7 +22,9 @@ from core.base.settings import Settings
 
 STOP_SECONDS = 4.0  # what is running when the server is told to stop may take so long to end by itself
 POLL_SECONDS = 0.2  # how often somebody who waits looks whether they were cancelled
-REMEMBERED = 4096  # clients whose last turn is remembered
+REMEMBERED = 4096  # clients whose turns are remembered
+HALF_LIFE_SECONDS = 10.0  # half of the time a client has used counts no more after so long
+EQUAL_SECONDS = 1.0  # who used the engines for no more than so much longer comes by who was served longest ago
 HEAVY_RUNNING = 1  # a calibration takes 1.5 GB, and benchmarks would measure each other
 
 CANCELLED = "Cancelled. What was recognised so far is kept."
@@ -91,13 +94,26 @@ class Turn:
     def _end(self) -> None:
         if self._held:
             self._held = False
-            self._queue._leave(self._lane)
+            self._queue._leave(self._client, self._lane, self._queue.clock() - self._since)
+
+
+@dataclass(slots=True)
+class _Used:
+    """For how long a client has had turns lately: ``seconds`` as of ``at``, from then on fewer and fewer."""
+
+    seconds: float = 0.0
+    at: float = 0.0
+
+    def now(self, now: float) -> float:
+        return self.seconds * math.exp2((self.at - now) / HALF_LIFE_SECONDS)
 
 
 class FairQueue:
-    """Grants turns: first to the client served longest ago, among its stacks to the one served longest ago.
+    """Grants turns: first to the clients that used the engines least of late, among these to the one served longest
+    ago, among its stacks to the one served longest ago.
 
-    So a client with many requests, or one with a large stack, delays another by about one turn.
+    So a client with many requests, or one with a large stack, delays another by about one turn, and several such
+    clients together delay one with small requests no longer.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -117,6 +133,7 @@ class FairQueue:
         self._tickets: list[_Ticket] = []
         self._numbers = itertools.count(1)
         self._served: OrderedDict[tuple[str, ...], int] = OrderedDict()
+        self._used: OrderedDict[str, _Used] = OrderedDict()
         self._stopped_at: float | None = None
 
     def stop(self) -> None:
@@ -186,8 +203,13 @@ class FairQueue:
                 self._tickets.remove(ticket)
                 raise
 
-    def _leave(self, lane: Lane) -> None:
+    def _leave(self, client: str, lane: Lane, seconds: float) -> None:
         with self._changed:
+            now = self.clock()
+            before = self._used.pop(client, _Used())
+            self._used[client] = _Used(before.now(now) + seconds, now)
+            while len(self._used) > REMEMBERED:
+                self._used.popitem(last=False)
             self._running[lane] -= 1
             self._grant()
 
@@ -230,7 +252,8 @@ class FairQueue:
             ticket.granted = True
             self._changed.notify_all()
 
-    def _rank(self, ticket: _Ticket) -> tuple[int, int, int]:
+    def _rank(self, ticket: _Ticket) -> tuple[int, int, int, int]:
+        used = int(self._used.get(ticket.client, _Used()).now(self.clock()) / EQUAL_SECONDS)
         client = self._served.get((ticket.client,), 0)
         stack = self._served.get((ticket.client, ticket.stack), 0)
-        return client, stack, ticket.number
+        return used, client, stack, ticket.number

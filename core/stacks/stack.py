@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -82,6 +83,7 @@ class ImageStack:
         """
         self.id = stack_id
         self.name = name
+        self.opened = time.time()
         self._source = source
         self._folder = folder
         self._pool = pool

@@ -12,6 +12,7 @@ from typing import cast
 from starlette.exceptions import HTTPException
 from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from uvicorn import Config
 
@@ -26,6 +27,24 @@ def drop_ended_sessions() -> None:
     cache = getattr(getattr(manager, "_session_storage", None), "_cache", None)
     if cache is not None and hasattr(cache, "expire") and cache.expire():
         gc.collect()  # a session's objects refer to each other in circles
+
+
+def tab_id() -> str:
+    """Streamlit's name of the tab whose page is being drawn; it is new after each loading."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.session_id if context is not None else ""
+
+
+def draw_tab(tab: str) -> None:
+    """Have the page of another tab drawn anew, with its fields as they are. Where Streamlit has changed, that waits."""
+    try:
+        runtime = Runtime.instance()
+        info = runtime._session_mgr.get_active_session_info(tab)
+        loop = runtime._get_async_objs().eventloop
+    except (AttributeError, RuntimeError):
+        return
+    if info is not None:
+        loop.call_soon_threadsafe(info.session.request_rerun, None)
 
 
 def uvicorn_config() -> Config | None:

@@ -15,29 +15,14 @@ from core.engines.engine import FEATURES, LOGITS, Engine
 from core.images import pixels
 from core.images.preprocessing import STANDARD
 
+NO_CLASS = "BACKGROUND_Google"  # Caltech's pictures of anything: they judge "none of these"
+
 _BATCH = 16
 
 
 @dataclass(frozen=True)
-class Photos:
-    """Decoded RGB photos with their class indices (int64 ``[N]``); in memory because every epoch reads them all."""
-
-    images: list[Image.Image]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-
-
-def load_photos(folder: Path) -> Photos:
-    """Decode ``folder/CLASS/*``; classes are the sorted folder names, with ``_`` read as a space."""
-    files = list_photos(folder)
-    with ThreadPoolExecutor() as pool:
-        images = list(pool.map(_decode, files.paths))
-    return Photos(images, files.labels, files.classes)
-
-
-@dataclass(frozen=True)
 class PhotoFiles:
-    """Files of photos with their class indices (int64 ``[N]``)."""
+    """Files with their class indices (int64 ``[N]``), class by class."""
 
     paths: list[Path]
     labels: NDArray[np.int64]
@@ -48,16 +33,17 @@ class PhotoFiles:
         return self.at(np.linspace(0, len(self.paths) - 1, min(count, len(self.paths))).astype(int))
 
     def at(self, rows: NDArray[np.int64]) -> PhotoFiles:
-        """Those at ``rows``."""
+        """Those at ``rows``, with all classes."""
         return PhotoFiles([self.paths[row] for row in rows], self.labels[rows], self.classes)
 
 
-def list_photos(folder: Path) -> PhotoFiles:
-    """``folder/CLASS/*``; see ``load_photos``."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    files = [(path, index) for index, name in enumerate(names) for path in sorted((folder / name).iterdir())]
-    labels = np.array([index for _, index in files], np.int64)
-    return PhotoFiles([path for path, _ in files], labels, tuple(name.replace("_", " ") for name in names))
+@dataclass(frozen=True)
+class Photos:
+    """Decoded RGB photos with their class indices (int64 ``[N]``)."""
+
+    images: list[Image.Image]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,13 +58,43 @@ class Seen:
         return Seen(self.logits[rows], self.features[rows])
 
 
+def find_photos(folders: Sequence[Path]) -> PhotoFiles:
+    """The files ``FOLDER/CLASS/*`` of all folders; classes are the sorted names, with ``_`` read as a space."""
+    names = sorted({path.name for folder in folders for path in folder.iterdir() if path.is_dir()} - {NO_CLASS})
+    found = [
+        (path, index)
+        for index, name in enumerate(names)
+        for folder in folders
+        if (folder / name).is_dir()
+        for path in sorted((folder / name).iterdir())
+    ]
+    labels = np.array([index for _, index in found], np.int64)
+    return PhotoFiles([path for path, _ in found], labels, tuple(name.replace("_", " ") for name in names))
+
+
+def decode(path: Path) -> Image.Image:
+    """The photo in RGB, without its file kept open."""
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+def load(files: PhotoFiles) -> Photos:
+    """Decode all of them into memory."""
+    with ThreadPoolExecutor() as pool:
+        return Photos(list(pool.map(decode, files.paths)), files.labels, files.classes)
+
+
+def load_photos(*folders: Path) -> Photos:
+    """Decode ``FOLDER/CLASS/*`` of all folders; see ``find_photos``."""
+    return load(find_photos(folders))
+
+
 def look(engine: Engine, paths: Sequence[Path]) -> Seen:
     """Look at photos, a few at a time: they need not fit into memory."""
 
     def batch(start: int) -> Seen:
-        found = engine.infer(
-            model_inputs([_decode(path) for path in paths[start : start + _BATCH]]), (LOGITS, FEATURES)
-        )
+        inputs = model_inputs([decode(path) for path in paths[start : start + _BATCH]])
+        found = engine.infer(inputs, (LOGITS, FEATURES))
         return Seen(found[LOGITS], found[FEATURES])
 
     with ThreadPoolExecutor(engine.parallelism) as pool:
@@ -86,11 +102,6 @@ def look(engine: Engine, paths: Sequence[Path]) -> Seen:
     return Seen(np.concatenate([part.logits for part in parts]), np.concatenate([part.features for part in parts]))
 
 
-def _decode(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return image.convert("RGB")
-
-
-def model_inputs(images: list[Image.Image]) -> NDArray[np.uint8]:
+def model_inputs(images: Sequence[Image.Image]) -> NDArray[np.uint8]:
     """The standard preprocessing of the app: uint8 ``[N, 224, 224, 3]``."""
     return np.stack([pixels.to_model_input(np.asarray(image), STANDARD) for image in images])

@@ -2,7 +2,8 @@
 
     python -m scripts.evaluate_model starter --data FOLDER
 
-FOLDER holds ``val/CLASS/*.jpg``. Exit code 0 when every engine reproduces the card, 1 when one does not.
+FOLDER holds ``val/CLASS/*.jpg``; there may be several. Exit code 0 when every engine reproduces the card, 1 when one
+does not.
 """
 
 from __future__ import annotations
@@ -25,14 +26,12 @@ from scripts.dev._photos import load_photos, model_inputs
 TOLERANCE = 0.002
 
 
-def evaluate(name: str, data: Path, engines: list[EngineName]) -> bool:
+def evaluate(name: str, data: Sequence[Path], engines: list[EngineName]) -> bool:
     """Print a table of measured and published figures; whether they agree."""
     model = ModelRegistry(get_settings()).get(name)
-    photos = load_photos(data / "val")
+    photos = load_photos(*(folder / "val" for folder in data))
     if photos.classes != model.card.classes:
-        raise SystemExit(
-            f"The folders in {data / 'val'} are not the classes of {name}: {', '.join(model.card.classes)}."
-        )
+        raise SystemExit(f"The folders in val are not the classes of {name}: {', '.join(model.card.classes)}.")
     inputs = model_inputs(photos.images)
     against = reference_engine().name
     reference = engine_logits(model.engine(against), inputs)
@@ -58,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default="starter")
-    parser.add_argument("--data", type=Path, required=True, help="folder with val/CLASS/*")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders with val/CLASS/*")
     parser.add_argument("--engines", nargs="+", choices=engine_names(), default=list(engine_names()))
     options = parser.parse_args(arguments)
     try:

@@ -27,7 +27,7 @@ from core.models.weight_files import safetensors
 from core.recognition.known import mean_of_largest, unit_rows
 from core.recognition.results import softmax
 from core.trust.known import NEAREST, of_classes
-from scripts.dev._photos import PhotoFiles, Seen, list_photos, look
+from scripts.dev._photos import PhotoFiles, Seen, find_photos, look
 from scripts.dev.trust_starter import FITTING, REFERENCES
 
 Values = NDArray[Any]
@@ -146,14 +146,19 @@ def _split(val: PhotoFiles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with train/CLASS/* and val/CLASS/*")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="folders with train/CLASS/* and val/CLASS/*"
+    )
     parser.add_argument("--foreign", type=Path, nargs="+", required=True, help="folders of photos of other things")
     parser.add_argument("--judge", type=Path, required=True, help="folder of photos of other things, which only judge")
     parser.add_argument("--engine", choices=engine_names(), default=default_engine().name, help="default: %(default)s")
     options = parser.parse_args(arguments)
     model = ModelRegistry(get_settings()).get("starter")
     engine = model.engine(options.engine)
-    train, val = list_photos(options.data / "train").some(REFERENCES), list_photos(options.data / "val")
+    train, val = (
+        find_photos([folder / "train" for folder in options.data]).some(REFERENCES),
+        find_photos([folder / "val" for folder in options.data]),
+    )
     seen, (fit, others) = look(engine, val.paths), _split(val)
     mixed = np.random.default_rng(0)
     foreign = look(engine, [path for folder in options.foreign for path in _photos(folder)])

@@ -1,235 +1,253 @@
-"""Train the starter model: torchvision's ResNet18 from scratch on a folder of labelled photos.
+"""Train the starter model: torchvision's ResNet18 from scratch on labelled photos, for hours and in many sittings.
 
-    python -m scripts.train_starter --data FOLDER
+    python -m scripts.dev.prepare_starter --data STARTER CALTECH --auxiliary TINY --work PACKED
+    python -m scripts.dev.train_starter --photos PACKED --work FOLDER
+    python -m scripts.dev.build_starter FOLDER/checkpoint.pt --data STARTER CALTECH
+    python -m scripts.dev.evaluate_starter models/starter --data STARTER CALTECH --few-shot STEEL FLOWERS
 
-FOLDER holds ``train/CLASS/*.jpg`` and ``val/CLASS/*.jpg``. Training resumes from its last finished
-epoch when it is started again with the same ``--work`` folder. The final weights are the exponential
-moving average after the last epoch: no epoch is ever chosen by its score on ``val/``. At the end the model is
-quantized, evaluated and written to ``models/starter`` (``scripts/dev/build_starter.py``).
+The second command starts and resumes: a step is made from its number alone, so that after a kill at any moment the
+training goes on from its last checkpoint as if nothing had happened. The result is the exponential moving average of
+the weights; it is of use at any time, and ``checkpoint.pt`` always has it. ``log.jsonl`` has a line each.
+Nothing is chosen by photos of ``val/``, which training never sees.
+
+The network has two heads in one layer, for the classes of the photos and behind them for those of the auxiliary photos
+(Tiny ImageNet, 200 classes at 32 px), which teach it features; the built model has the first alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from core.base.settings import PROJECT_ROOT
-from core.images.preprocessing import STANDARD
-from scripts.dev._photos import Photos, load_photos, model_inputs
-from scripts.dev.build_starter import build_starter
+from core.models.torchvision_compat import import_torchvision
+from scripts.dev import _checkpoints
+from scripts.dev._augment import CROP_SCALE, JITTER, Batch, Sampler, ahead, network_inputs
+from scripts.dev._packed import PackedPhotos
+from scripts.dev._photos import model_inputs
+from scripts.dev._schedule import PHASES, Phase, at_step, total_steps
 
-# Training resolution in pixels and epochs at it. Small pictures first: most of what the network learns
-# early is independent of resolution and costs (side / 224)^2 there (progressive resizing, fast.ai 2018).
-# The last phases stay below the 224 px of recognition on purpose: random crops enlarge objects, so a
-# network trained at ~0.8 of the test side meets them at their test size (FixRes, Touvron et al. 2019).
-PHASES = ((96, 18), (128, 18), (160, 12), (192, 5))
 BATCH_SIZE = 64
-PEAK_LEARNING_RATE = 0.1
+AUXILIARY_SIDE = 64  # at their own 32 px they would be 1 px wide in the last stage
+AUXILIARY_WEIGHT = 0.5  # of their loss: they serve the photos' classes, which the result is for
+# Classes have 25 to 1,000 photos. Evenly, the smallest would be repeated 40 times as often and learnt by heart; as they
+# are, they would hardly come up. At 0.7 the 12 large classes get about 43% of a batch.
+BALANCE = 0.7
 WEIGHT_DECAY = 5e-4
 MOMENTUM = 0.9
-LABEL_SMOOTHING = 0.1
-WARMUP_FRACTION = 0.1
-EMA_DECAY = 0.998
-CROP_SCALE = (0.3, 1.0)  # area of the random crop, as a fraction of the photo
-CROP_RATIO = (3 / 4, 4 / 3)
-JITTER = 0.3  # brightness, contrast and saturation factors are drawn from 1 +- JITTER
+LABEL_SMOOTHING = 0.0  # it draws each class to one point: features transfer worse, probabilities mean less
+EMA_DECAY = 0.999  # about the last 1,000 steps, or 4 passes over the photos
 SEED = 20260
-
-Batch = tuple[np.ndarray, np.ndarray]  # crops uint8 [B, side, side, 3], class indices int64 [B]
-
-
-def random_crop(image: Image.Image, side: int, rng: np.random.Generator) -> np.ndarray:
-    """A random resized crop, flipped half of the time: uint8 ``[side, side, 3]`` (Inception's scheme)."""
-    width, height = image.size
-    for _ in range(10):
-        area = width * height * rng.uniform(*CROP_SCALE)
-        ratio = math.exp(rng.uniform(math.log(CROP_RATIO[0]), math.log(CROP_RATIO[1])))
-        crop_w, crop_h = math.sqrt(area * ratio), math.sqrt(area / ratio)
-        if crop_w <= width and crop_h <= height:
-            break
-    else:
-        crop_w = crop_h = float(min(width, height))
-    left, top = rng.uniform(0, width - crop_w), rng.uniform(0, height - crop_h)
-    box = (left, top, left + crop_w, top + crop_h)
-    pixels = np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box=box))
-    return pixels[:, ::-1] if rng.random() < 0.5 else pixels
+CHECKPOINT_SECONDS = 240.0
+WATCH_SECONDS = 1800.0
 
 
-def batches(photos: Photos, side: int, epoch: int) -> Iterator[Batch]:
-    """Shuffled training batches ``(uint8 [B, side, side, 3], int64 [B])``, prepared ahead by one thread."""
-    order = np.random.default_rng([SEED, epoch]).permutation(len(photos.images))
-    steps = len(order) // BATCH_SIZE
+class Training:
+    """Network, its average and the optimizer, at a step; ``seconds`` it took so far."""
 
-    def prepare(step: int) -> Batch:
-        rng = np.random.default_rng([SEED, epoch, step])
-        chosen = order[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]
-        crops = np.stack([random_crop(photos.images[index], side, rng) for index in chosen])
-        return crops, photos.labels[chosen]
+    def __init__(self, classes: int, auxiliary: int) -> None:
+        import torch
 
-    with ThreadPoolExecutor(1) as pool:
-        ahead = [pool.submit(prepare, step) for step in range(min(4, steps))]
-        for step in range(steps):
-            batch = ahead.pop(0).result()
-            if step + 4 < steps:
-                ahead.append(pool.submit(prepare, step + 4))
-            yield batch
+        def build() -> Any:
+            network = import_torchvision().models.resnet18(num_classes=classes + auxiliary)
+            return network.to(memory_format=torch.channels_last)
 
+        torch.manual_seed(SEED)
+        self.classes = classes
+        self.model, self.average = build(), build()
+        self.average.load_state_dict(self.model.state_dict())
+        decayed = [weight for weight in self.model.parameters() if weight.ndim > 1]
+        plain = [weight for weight in self.model.parameters() if weight.ndim <= 1]  # biases, batch norm: no decay
+        groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.SGD(groups, lr=0.0, momentum=MOMENTUM, nesterov=True)
+        self.step, self.seconds = 0, 0.0
 
-def colour_jitter(images: Any) -> Any:
-    """Random brightness, contrast and saturation per image; ``images`` is float ``[B, 3, H, W]`` in 0..1."""
-    import torch
+    def state(self) -> dict[str, Any]:
+        """For ``_checkpoints.save``."""
+        parts = {"model": self.model, "average": self.average, "optimizer": self.optimizer}
+        weights = {name: part.state_dict() for name, part in parts.items()}
+        return weights | {"step": self.step, "seconds": self.seconds, "classes": self.classes}
 
-    def factor() -> Any:
-        return 1 + (torch.rand(len(images), 1, 1, 1, device=images.device) * 2 - 1) * JITTER
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        for name in ("model", "average", "optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.step, self.seconds = state["step"], state["seconds"]
 
-    images = images * factor()
-    mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    images = mean + (images - mean) * factor()
-    grey = images.mean(dim=1, keepdim=True)
-    return (grey + (images - grey) * factor()).clamp(0, 1)
+    def learn(self, photos: Batch, auxiliary: Batch | None, rate: float) -> tuple[float, float]:
+        """One step; the losses of photos and of auxiliary photos (0 without)."""
+        import torch
 
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        generator = torch.Generator().manual_seed(SEED + self.step)
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self._backward(photos, slice(0, self.classes), 1.0, generator)
+        other = 0.0
+        if auxiliary is not None:
+            # Each kind of photo is normalised by its own statistics; those kept for recognition are the photos'.
+            kept = [layer for layer in self.model.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+            momenta = [layer.momentum for layer in kept]
+            for layer in kept:
+                layer.momentum = 0.0
+            other = self._backward(auxiliary, slice(self.classes, None), AUXILIARY_WEIGHT, generator)
+            for layer, momentum in zip(kept, momenta, strict=True):
+                layer.momentum = momentum
+        self.optimizer.step()
+        self.step += 1
+        self._follow()
+        return loss, other
 
-def learning_rate(progress: float) -> float:
-    """One cycle: linear warm-up, then cosine to zero; ``progress`` runs from 0 to 1 (Smith 2018)."""
-    if progress < WARMUP_FRACTION:
-        return PEAK_LEARNING_RATE * (0.04 + 0.96 * progress / WARMUP_FRACTION)
-    return PEAK_LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * (progress - WARMUP_FRACTION) / (1 - WARMUP_FRACTION)))
+    def _backward(self, batch: Batch, head: slice, weight: float, generator: Any) -> float:
+        import torch
 
+        crops, labels = batch
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.model(network_inputs(crops, generator))[:, head].float()
+        loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels), label_smoothing=LABEL_SMOOTHING)
+        (loss * weight).backward()  # type: ignore[no-untyped-call]
+        return loss.item()
 
-def top1(model: Any, photos: Photos, device: str) -> float:
-    """Top-1 accuracy (0..1) under the app's own preprocessing."""
-    import torch
+    def _follow(self) -> None:
+        """Move the average; in the first steps faster, as the network's beginning is nothing to remember."""
+        import torch
 
-    model.eval()
-    hits = 0
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (STANDARD.mean, STANDARD.std))
-    with torch.inference_mode(), torch.autocast(torch.device(device).type, torch.bfloat16):
-        for start in range(0, len(photos.images), 64):
-            pixels = model_inputs(photos.images[start : start + 64])
-            inputs = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
-            answers = model((inputs - mean) / std).argmax(1).cpu().numpy()
-            hits += int((answers == photos.labels[start : start + 64]).sum())
-    return hits / len(photos.images)
-
-
-def train(data: Path, work: Path, device: str) -> None:
-    """Run (or resume) the whole schedule; leaves ``work/checkpoint.pt`` with the averaged weights in it."""
-    import torch
-
-    from core.models.torchvision_compat import import_torchvision
-
-    torchvision = import_torchvision()
-    torch.manual_seed(SEED)
-    work.mkdir(parents=True, exist_ok=True)
-    checkpoint_path = work / "checkpoint.pt"
-    train_photos, val_photos = load_photos(data / "train"), load_photos(data / "val")
-    print(f"{len(train_photos.images)} training and {len(val_photos.images)} validation photos", flush=True)
-
-    def build() -> Any:
-        network = torchvision.models.resnet18(num_classes=len(train_photos.classes))
-        return network.to(device, memory_format=torch.channels_last)
-
-    model, average = build(), build()
-    average.load_state_dict(model.state_dict())
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]  # biases and batch norm: no weight decay
-    groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.SGD(groups, lr=PEAK_LEARNING_RATE, momentum=MOMENTUM, nesterov=True)
-    first_epoch = 0
-    if checkpoint_path.exists():
-        saved = torch.load(checkpoint_path, map_location=device, weights_only=True)
-        model.load_state_dict(saved["model"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        first_epoch = saved["epoch"] + 1
-        print(f"resuming at epoch {first_epoch}", flush=True)
-
-    sides = [side for side, epochs in PHASES for _ in range(epochs)]
-    steps = len(train_photos.images) // BATCH_SIZE
-    for epoch in range(first_epoch, len(sides)):
-        torch.manual_seed(SEED + epoch)
-        started = time.perf_counter()
-        epoch_batches = batches(train_photos, sides[epoch], epoch)
-        loss = _train_epoch(model, average, optimizer, epoch_batches, steps, epoch / len(sides))
-        record = {"epoch": epoch, "side": sides[epoch], "loss": round(loss, 4)}
-        record["seconds"] = round(time.perf_counter() - started, 1)
-        if epoch % 4 == 3 or epoch == len(sides) - 1:
-            record["val_top1"] = round(top1(average, val_photos, device), 4)
-        partial = checkpoint_path.with_suffix(".partial")
-        state = {"model": model, "average": average, "optimizer": optimizer}
-        torch.save({name: part.state_dict() for name, part in state.items()} | {"epoch": epoch}, partial)
-        partial.replace(checkpoint_path)
-        print(json.dumps(record), flush=True)
-
-
-def _train_epoch(
-    model: Any, average: Any, optimizer: Any, epoch_batches: Iterator[Batch], steps: int, progress: float
-) -> float:
-    """One pass over the photos, ``average`` following ``model``; ``progress`` is where the schedule stands (0..1)."""
-    import torch
-    from torch.nn import functional
-
-    device = next(model.parameters()).device
-    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (STANDARD.mean, STANDARD.std))
-    epochs = sum(epochs for _, epochs in PHASES)
-    losses = []
-    model.train()
-    for step, (pixels, labels) in enumerate(epoch_batches):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(progress + step / steps / epochs)
-        inputs = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
-        inputs = ((colour_jitter(inputs) - mean) / std).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
-            logits = model(inputs).float()
-        loss = functional.cross_entropy(logits, torch.from_numpy(labels).to(device), label_smoothing=LABEL_SMOOTHING)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(loss.item())
+        decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for mine, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+            for mine, new in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
                 if mine.dtype.is_floating_point:
-                    mine.lerp_(new, 1 - EMA_DECAY)
+                    mine.lerp_(new, 1 - decay)
                 else:
                     mine.copy_(new)
-    return sum(losses) / len(losses)
+
+    def watch(self, photos: PackedPhotos) -> dict[str, float]:
+        """The average's top-1 (0..1) on photos not learnt from, under the app's preprocessing: of all, of classes."""
+        import torch
+
+        self.average.eval()
+        right = np.zeros(len(photos), bool)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            for start in range(0, len(photos), 32):
+                rows = range(start, min(start + 32, len(photos)))
+                inputs = network_inputs(model_inputs([photos.image(row) for row in rows]))
+                answers = self.average(inputs)[:, : self.classes].argmax(1).numpy()
+                right[rows.start : rows.stop] = answers == photos.labels[rows.start : rows.stop]
+        of_classes = [right[photos.labels == label].mean() for label in np.unique(photos.labels)]
+        return {"watch_top1": round(float(right.mean()), 4), "watch_classes": round(float(np.mean(of_classes)), 4)}
 
 
-def recipe() -> dict[str, str]:
-    """How the model was trained, for its card."""
+def train(
+    folder: Path,
+    work: Path,
+    phases: Sequence[Phase] = PHASES,
+    *,
+    batch_size: int = BATCH_SIZE,
+    until: int | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    watch_seconds: float = WATCH_SECONDS,
+) -> Training:
+    """Run or resume the schedule in ``work`` until it ends, or until step ``until``.
+
+    Args:
+        folder: what ``scripts.dev.prepare_starter`` wrote.
+        work: for checkpoints and the log.
+        phases: the schedule.
+        batch_size: photos in a step.
+        until: a step (from 0) before which to stop.
+        checkpoint_seconds: between checkpoints.
+        watch_seconds: between looks at photos not learnt from.
+
+    Raises:
+        SystemExit: another training runs in ``work``.
+    """
+    photos, watched, auxiliary = (PackedPhotos.open(folder / name) for name in ("photos", "watch", "auxiliary"))
+    samplers = Sampler(photos, BALANCE), Sampler(auxiliary, 1.0)
+    end = min(total_steps(phases), until or total_steps(phases))
+
+    def prepare(step: int) -> tuple[Batch, Batch | None]:
+        phase, rng = at_step(phases, step)[0], np.random.default_rng([SEED, step])
+        batch = samplers[0].batch(batch_size, phase.side, rng)
+        return batch, samplers[1].batch(phase.auxiliary, AUXILIARY_SIDE, rng) if phase.auxiliary else None
+
+    with _checkpoints.only_one(work):
+        training = Training(len(photos.classes), len(auxiliary.classes))
+        if (saved := _checkpoints.load(work)) is not None:
+            training.resume(saved)
+            print(f"resuming at step {training.step:,}", flush=True)
+        started = saved_at = time.monotonic()
+        watched_at, before, first = started - watch_seconds, training.seconds, training.step
+        losses: list[tuple[float, float]] = []
+        for batch, other in ahead(prepare, training.step, end):
+            phase, rate = at_step(phases, training.step)
+            losses.append(training.learn(batch, other, rate))
+            now = time.monotonic()
+            training.seconds = before + now - started
+            if now - saved_at < checkpoint_seconds and training.step < end:
+                continue
+            _checkpoints.save(training.state(), work)
+            photos_a_second = (training.step - first) * (batch_size + phase.auxiliary) / max(now - saved_at, 1e-6)
+            record = _record(training, end, phase, rate, losses) | {"photos_a_second": round(photos_a_second, 1)}
+            if now - watched_at >= watch_seconds or training.step == end:
+                record |= training.watch(watched)
+                watched_at = now
+            with (work / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(record) + "\n")
+            saved_at, first, losses = now, training.step, []
+    return training
+
+
+def _record(
+    training: Training, end: int, phase: Phase, rate: float, losses: Sequence[tuple[float, float]]
+) -> dict[str, Any]:
+    loss, auxiliary = (round(float(value), 4) for value in np.mean(losses, axis=0))
     return {
-        "epochs": ", ".join(f"{epochs} at {side} px" for side, epochs in PHASES),
-        "optimizer": f"SGD, Nesterov momentum {MOMENTUM}, weight decay {WEIGHT_DECAY}, batches of {BATCH_SIZE}",
-        "schedule": f"one cycle, peak learning rate {PEAK_LEARNING_RATE}",
-        "regularisation": f"label smoothing {LABEL_SMOOTHING}, random resized crops of {CROP_SCALE[0]:.0%} to "
-        f"{CROP_SCALE[1]:.0%} of the area, flips, colour jitter {JITTER}",
-        "final weights": f"exponential moving average with decay {EMA_DECAY} after the last epoch",
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "step": training.step,
+        "of": end,
+        "hours": round(training.seconds / 3600, 3),
+        "side": phase.side,
+        "rate": round(rate, 6),
+        "loss": loss,
+        "auxiliary_loss": auxiliary,
     }
 
 
-def main() -> None:
+def recipe(step: int) -> dict[str, str]:
+    """How a model of that many steps was trained, for its card."""
+    sides = sorted({phase.side for phase in PHASES})
+    return {
+        "steps": f"{step:,} of {total_steps(PHASES):,}, at {', '.join(map(str, sides))} px",
+        "optimizer": f"SGD, Nesterov momentum {MOMENTUM}, weight decay {WEIGHT_DECAY}, batches of {BATCH_SIZE} photos",
+        "schedule": f"warm-up, then falling from {max(phase.rates[0] for phase in PHASES)} in cosines",
+        "auxiliary": f"a second head for Tiny ImageNet's 200 classes at {AUXILIARY_SIDE} px, weight {AUXILIARY_WEIGHT}",
+        "regularisation": f"label smoothing {LABEL_SMOOTHING}, random resized crops of {CROP_SCALE[0]:.0%} to "
+        f"{CROP_SCALE[1]:.0%} of the area, flips, colour jitter {JITTER}",
+        "final weights": f"exponential moving average with decay {EMA_DECAY}",
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with train/ and val/")
+    parser.add_argument("--photos", type=Path, required=True, help="folder of scripts.dev.prepare_starter")
     parser.add_argument("--work", type=Path, default=Path("runs/starter"), help="checkpoints (default: %(default)s)")
-    parser.add_argument("--models", type=Path, default=PROJECT_ROOT / "models", help="where starter/ is written")
-    parser.add_argument("--device", default=None, help="cpu, cuda, mps (default: the best there is)")
-    options = parser.parse_args()
+    parser.add_argument("--until", type=int, help="stop before this step")
+    parser.add_argument("--threads", type=int, help="default: all cores")
+    options = parser.parse_args(arguments)
     import torch
 
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    train(options.data, options.work, device)
-    build_starter(options.work / "checkpoint.pt", options.data, options.models / "starter", recipe())
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    train(options.photos, options.work, until=options.until)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

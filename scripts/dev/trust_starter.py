@@ -24,16 +24,19 @@ from core.recognition.known import write_known
 from core.recognition.results import THRESHOLD
 from core.trust.known import of_classes
 from core.trust.temperature import fitted, fp32_engines
-from scripts.dev._photos import list_photos, look
+from scripts.dev._photos import find_photos, look
 
 FITTING = 500
 REFERENCES = 4_000
 _SOURCE = "val/ photos, evenly over the classes; the others of val/ judged"
 
 
-def add_trust(folder: Path, data: Path) -> None:
-    """Complete the model in ``folder`` by what photos of ``data`` tell."""
-    train, val = list_photos(data / "train").some(REFERENCES), list_photos(data / "val")
+def add_trust(folder: Path, data: Sequence[Path]) -> None:
+    """Complete the model in ``folder`` by what photos of the folders ``data`` tell."""
+    train, val = (
+        find_photos([part / "train" for part in data]).some(REFERENCES),
+        find_photos([part / "val" for part in data]),
+    )
     count = len(val.paths)
     fit = np.linspace(0, count - 1, min(FITTING, count // 2)).astype(int)
     others = np.setdiff1d(np.arange(count), fit)
@@ -67,7 +70,9 @@ def add_trust(folder: Path, data: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with train/CLASS/* and val/CLASS/*")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="folders with train/CLASS/* and val/CLASS/*"
+    )
     parser.add_argument("--model", type=Path, default=PROJECT_ROOT / "models" / "starter", help="default: %(default)s")
     options = parser.parse_args(arguments)
     add_trust(options.model, options.data)

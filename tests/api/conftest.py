@@ -139,6 +139,10 @@ class Gate:
             self.reached.set()
             assert self._opened.wait(SECONDS)
 
+    @property
+    def is_open(self) -> bool:
+        return self._opened.is_set()
+
     def open(self) -> None:
         self._opened.set()
 

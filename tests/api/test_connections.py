@@ -339,11 +339,11 @@ class TestMessages:
 class TestFiles:
     def test_when_no_more_can_be_opened_the_log_says_so_once(self, caplog: pytest.LogCaptureFixture) -> None:
         loop = asyncio.new_event_loop()
-        server._said = 0.0
+        quiet = server.QuietAboutFiles()
         caplog.set_level(logging.ERROR)
         for _ in range(1000):
-            context = {"message": server._ACCEPT_FAILED, "exception": OSError(24, "Too many open files")}
-            server._quiet_about_files(loop, context)
-        server._quiet_about_files(loop, {"message": "something else"})
+            context = {"message": server.ACCEPT_FAILED, "exception": OSError(24, "Too many open files")}
+            quiet(loop, context)
+        quiet(loop, {"message": "something else"})
         loop.close()
         assert len(caplog.records) == 2

@@ -214,7 +214,7 @@ class TestStream:
             while not (line := connection.line()).startswith(b"{"):
                 assert line, "the answer ended"
             assert json.loads(line)["index"] == 0
-            assert not gate._opened.is_set()
+            assert not gate.is_open
             gate.open()
 
     def test_an_error_before_the_first_line_has_its_own_status(

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.builders import BROKEN_PNGS, encrypted, png_bytes, zip_bytes
 from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
+from tests.helpers import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -138,6 +139,27 @@ def test_both_engines_side_by_side_and_in_files(app: App, photos: bytes) -> None
     app.shoot("compared")
 
 
+def test_one_zip_after_another_is_opened_and_painted(app: App, photos: bytes) -> None:
+    app.open(photos)
+    stage = app.page.locator("[data-ref=stage]")
+    for number in (1, 2):
+        shade = 60 * number
+        app.upload(zip_bytes({"grey.png": png_bytes(np.full((300, 400, 3), shade))}), f"grey {number}.zip")
+        expect(app.page.get_by_role("strong").filter(has_text=f"grey {number}.zip")).to_be_visible()
+        expect(app.page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
+        expect(app.page.get_by_label("Zoom in percent")).not_to_have_value("0%")
+        wait_until(lambda shade=shade: shown(stage)[:3] == (shade, shade, shade), "the new image")  # type: ignore[misc]
+        expect(app.page.get_by_role("button", name="Open another ZIP")).to_be_visible()
+
+
+def shown(stage: Locator) -> tuple[int, ...]:
+    """The colour in the middle of what is on screen."""
+    picture = Image.open(io.BytesIO(stage.screenshot())).convert("RGB")
+    found = picture.getpixel((picture.width // 2, picture.height // 2))
+    assert isinstance(found, tuple)
+    return found
+
+
 BAD_INPUT = {
     "not a zip": (b"plain text", "not a ZIP"),
     "truncated": (zip_bytes({"a.png": photo(0)})[:-40], "ends too early"),
@@ -189,6 +211,62 @@ def test_two_people_never_meet(browser: Browser, app: App, photos: bytes) -> Non
     app.page.wait_for_timeout(500)
     expect(app.page.get_by_text("theirs.png")).to_have_count(0)
     expect(app.answer).not_to_contain_text("%")
+    context.close()
+
+
+def test_a_reload_a_second_tab_and_a_way_back_find_everything_again(app: App, photos: bytes) -> None:
+    app.open(photos)
+    app.page.locator("[data-ref=stage]").click()
+    app.press("ArrowRight", "x", "ArrowRight")
+    expect(app.page.get_by_role("button", name="Selected (1)")).to_be_enabled()
+    app.run(f"All ({COUNT})")
+    expect(app.answer).to_contain_text("%")
+    answer = app.answer.inner_text()
+
+    def is_as_before(page: Page) -> None:
+        expect(page.locator("[data-ref=position]")).to_have_text(f"3 / {COUNT}")
+        expect(page.get_by_role("button", name="Selected (1)")).to_be_enabled()
+        expect(page.locator("[data-ref=answers]").first).to_have_text(answer, use_inner_text=True)
+
+    app.page.reload()
+    is_as_before(app.page)
+    app.page.goto("about:blank")
+    app.page.go_back()
+    is_as_before(app.page)
+    second = app.page.context.new_page()
+    second.goto(app.page.url.partition("?")[0])
+    is_as_before(second)
+
+    second.locator("input[type=file]").set_input_files(
+        {"name": "other.zip", "mimeType": "application/zip", "buffer": zip_bytes({"b.png": photo(50)})}
+    )
+    expect(second.get_by_text("other.zip", exact=True)).to_be_visible()
+    expect(app.page.get_by_text("other.zip", exact=True)).to_be_visible()  # the first tab is in step
+
+    app.page.bring_to_front()
+    app.page.get_by_role("button", name="2 open").click()
+    app.page.get_by_role("button", name="Show", exact=True).click()
+    is_as_before(app.page)
+    expect(second.get_by_text("photos.zip", exact=True)).to_be_visible()
+    expect(app.page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
+    app.shoot("open-stacks")
+    app.page.get_by_role("button", name="Close", exact=True).first.click()
+    expect(app.page.get_by_text("Open in this browser")).to_be_visible()
+    expect(app.page.get_by_text("photos.zip", exact=True)).to_have_count(0)
+    expect(second.get_by_text("photos.zip", exact=True)).to_have_count(0)
+
+
+def test_another_browser_sees_nothing_of_it(app: App, browser: Browser, photos: bytes) -> None:
+    app.open(photos)
+    (mine,) = [one for one in app.page.context.cookies() if one["name"] == "aisr_browser"]
+    assert mine["httpOnly"]
+    assert mine["value"] not in app.page.content()
+    assert "aisr_browser" not in app.page.evaluate("document.cookie")
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(app.page.url)  # the address alone, with the tag of the stack in it
+    expect(other.get_by_role("button", name="Try a sample stack")).to_be_visible()
+    expect(other.get_by_text("photos.zip")).to_have_count(0)
     context.close()
 
 

@@ -11,6 +11,7 @@ from core.benchmark.formats import to_json
 from core.benchmark.report import Sweep, SweepCell
 from core.runtime import get_runtime
 from pages._ui.benchmark.state import Benchmarks
+from pages._ui.shell.session import Session
 from tests.builders import photo_png, zip_bytes
 from tests.ui.test_pages import ROUTER, SECONDS, session, upload
 from tests.unit.benchmark.benchmark_reports import make_report, make_run
@@ -26,9 +27,9 @@ def open_page(app: AppTest) -> AppTest:
 
 
 def benchmarks(app: AppTest) -> Benchmarks:
-    found = app.session_state["benchmarks"]
-    assert isinstance(found, Benchmarks)
-    return found
+    found = app.session_state["session"]
+    assert isinstance(found, Session)
+    return found.benchmarks
 
 
 def texts(app: AppTest) -> str:

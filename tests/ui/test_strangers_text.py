@@ -63,7 +63,7 @@ def app(strangers_model: Model) -> Iterator[AppTest]:
     own.chosen_model = strangers_model
     own.own_models.append(strangers_model)
     report = make_report().model_copy(update={"model": ONE_TEXT, "stack": ONE_TEXT})
-    app.session_state["benchmarks"] = Benchmarks(reports=[report], shown=0)
+    own.benchmarks = Benchmarks(reports=[report], shown=0)
     yield app
     own.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.middleware import Middleware
 
 from core.api.access import OPEN_PATHS, AccessMiddleware
+from core.api.edge.browsers import BrowserCookieMiddleware
 from core.api.edge.cross_site import CrossSiteMiddleware
 from core.api.edge.headers import BrowserHeadersMiddleware
 from core.api.edge.rates import RatesMiddleware
@@ -19,4 +20,5 @@ def edge_middleware(settings: Settings, base_path: str = "") -> list[Middleware]
         Middleware(CrossSiteMiddleware, settings=settings, open_paths=open_paths),
         Middleware(RatesMiddleware, settings=settings, base_path=base_path, open_paths=open_paths),
         Middleware(AccessMiddleware, settings=settings, open_paths=open_paths),
+        Middleware(BrowserCookieMiddleware, settings=settings),
     ]

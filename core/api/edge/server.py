@@ -29,7 +29,7 @@ MAX_MESSAGE_BYTES = MIB
 MAX_FILES = 65_536  # open at once; more would only make tables larger
 FILES_KEPT = 128  # for models, logs, libraries
 BACKLOG = 2048  # connections that the system accepts before the process does: as many as uvicorn's default
-_ACCEPT_FAILED = "socket.accept() out of system resource"
+ACCEPT_FAILED = "socket.accept() out of system resource"
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def harden(
     config.ws_protocol_class = partial(BoundedWebSocketProtocol, door=door)  # type: ignore[assignment]
     config.ws_max_size = MAX_MESSAGE_BYTES
     config.encoded_headers = [field for field in config.encoded_headers if field[0] != b"server"]
-    asyncio.get_running_loop().set_exception_handler(_quiet_about_files)
+    asyncio.get_running_loop().set_exception_handler(QuietAboutFiles())
     return door
 
 
@@ -86,14 +86,18 @@ def raise_file_limit() -> int:
     return MAX_FILES if soft == resource.RLIM_INFINITY else soft
 
 
-_said = 0.0
+class QuietAboutFiles:
+    """What a loop does with errors: asyncio reports each connection that waits for a file, with a traceback, and a line
+    now and then is enough.
+    """
 
+    def __init__(self) -> None:
+        self._said = -float(LOG_SECONDS)
 
-def _quiet_about_files(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """asyncio reports each connection that waits, with a traceback: a line now and then is enough."""
-    global _said  # noqa: PLW0603 - one process, one loop
-    if context.get("message") != _ACCEPT_FAILED:
-        loop.default_exception_handler(context)
-    elif time.monotonic() > _said + LOG_SECONDS:
-        _said = time.monotonic()
-        _log.error("no more connections can be accepted: %s", context.get("exception"))
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """As ``asyncio.AbstractEventLoop.set_exception_handler`` calls it."""
+        if context.get("message") != ACCEPT_FAILED:
+            loop.default_exception_handler(context)
+        elif time.monotonic() > self._said + LOG_SECONDS:
+            self._said = time.monotonic()
+            _log.error("no more connections can be accepted: %s", context.get("exception"))

@@ -20,14 +20,10 @@ def formats() -> tuple[ImageFormat, ...]:
     return tuple(import_module(f"{__name__}.{name}").FORMAT for name in found)
 
 
-@cache
-def _by_extension() -> dict[str, ImageFormat]:
-    return {extension: one for one in formats() for extension in one.extensions}
-
-
 def format_of_name(name: str) -> ImageFormat | None:
     """The format that reads files of this name; None where no format does."""
-    return _by_extension().get(PurePosixPath(name).suffix.lower())
+    suffix = PurePosixPath(name).suffix.lower()
+    return next((one for one in formats() if suffix in one.extensions), None)
 
 
 def format_of(data: bytes) -> ImageFormat:

@@ -15,23 +15,31 @@ import resource
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import WeightsInvalid
 from core.models.weight_files.convert import convert
 from core.models.weight_files.tensors import MIB
 
-# 45 MB take 0.2 s and 40 MB of memory.
 MEMORY_BYTES = 64 * MIB  # beyond what the started process has, and three times the file: one tensor and its copies
-CPU_SECONDS = 20  # and one more for each 10 MiB
-WALL_SECONDS = 60  # and three more for each 10 MiB: slow disks, busy machines
 _OPEN_FILES = 32
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main(source: Path, target: Path, network: str, max_bytes: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """How long a file may take, and so much more for each 10 MiB of it; 45 MB take 0.2 s."""
+
+    cpu: int = 20
+    cpu_more: int = 1
+    wall: int = 60
+    wall_more: int = 3  # slow disks, busy machines
+
+
+def main(source: Path, target: Path, network: str, max_bytes: int, *, seconds: Seconds = Seconds()) -> None:
     """Convert, and say how it went."""
-    _confine(source, max_bytes)
+    _confine(source, max_bytes, seconds)
     answer: dict[str, object] = {}
     try:
         convert(source, target, network, max_bytes)
@@ -44,13 +52,13 @@ def main(source: Path, target: Path, network: str, max_bytes: int) -> None:
     print(json.dumps(answer))
 
 
-def _confine(source: Path, max_bytes: int) -> None:
+def _confine(source: Path, max_bytes: int, seconds: Seconds) -> None:
     size = 0
     with suppress(OSError):  # told by convert
         size = min(source.stat().st_size, max_bytes)
     tens = size // (10 * MIB)
-    signal.alarm(WALL_SECONDS + 3 * tens)
-    _limit(resource.RLIMIT_CPU, CPU_SECONDS + tens)
+    signal.alarm(seconds.wall + seconds.wall_more * tens)
+    _limit(resource.RLIMIT_CPU, seconds.cpu + seconds.cpu_more * tens)
     _limit(resource.RLIMIT_FSIZE, max_bytes + MIB)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
     _limit(resource.RLIMIT_CORE, 0)

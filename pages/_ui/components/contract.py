@@ -73,6 +73,7 @@ class UploaderData(_Message):
     refusals: Refusals
     url: str = Field(description="where a file is posted")
     prefetch: list[str] = Field(description="what a new stack's page needs first; with `{stack}`")
+    received: int = Field(0, description="reports that Python has taken: with another number the field is free again")
 
 
 class UploadReport(_Message):

@@ -27,11 +27,15 @@ class Holdings:
         """Add a folder, which need not exist yet."""
         self._folders.append((folder, share))
 
+    def cancel(self) -> None:
+        """Cancel every job."""
+        for job in list(self._jobs):
+            job.cancel()
+
     def end(self) -> None:
         """Cancel every job, then delete every folder and give its part of the quota back."""
         running = list(self._jobs)
-        for job in running:
-            job.cancel()
+        self.cancel()
         for job in running:
             job.wait(END_SECONDS)
         for folder, share in self._folders:

@@ -1,4 +1,4 @@
-"""What one browser session holds: its stack, what it looks at, and the work it has running."""
+"""What one browser has open: its stacks, what it looks at, and the work it has running."""
 
 from __future__ import annotations
 
@@ -27,22 +27,33 @@ from core.stacks.quota import Share
 from core.stacks.stack import ImageStack
 from core.teach.job import TeachingJob
 from core.teach.live import LiveTeaching
+from pages._ui.benchmark.state import Benchmarks
 from pages._ui.shell.holdings import Holdings
 from pages._ui.shell.messages import waiting
 from pages._ui.viewer.view import ViewState
 
-_KEY = "session"
+MOST_OPEN = 4  # stacks of a session: the one on show, and others that one can go back to
+
+
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """A stack that is open while another one is on show, and what was looked at in it."""
+
+    stack: ImageStack
+    view: ViewState
 
 
 @dataclass(eq=False)
 class Session:
-    """The typed state of a session; one object for its whole life, kept in ``st.session_state``."""
+    """The typed state of a browser, whose tabs share it; see ``pages._ui.shell.browsers``."""
 
     stack: ImageStack | None = None
+    aside: list[PutAside] = field(default_factory=list)  # the one shown last at the end
     view: ViewState = field(default_factory=ViewState)
     view_version: int = 0
     job: RecognitionJob | None = None
     upload_error: str = ""
+    uploads: int = 0  # of stacks, as the browser reported them
     engine: EngineName = field(default_factory=lambda: default_engine().name)
     batch_size: int | None = None
     compare: bool = False
@@ -64,11 +75,12 @@ class Session:
     teaching_job: TeachingJob | None = None
     taught: Model | None = None  # what became of it
     declined: list[OptimizationJob] = field(default_factory=list)  # those instead of which the model in use was kept
+    benchmarks: Benchmarks = field(default_factory=Benchmarks)
     _holdings: Holdings = field(default_factory=Holdings, repr=False)
+    _mark: object = None  # of what the tabs show
 
     def __post_init__(self) -> None:
         """What runs for a session ends with it."""
-        # Streamlit drops the session's state when the session ends, and this object with it.
         when_gone(self, self._holdings.end)
 
     @property
@@ -104,19 +116,52 @@ class Session:
         self._holdings.keep(folder, share)
         return folder, share
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to come back to."""
+        return self.stack is None and not (self.aside or self.own_models or self.weights or self.benchmarks.reports)
+
+    def pause(self) -> None:
+        """Nobody looks any more: end what runs. What is open, and what was made, stays."""
+        self._holdings.cancel()
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
     def open(self, source: BinaryIO, name: str) -> None:
-        """Open a ZIP as this session's stack; the one that was open is closed only when that has succeeded.
+        """Open a ZIP, and show it.
 
         Raises:
-            AppError: as for ``StackStore.create``; the open stack stays.
+            AppError: as for ``StackStore.create``; nothing has changed.
         """
         self.adopt(get_runtime().store.create(source, name, self.client))
 
     def adopt(self, stack: ImageStack) -> None:
-        """Make ``stack``, which has just been uploaded, this session's; it lives no longer than the session."""
-        self.close()
+        """Show ``stack``, which has just been uploaded; it lives no longer than the session.
+
+        The one on show is put aside, and of those the one shown longest ago closed where there are too many.
+        """
+        self._put_aside()
+        for one in self.aside[: 1 - MOST_OPEN]:
+            self.close_stack(one.stack.id)
         self.stack = stack
         when_gone(self, get_runtime().store.delete, stack.id)
+
+    def go_to(self, stack_id: str) -> None:
+        """Show a stack that was put aside, as it was left; unknown ids are ignored."""
+        found = next((one for one in self.aside if one.stack.id == stack_id), None)
+        if found is not None:
+            self._put_aside()
+            self.aside.remove(found)
+            self.stack, self.view = found.stack, found.view
+
+    def close_stack(self, stack_id: str) -> None:
+        """Close the stack on show, or one that was put aside; unknown ids are ignored."""
+        if self.stack is not None and self.stack.id == stack_id:
+            self.close()
+        elif any(one.stack.id == stack_id for one in self.aside):
+            self.aside = [one for one in self.aside if one.stack.id != stack_id]
+            get_runtime().store.delete(stack_id)
 
     def keep_weights(self, weights: KeptFile | None) -> None:
         """Keep a file of weights that has just been uploaded, instead of the one before; it goes with the session."""
@@ -128,11 +173,19 @@ class Session:
             when_gone(self, files.delete, weights.file_id)
 
     def close(self) -> None:
-        """Close the open stack, if any, and stop its work."""
-        if self.job is not None:
-            self.job.cancel()
+        """Close the stack on show, if any, and stop its work."""
         if self.stack is not None:
             get_runtime().store.delete(self.stack.id)
+        self._show_none()
+
+    def _put_aside(self) -> None:
+        if self.stack is not None:
+            self.aside.append(PutAside(self.stack, self.view))
+        self._show_none()
+
+    def _show_none(self) -> None:
+        if self.job is not None:
+            self.job.cancel()
         for optimization in self.optimizations:
             optimization.cancel()
         self.stop_teaching()
@@ -153,6 +206,24 @@ class Session:
         """Have viewer and gallery show this image, and these selected."""
         self.view, self.view_version = ViewState(current, tuple(sorted(selected))), self.view_version + 1
 
+    def has_changed(self) -> bool:
+        """Whether what every tab shows is another than when this was last asked."""
+        stack, results = self.stack, get_runtime().recognition.results
+        mark = (
+            stack.id if stack else "",
+            [one.stack.id for one in self.aside],
+            self.chosen_model.checksum if self.chosen_model else "",
+            [model.checksum for model in self.own_models],
+            (id(self.job), self.working),
+            results(stack).version if stack else 0,
+            self.live.revision if self.live else 0,
+            self.view_version,
+            [(id(job), job.status) for job in self.optimizations],
+            (id(self.benchmarks.job), len(self.benchmarks.reports)),
+        )
+        changed, self._mark = mark != self._mark, mark
+        return changed
+
     @property
     def optimizing(self) -> bool:
         """Whether an optimisation is running."""
@@ -163,14 +234,18 @@ class Session:
         """Whether a recognition is running."""
         return self.job is not None and not self.job.state.finished
 
+    def let_go_of_expired(self) -> None:
+        """Forget stacks that are no more, with a word about the one on show; to be asked keeps the others alive."""
+        self.aside = [one for one in self.aside if not _gone(one.stack)]
+        if self.stack is not None and (reason := _gone(self.stack)):
+            self.close()
+            self.upload_error = reason
 
-def current_session() -> Session:
-    """The session of the page being drawn. A stack that has expired meanwhile is let go, with a word about it."""
-    session: Session = st.session_state.setdefault(_KEY, Session())
-    if session.stack is not None:
-        try:
-            get_runtime().store.get(session.stack.id)
-        except StackNotFound as error:
-            session.close()
-            session.upload_error = str(error)
-    return session
+
+def _gone(stack: ImageStack) -> str:
+    """Why a stack is not there any more; empty while it is."""
+    try:
+        get_runtime().store.get(stack.id)
+    except StackNotFound as error:
+        return str(error)
+    return ""

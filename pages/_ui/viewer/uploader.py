@@ -19,7 +19,7 @@ from pages._ui.shell.links import FILES, STACKS, first_needed
 from pages._ui.shell.session import Session
 
 _renderer = declare("uploader")
-COMPACT_PX = 240
+COMPACT_PX = 200
 _LONGEST_SENTENCE = 500  # what a browser reports is shown to its own person only, and still bounded
 
 
@@ -44,6 +44,7 @@ def uploader(session: Session, *, key: str, compact: bool = False) -> None:
             ),
             url=STACKS,
             prefetch=first_needed(),
+            received=session.uploads,
         ).model_dump(),
         # In the callback, so that the page is drawn once, with the new stack.
         on_event_change=lambda: receive(session, st.session_state[key].get("event")),
@@ -104,6 +105,7 @@ def receive(session: Session, event: Mapping[str, Any] | None) -> None:
     """Take what the browser reports: ``{"stack": id}`` of a finished upload, or ``{"error": sentence}``."""
     if not isinstance(event, Mapping):
         return
+    session.uploads += 1
     if "stack" not in event:
         session.upload_error = str(event.get("error", ""))[:_LONGEST_SENTENCE]
         return

@@ -90,7 +90,6 @@ def dummy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _forget() -> None:
     formats.formats.cache_clear()
-    formats._by_extension.cache_clear()
 
 
 def test_what_ships_is_found_by_itself() -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -213,28 +214,28 @@ def test_the_server_itself_neither_grows_nor_loads_pytorch(tmp_path: Path, resne
 # --- the limits hold whatever the reader does
 
 
-def reader(does: str, **limits: int) -> tuple[str, ...]:
-    """The process's command, with which it does this instead of reading a file; other limits make it quick."""
+def reader(does: str, **seconds: int) -> tuple[str, ...]:
+    """The process's command, with which it does this instead of reading a file, for at most so many seconds."""
     lines = [
         "import os, sys, time",
         "from pathlib import Path",
         "from core.models.weight_files import worker",
-        *(f"worker.{name} = {value}" for name, value in limits.items()),
         "def convert(source, target, network, max_bytes):",
         f"    {does}",
         "worker.convert = convert",
-        "worker.main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))",
+        f"seconds = worker.Seconds(**{seconds})",
+        "worker.main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), seconds=seconds)",
     ]
     return sys.executable, "-c", "\n".join(lines)
 
 
 @pytest.mark.parametrize(
-    ("does", "limits"),
+    ("does", "seconds"),
     [
         ("bytearray(10**9)", {}),
         ("[bytearray(10**6) for _ in range(1000)]", {}),
-        ("while True: pass", {"CPU_SECONDS": 1}),
-        ("time.sleep(3600)", {"WALL_SECONDS": 1}),
+        ("while True: pass", {"cpu": 1}),
+        ("time.sleep(3600)", {"wall": 1}),
         ("os.abort()", {}),
         ("os._exit(0)", {}),
         ("raise RuntimeError", {}),
@@ -242,13 +243,13 @@ def reader(does: str, **limits: int) -> tuple[str, ...]:
 )
 @pytest.mark.filterwarnings("ignore")
 def test_a_reader_that_goes_wild_ends_and_the_file_is_refused(
-    tmp_path: Path, does: str, limits: dict[str, int]
+    tmp_path: Path, does: str, seconds: dict[str, int]
 ) -> None:
     (tmp_path / "weights.pth").write_bytes(bytes(100))
     with pytest.raises(
         WeightsInvalid, match=r"weights\.pth takes more (time or )?memory than a file of its size should"
     ):
-        import_weights(tmp_path / "weights.pth", tmp_path / "made", reader=reader(does, **limits))
+        import_weights(tmp_path / "weights.pth", tmp_path / "made", reader=reader(does, **seconds))
 
 
 def test_memory_that_the_file_explains_is_there(tmp_path: Path) -> None:
@@ -280,7 +281,11 @@ def test_what_the_process_wrote_is_checked_and_not_believed(tmp_path: Path) -> N
 
 
 def test_many_files_at_once_take_turns(tmp_path: Path) -> None:
-    waits = "target.touch()\n    while not source.with_name('go').exists(): time.sleep(0.01)"
+    def log(word: str) -> str:
+        return f"print('{word}', time.monotonic(), file=target.with_suffix('.log').open('a'))"
+
+    until_told = "while not source.with_name('go').exists(): time.sleep(0.01)"
+    waits = "\n    ".join(["target.touch()", log("started"), until_told, log("ended")])
     command = reader(f"{waits}\n    raise worker.WeightsInvalid('was read')")
     (tmp_path / "weights.pth").write_bytes(bytes(100))
 
@@ -292,12 +297,21 @@ def test_many_files_at_once_take_turns(tmp_path: Path) -> None:
         try:
             added = [visitors.submit(add, number) for number in range(4)]
             wait_for(lambda: len(list(tmp_path.glob("made*"))) == 2)
-            assert not weights._turns.acquire(blocking=False), "there is none for the third"
+            for _ in range(2):  # as long as another two would take to start
+                subprocess.run(
+                    [sys.executable, "-c", "import core.models.weight_files.worker"], cwd=PROJECT_ROOT, check=True
+                )
         finally:
             (tmp_path / "go").touch()
         for each in added:
             each.result()
-    assert len(list(tmp_path.glob("made*"))) == 4
+    entries = sorted(
+        (float(when), 1 if word == "started" else -1)
+        for path in tmp_path.glob("made*.log")
+        for word, when in map(str.split, path.read_text().splitlines())
+    )
+    assert len(entries) == 8
+    assert max(accumulate(change for _, change in entries)) == 2, "never three at a time"
 
 
 # --- it ends with who waits for it

@@ -172,7 +172,7 @@ def test_a_disk_that_is_full_for_the_images_is_told(
 
 
 SERVER = """
-import sys, time
+import psutil, sys, time
 from pathlib import Path
 from core.models.registry import ModelRegistry
 from core.optimize.calibration import split
@@ -189,7 +189,7 @@ plan = CalibrationPlan(stack, split(len(stack), 10))
 job = OptimizationJob(model, plan, RECIPES["default"], store.folder / "models" / "made", settings)
 while not any(step.title == sys.argv[2] and step.status == "running" for step in job.steps):
     time.sleep(0.01)
-print(job._worker._process.pid, flush=True)
+print(psutil.Process().children()[0].pid, flush=True)
 time.sleep(600)
 """
 

@@ -137,6 +137,49 @@ def test_clients_with_many_requests_take_turns(visitors: Callable[..., Visitors]
     assert [name[0] for name in people.served[1:]] == list("abcabcabc")
 
 
+class Hours:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_who_has_used_the_engines_for_long_comes_after_who_has_not(visitors: Callable[..., Visitors]) -> None:
+    """Several clients with large stacks do not go round with one that asks for a little again and again."""
+    clock = Hours()
+    queue = make(clock=clock)
+    for client in ("large", "larger"):
+        with queue.turn(client, "s"):
+            clock.now += 5
+    with queue.turn("small", "s"):
+        clock.now += 0.2
+    people = visitors(queue)
+    people.enter("somebody", hold=True)
+    for client in ("large", "larger", "small", "small"):
+        people.enter(client)
+    people.finish()
+    assert people.served == ["somebody/s", "small/s", "small/s", "large/s", "larger/s"]
+
+
+def test_what_a_client_used_long_ago_counts_no_more(visitors: Callable[..., Visitors]) -> None:
+    clock = Hours()
+    queue = make(clock=clock)
+    with queue.turn("large", "s"):
+        clock.now += 5
+    with queue.turn("small", "s"):
+        pass
+    clock.now += 60
+    people = visitors(queue)
+    people.enter("somebody", hold=True)
+    for client in ("small", "large"):
+        people.enter(client)
+    people.finish()
+    assert people.served == ["somebody/s", "large/s", "small/s"]
+
+
 def test_the_stacks_of_one_client_take_turns_too(visitors: Callable[..., Visitors]) -> None:
     """Two people behind one address are one client with two stacks."""
     queue = make()

@@ -125,6 +125,10 @@ export interface UploaderData {
    * what a new stack's page needs first; with `{stack}`
    */
   prefetch: string[];
+  /**
+   * reports that Python has taken: with another number the field is free again
+   */
+  received?: number;
 }
 /**
  * The sentences for what is refused before it is sent.

@@ -144,7 +144,9 @@ export class Stage {
     const { stage, canvas } = this.ref;
     const density = window.devicePixelRatio || 1;
     const [width, height] = [stage.clientWidth, stage.clientHeight];
-    if (canvas.width === Math.round(width * density) && canvas.height === Math.round(height * density)) return;
+    const fits = canvas.width === Math.round(width * density) && canvas.height === Math.round(height * density);
+    // A canvas that has its size may be another stack's, left by the stage before this one.
+    if (fits && this.viewport.stage.width === width && this.viewport.stage.height === height) return;
     canvas.width = Math.round(width * density);
     canvas.height = Math.round(height * density);
     this.viewport.setStage(width, height);
