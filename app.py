@@ -66,7 +66,13 @@ configure_logs(_runtime.settings.log_level)
 _base_path = f"/{path}" if (path := str(st.get_option("server.baseUrlPath")).strip("/")) else ""
 _runtime.teaching.may_keep = may_keep_models(_runtime.settings, st.get_option("server.address"))
 _api = create_api(
-    _runtime.store, _runtime.models, _runtime.settings, _runtime.recognition, _base_path, teaching=_runtime.teaching
+    _runtime.store,
+    _runtime.models,
+    _runtime.settings,
+    _runtime.recognition,
+    _base_path,
+    teaching=_runtime.teaching,
+    evaluation=_runtime.evaluation,
 )
 
 app = st.App(

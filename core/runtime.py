@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from core.recognition.fair_queue import Lane
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
+from core.trust.disagreement import Reviews
+from core.trust.evaluation.service import EvaluationService
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ class AppRuntime:
     models: ModelRegistry
     recognition: RecognitionService
     teaching: TeachingService
+    evaluation: EvaluationService
+    reviews: Reviews = field(default_factory=Reviews)
 
     def warm_up(self) -> None:
         """Load the default model's default engine, and measure its batch size, before somebody waits for it.
@@ -80,4 +84,4 @@ def get_runtime() -> AppRuntime:
     settings = get_settings()
     store, models, recognition = StackStore(settings), ModelRegistry(settings), RecognitionService(settings)
     teaching = TeachingService(settings, recognition, models, store.folder / "taught")
-    return AppRuntime(settings, store, models, recognition, teaching)
+    return AppRuntime(settings, store, models, recognition, teaching, EvaluationService(recognition))

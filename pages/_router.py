@@ -29,7 +29,9 @@ page = st.navigation(
     [
         st.Page("viewer.py", title="Viewer", icon=":material/photo_library:", default=True),
         st.Page("inference.py", title="Inference", icon=":material/label:"),
+        st.Page("review.py", title="Review", icon=":material/compare:"),
         st.Page("teach.py", title="Teach", icon=":material/school:"),
+        st.Page("evaluate.py", title="Evaluate", icon=":material/fact_check:"),
         st.Page("optimize.py", title="Optimize", icon=":material/tune:"),
         st.Page("benchmark.py", title="Benchmark", icon=":material/speed:"),
     ],

@@ -14,7 +14,7 @@ COMMANDS = {
     "optimize": ("scripts.optimize", "make an INT8 model, judge it against FP32, install it"),
     "teach": ("scripts.teach", "teach a model classes of your own, install it"),
     "benchmark": ("scripts.benchmark", "measure the engines on this machine"),
-    "evaluate": ("scripts.dev.evaluate_model", "reproduce the figures of a model card"),
+    "evaluate": ("scripts.evaluate", "say how often models are right, where classes are known"),
     "settings": ("core.base.settings", "print every limit and option"),
 }
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,8 +2,9 @@
 
     python -m scripts.predict STACK.zip --engine openvino-int8 --out results.csv
 
-Without --out a line for each image goes to standard output. Exit code 0: every image was recognised; 1: some could
-not be read (the output says why); 2: nothing could be done.
+Without --out a line for each image goes to standard output. --maps FOLDER keeps where the network looked for each
+image's first class: small PNGs (a pixel for each place, with colours and numbers), or overlays to look at. Exit code
+0: every image was recognised; 1: some could not be read (the output says why); 2: nothing could be done.
 """
 
 from __future__ import annotations
@@ -12,20 +13,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from tqdm import tqdm
 
 from core.base.errors import AppError
-from core.base.settings import get_settings
+from core.base.settings import MIB, get_settings
 from core.engines.registry import default_engine, engine_label, engine_names
 from core.models.registry import ModelRegistry
 from core.recognition.recognize import recognize
 from core.recognition.report import to_csv, to_json
 from core.recognition.results import Prediction, Recognition
 from core.stacks.store import StackStore
+from core.trust.map_folder import Form, MapFolder
 from scripts._arguments import batch_size_argument
 from scripts.dev._stacks import open_stack_file
 
+MAPS_WAITING = 4 * MIB  # of maps on their way to the disk
 FORMATS = {".csv": to_csv, ".json": to_json}
 
 
@@ -59,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", help="name of an installed model (default: the app's)")
     parser.add_argument("--batch-size", type=batch_size_argument, default=0, metavar="auto|N", help="default: auto")
     parser.add_argument("--out", type=_output, metavar="results.csv|.json", help="file to write")
+    parser.add_argument(
+        "--maps", type=Path, metavar="FOLDER", help="keep where the network looked, a PNG for each image"
+    )
+    parser.add_argument("--maps-form", choices=get_args(Form), default="png", help="default: %(default)s")
     return parser
 
 
@@ -78,15 +86,27 @@ def _predict(options: argparse.Namespace) -> Recognition:
             stack = store.create(source, options.stack.name)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
+        maps = MapFolder(stack, model, options.maps, options.maps_form) if options.maps else None
         with tqdm(total=len(stack), unit="image", file=sys.stderr) as bar:
 
             def on_batch(predictions: Sequence[Prediction]) -> None:
                 bar.update(len(predictions))
+                if maps:
+                    maps.written(most_waiting=MAPS_WAITING)
 
-            indices = range(len(stack))
-            return recognize(
-                stack, indices, model, options.engine, settings, batch_size=options.batch_size, on_batch=on_batch
+            result = recognize(
+                stack,
+                range(len(stack)),
+                model,
+                options.engine,
+                settings,
+                batch_size=options.batch_size,
+                on_batch=on_batch,
+                also=maps.also if maps else None,
             )
+        if maps:
+            maps.written()
+        return result
     finally:
         store.close()
 

@@ -69,8 +69,8 @@ command -v bwrap >/dev/null || install_system bubblewrap || true
 if [[ ${#suites[@]} -eq 0 ]]; then
   step pytest "${pytest_arguments[@]}"
 else
-  # Two processes, a file each at a time: the servers and browsers of two browser tests are what two cores can take.
-  step pytest --numprocesses 2 --dist loadfile "${suites[@]}" "${pytest_arguments[@]}"
+  # Three processes on two cores, a file each at a time: browser tests wait for half of their time.
+  step pytest --numprocesses 3 --dist loadfile "${suites[@]}" "${pytest_arguments[@]}"
 fi
 
 [[ $browser != unwanted ]] || say "The tests that drive a browser were not run: --no-browser."

@@ -13,6 +13,8 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from core.api.body_limit import BodyLimitMiddleware
 from core.api.clients import STACK_COOKIE
+from core.api.evaluations import evaluations_router
+from core.api.explanations import explanations_router
 from core.api.files import files_router
 from core.api.http_manners import HttpMannersMiddleware
 from core.api.image_threads import ImageThreads
@@ -34,6 +36,8 @@ from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
+from core.trust.evaluation.service import EvaluationService
+from core.trust.explain import Explainer
 
 __all__ = ["ROUTES", "STACK_COOKIE", "create_api"]
 
@@ -71,10 +75,11 @@ def create_api(
     base_path: str = "",
     *,
     teaching: TeachingService | None = None,
+    evaluation: EvaluationService | None = None,
 ) -> FastAPI:
     """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash).
 
-    Without ``teaching`` it has a service of its own, which installs nothing.
+    Without ``teaching`` it has a service of its own, which installs nothing; without ``evaluation`` too.
     """
     teaching = teaching or TeachingService(settings, service, registry, store.folder / "taught")
     # The page of the documentation works without the internet too: its scripts come from here.
@@ -112,6 +117,8 @@ def create_api(
     api.include_router(stacks_router(store, registry, service, predictions, settings))
     api.include_router(teaching_router(store, teaching))
     api.include_router(live_teaching_router(store, teaching))
+    api.include_router(evaluations_router(store, registry, teaching, evaluation or EvaluationService(service)))
     api.include_router(files_router(store.files, settings))
     api.include_router(images_router(store, threads))
+    api.include_router(explanations_router(store, registry, service, Explainer(service.queue), predictions, threads))
     return api

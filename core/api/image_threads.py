@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -63,15 +63,27 @@ class ImageThreads:
             TooManyRequests: the client has as many requests waiting as it may.
             Cancelled: it hung up meanwhile.
         """
-        async with AsyncExitStack() as held:
-            room = await held.enter_async_context(self._room(request, answer)) if answer > FREE_BYTES else None
+
+        async def make() -> Response:
             async with self._memory.held(
                 memory,
                 _until_client_leaves(request),
                 client=client_of(request),
                 most_waiting=self._settings.max_waiting_per_client,
             ):
-                response = await (self._in_background(work) if memory > SMALL_BYTES else run_sync(work))
+                return await (self._in_background(work) if memory > SMALL_BYTES else run_sync(work))
+
+        return await self.until_sent(request, make, answer=answer)
+
+    async def until_sent(self, request: Request, make: Callable[[], Awaitable[Response]], *, answer: int) -> Response:
+        """What ``make`` makes, a body of at most ``answer`` bytes, with room for it until it is sent.
+
+        Raises:
+            TooManyRequests, Cancelled: as for ``run``.
+        """
+        async with AsyncExitStack() as held:
+            room = await held.enter_async_context(self._room(request, answer)) if answer > FREE_BYTES else None
+            response = await make()
             if room is None:
                 return response
             room.keep(len(response.body))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from threading import Event
+from typing import TypeVar
 
 import anyio
 import anyio.from_thread
@@ -20,6 +21,8 @@ from core.engines.engine import EngineName
 from core.recognition.recognize import OnBatch
 from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Order, RecognitionService, Watcher
+
+Result = TypeVar("Result")
 
 
 def check_count(asked: int, settings: Settings) -> None:
@@ -105,6 +108,10 @@ class PredictionThreads:
             receive.close()
             if not working.done():
                 working.add_done_callback(_forget)
+
+    async def do(self, work: Callable[[], Result]) -> Result:
+        """Other work that waits for a turn."""
+        return await run_sync(work, limiter=self._threads)
 
     def _run(self, order: Order, on_batch: OnBatch, cancelled: Event) -> Recognition:
         (engine,) = order.engines

@@ -212,6 +212,7 @@ class AnswerRun(BaseModel):
     """What one engine with one model has answered; the columns are equally long."""
 
     engine: str = Field(description="its title")
+    engine_name: str = Field(description="as requests name it")
     model: str
     images: list[int] = Field(description="positions in the stack")
     classes: list[int] = Field(description="of each image, the place of its first class in `labels`")
@@ -244,6 +245,7 @@ class AnswerColumns(BaseModel):
                 if run is None:
                     run = runs[key] = AnswerRun(
                         engine=title,
+                        engine_name=engine,
                         model=key[1],
                         images=[],
                         classes=[],

@@ -17,10 +17,10 @@ from core.optimize.progress import StepState
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.teach.job import TeachingJob
-from core.teach.label_files import from_csv, from_folders, to_csv, to_folders
 from core.teach.labels import Labels
 from core.teach.report import TeachingReport
 from core.teach.service import TeachingService
+from core.trust.label_files import from_csv, from_folders, to_csv, to_folders
 
 CSV = "text/csv"
 

@@ -171,6 +171,13 @@ class Int8NotGoodEnough(ModelError):
     status = 422
 
 
+class MapsUnavailable(ModelError):
+    """A model or class of which no class activation map can be made."""
+
+    code = "maps_unavailable"
+    status = 422
+
+
 class DownloadError(AppError):
     """A file that cannot be had from the web."""
 
@@ -211,6 +218,20 @@ class TeachingNotFound(AppError):
 
     code = "teaching_not_found"
     status = 404
+
+
+class EvaluationNotFound(AppError):
+    """Nobody has evaluated this stack."""
+
+    code = "evaluation_not_found"
+    status = 404
+
+
+class EvaluationNotDone(AppError):
+    """The evaluation of this stack has no result yet, or none came of it."""
+
+    code = "evaluation_not_done"
+    status = 409
 
 
 class EngineUnavailable(AppError):

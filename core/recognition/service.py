@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Literal
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import FairQueue, Lane, Turn
 from core.recognition.features import StackFeatures
-from core.recognition.recognize import OnFeatures, check_cancelled, recognize_with, wait_for
+from core.recognition.recognize import Also, check_cancelled, recognize_with, wait_for
 from core.recognition.results import Prediction, Recognition
 from core.recognition.run_log import log_recognition
 from core.recognition.stack_results import StackResults
@@ -76,10 +76,15 @@ class RecognitionService:
         self._settings = settings
         self._results: WeakKeyDictionary[ImageStack, StackResults] = WeakKeyDictionary()
         self._features: WeakKeyDictionary[ImageStack, StackFeatures] = WeakKeyDictionary()
+        self._models: WeakKeyDictionary[ImageStack, WeakValueDictionary[str, Model]] = WeakKeyDictionary()
 
     def results(self, stack: ImageStack) -> StackResults:
         """What has been recognised in a stack so far."""
         return self._results.setdefault(stack, StackResults())
+
+    def model(self, stack: ImageStack, name: str) -> Model | None:
+        """The model of this name last used in a stack; also one that a session has for itself, as long as it has it."""
+        return self._models.setdefault(stack, WeakValueDictionary()).get(name)
 
     def features(self, stack: ImageStack) -> StackFeatures:
         """What networks have seen in a stack so far."""
@@ -97,6 +102,7 @@ class RecognitionService:
             AppError: as for ``recognize``.
         """
         done: dict[EngineName, Recognition] = {}
+        self._models.setdefault(order.stack, WeakValueDictionary())[order.model.card.name] = order.model
         self._load(order, watcher, cancelled)
         with self.queue.turn(order.client, order.stack.id, cancelled) as turn:
             if len(order.engines) > 1:
@@ -132,11 +138,11 @@ class RecognitionService:
         classifier = Classifier(order.model, engine)
         size = classifier.batch_size(order.batch_size, self._settings, images=len(set(order.indices)))
         results = self.results(order.stack)
-        on_features = self._feature_keeper(order, classifier)
+        features = self._feature_keeper(order, classifier)
 
         def on_batch(predictions: Sequence[Prediction]) -> None:
             if order.purpose == "answers":
-                results.add(predictions)
+                results.add(predictions, order.model.answers_key)
             watcher.recognized(predictions)
             turn.give_way()
 
@@ -149,11 +155,11 @@ class RecognitionService:
             on_batch=on_batch,
             on_wait=turn.give_way_idle,
             cancelled=cancelled,
-            on_features=on_features,
+            also=features,
             mirrored=order.purpose == "mirrored features",
         )
 
-    def _feature_keeper(self, order: Order, classifier: Classifier) -> OnFeatures | None:
+    def _feature_keeper(self, order: Order, classifier: Classifier) -> Also | None:
         """What keeps the features of an order's images; None where nobody asks for them or there is no room."""
         engine, wanted = classifier.engine, order.purpose != "answers"
         if not wanted and (FEATURES not in engine.outputs or not describe(engine.name).is_default):
@@ -166,11 +172,11 @@ class RecognitionService:
                 raise
             return None
 
-        def keep(indices: Sequence[int], features: NDArray[np.float32]) -> None:
+        def keep(indices: Sequence[int], found: Mapping[str, NDArray[np.float32]]) -> None:
             try:
-                rows.add(indices, features)
+                rows.add(indices, found[FEATURES])
             except DiskFull:
                 if wanted:
                     raise
 
-        return keep
+        return Also((FEATURES,), keep)

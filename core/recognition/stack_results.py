@@ -22,6 +22,7 @@ class StackResults:
     def __init__(self) -> None:
         self._threshold: float | None = None
         self._by_engine: dict[EngineName, dict[int, Prediction]] = {}
+        self._models: dict[EngineName, dict[int, str]] = {}
         self._lock = threading.Lock()
         self.version = 0
 
@@ -41,11 +42,15 @@ class StackResults:
         """Engines with answers, always in the order of ``engine_names()``."""
         return tuple(name for name in engine_names() if self._by_engine.get(name))
 
-    def add(self, predictions: Iterable[Prediction]) -> None:
-        """Keep new predictions; each replaces an older one of the same engine for the same image."""
+    def add(self, predictions: Iterable[Prediction], model: str = "") -> None:
+        """Keep new predictions; each replaces an older one of the same engine for the same image.
+
+        ``model`` is the ``Model.answers_key`` of the model that made them: names alone do not tell models apart.
+        """
         with self._lock:
             for prediction in predictions:
                 self._by_engine.setdefault(prediction.engine, {})[prediction.index] = prediction
+                self._models.setdefault(prediction.engine, {})[prediction.index] = model
             self.version += 1
 
     def of(self, engine: EngineName) -> Mapping[int, Prediction]:
@@ -53,6 +58,12 @@ class StackResults:
         with self._lock:
             found = self._by_engine.get(engine, {})
             return MappingProxyType({index: self._judged(prediction) for index, prediction in found.items()})
+
+    def by_model(self, engine: EngineName, model: str) -> list[Prediction]:
+        """An engine's predictions that were made by the model of this ``Model.answers_key``."""
+        with self._lock:
+            made_by, found = self._models.get(engine, {}), self._by_engine.get(engine, {})
+            return [prediction for index, prediction in found.items() if made_by[index] == model]
 
     def at(self, index: int) -> tuple[Prediction, ...]:
         """All engines' predictions for one image, in the order of ``engines``."""

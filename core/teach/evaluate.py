@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.base.errors import InvalidRequest
 from core.recognition.results import softmax
 from core.teach.head import Examples, fit
-from core.trust.agreement import wilson_interval
+from core.trust.share import Share
 
 FOLDS = 5
 MORE_FOLDS, MORE_FOLDS_UP_TO = 10, 400  # examples: small sets lose less to what is held out, and fit fast
@@ -20,29 +20,6 @@ FEW = 10  # examples of a class below which the estimate is rough
 SHARES = (0.25, 0.5)  # of the examples, for the learning curve, which ends in all of them
 MORE = 20  # examples, of which the advice speaks
 MISTAKE_LEAD = 0.5  # by so much another class must be more probable than the given one
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """``right`` of ``images``, and the Wilson 95% interval of their share (0..1)."""
-
-    right: int
-    images: int
-
-    @property
-    def value(self) -> float:
-        """0..1; 0 of no images."""
-        return self.right / self.images if self.images else 0.0
-
-    @property
-    def low(self) -> float:
-        """Lower end of the interval, 0..1."""
-        return wilson_interval(self.right, self.images)[0] if self.images else 0.0
-
-    @property
-    def high(self) -> float:
-        """Upper end of the interval, 0..1."""
-        return wilson_interval(self.right, self.images)[1] if self.images else 1.0
 
 
 @dataclass(frozen=True, slots=True)

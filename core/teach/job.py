@@ -30,7 +30,7 @@ from core.teach.evaluate import evaluate
 from core.teach.features import Looker
 from core.teach.head import Examples, Head, examples, fit
 from core.teach.lesson import Lesson
-from core.teach.report import Estimate, ShareRight, TeachingReport
+from core.teach.report import Estimate, TeachingReport
 from core.teach.taught import (
     EXAMPLES_NAME,
     facts_of,
@@ -41,6 +41,7 @@ from core.teach.taught import (
     write_examples,
     write_taught,
 )
+from core.trust.share import ShareRight
 
 CANCELLED = "Cancelled. Nothing was made, and the labels are as they were."
 _LOOK, _FIT, _JUDGE, _WRITE = (

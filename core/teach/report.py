@@ -7,25 +7,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.teach.evaluate import Evaluation, Share
+from core.teach.evaluate import Evaluation
+from core.trust.share import ShareRight
 
 MISTAKES_TOLD = 100
-
-
-class ShareRight(BaseModel):
-    """A share with its Wilson 95% interval, all 0..1."""
-
-    model_config = ConfigDict(frozen=True)
-
-    value: float
-    low: float
-    high: float
-    images: int
-
-    @classmethod
-    def of(cls, share: Share) -> Self:
-        """The same, rounded for a file."""
-        return cls(value=round(share.value, 4), low=round(share.low, 4), high=round(share.high, 4), images=share.images)
 
 
 class LikelyMistake(BaseModel):

@@ -32,9 +32,9 @@ from core.models.registry import ModelRegistry
 from core.models.weight_files import safetensors
 from core.models.weight_files.tensors import BadFile, Stored
 from core.recognition.known import Known, write_known
-from core.teach.evaluate import Share
 from core.teach.head import INVERSE_STRENGTH, Examples, Head
 from core.trust.known import of_examples
+from core.trust.share import Share
 from core.trust.temperature import MIN_IMAGES, fitted
 
 EXAMPLES_NAME = "examples.safetensors"

@@ -32,6 +32,7 @@ from pages._ui.components.assets import script_route
 WIDTH, HEIGHT = 500, 375
 BROKEN, SLOW, DEEP = 7, 9, 25
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
+MAP_BOX = ((WIDTH - HEIGHT) / 2, 0, (WIDTH + HEIGHT) / 2, HEIGHT)
 LABELS = ("cat", "dog", "tabby cat with a long name")
 
 
@@ -111,6 +112,7 @@ async def results_route(request: Request) -> Response:
         runs=[
             AnswerRun(
                 engine="OpenVINO INT8",
+                engine_name="int8",
                 model="starter",
                 images=images,
                 classes=classes,
@@ -121,6 +123,7 @@ async def results_route(request: Request) -> Response:
             ),
             AnswerRun(
                 engine="PyTorch FP32",
+                engine_name="fp32",
                 model="starter",
                 images=images,
                 classes=others,
@@ -134,6 +137,24 @@ async def results_route(request: Request) -> Response:
     return JSONResponse(columns.model_dump())
 
 
+async def explanation_route(request: Request) -> Response:
+    """A map over the middle square: INT8 looks at its right half, FP32 at its left one; image 2 has none."""
+    if int(request.path_params["index"]) == 2:
+        return JSONResponse({"detail": "This model gives no maps."}, status_code=422)
+    label = request.query_params.get("class", "cat")
+    low, high = (-1.0, 2.0) if label == "cat" else (0.0, 0.0)
+    row = [low, low, high, high] if request.query_params["engine"] == "int8" else [high, high, low, low]
+    return JSONResponse(
+        {
+            "class": label,
+            "confidence": 0.75 if label in LABELS else None,
+            "best": [{"class": known, "confidence": 0.75} for known in LABELS],
+            "box": MAP_BOX,
+            "map": [row] * 4,
+        }
+    )
+
+
 SCRIPT = Path(__file__).with_name("component_page.py")
 # Routes of one's own do not follow Streamlit's base path by themselves.
 ROOT = f"/{path}" if (path := str(st.get_option("server.baseUrlPath")).strip("/")) else ""
@@ -144,6 +165,7 @@ app = st.App(
         script_route(ROOT),
         Route(f"{BASE}/index", index_route),
         Route(f"{BASE}/results", results_route),
+        Route(f"{BASE}/images/{{index:int}}/explanation", explanation_route),
         Route(f"{BASE}/images/{{index:int}}/{{kind}}", image_route),
     ],
 )

@@ -25,6 +25,7 @@ def links(*, results: bool = False) -> StackLinks:
         image_url=f"{base}/images/{{index}}/display",
         thumbnail_url=f"{base}/images/{{index}}/thumbnail",
         values_url=f"{base}/images/{{index}}/values",
+        explanation_url=f"{base}/images/{{index}}/explanation" if results else "",
         tag=f"tag-{count}",
         results_url=f"{base}/results?version=1" if results else "",
     )

@@ -60,6 +60,7 @@ export function viewData(changes = {}) {
     image_url: "images/{index}/display",
     thumbnail_url: "images/{index}/thumbnail",
     values_url: "images/{index}/values",
+    explanation_url: "",
     results_url: "",
     teaching_url: "",
     teaching_revision: 0,

@@ -77,7 +77,11 @@ TESTED_FAMILIES = {
     "python -m scripts.benchmark_viewer ": "unit/scripts/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
     "python -m scripts.measure_known ": "unit/scripts/test_trust_starter.py::test_every_score_gets_a_row",
+    "python -m scripts.measure_maps ": "unit/scripts/test_measure_maps.py::",
     "python -m scripts.time_teaching ": "unit/scripts/test_time_teaching.py::test_every_wait_has_a_time",
+    "python -m scripts.evaluate ": (
+        "unit/scripts/test_evaluate.py::test_two_engines_are_evaluated_compared_and_written_down"
+    ),
     "python -m scripts.teach ": "unit/scripts/test_teach.py::test_a_model_is_taught_judged_and_used",
     "python -m scripts.predict NEW.zip --model ": "unit/scripts/test_teach.py::test_a_model_is_taught_judged_and_used",
     "python -m scripts.optimize --model imagenet ": (

@@ -186,6 +186,15 @@ def test_a_model_that_cannot_tell_says_so(app: AppTest, tmp_path: Path) -> None:
     assert not [slider for slider in app.slider if slider.label == "Keep of known images"]
 
 
+def test_the_switch_and_a_button_pressed_in_one_go_both_count(app: AppTest) -> None:
+    upload(app, stack_of(2))
+    app.toggle[0].set_value(True)
+    run(app, "All")
+    stack = session(app).stack
+    assert stack is not None
+    assert get_runtime().recognition.results(stack).engines == ("openvino-int8", "pytorch-fp32")
+
+
 def test_two_sessions_do_not_share_anything(app: AppTest) -> None:
     other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     upload(app, stack_of(2))

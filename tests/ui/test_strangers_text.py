@@ -17,6 +17,9 @@ from streamlit.testing.v1 import AppTest
 from core.models.card import CARD_NAME
 from core.models.model import Model
 from core.runtime import get_runtime
+from core.trust.evaluation.evaluation import Subject
+from core.trust.evaluation.job import Plan
+from core.trust.evaluation.known import KnownClasses
 from pages._ui.benchmark.state import Benchmarks
 from tests.builders import photo_png, zip_bytes
 from tests.helpers import SECONDS, wait_until
@@ -99,8 +102,22 @@ def labelled(app: AppTest) -> None:
     session(app).teach_error = ONE_TEXT
 
 
+def evaluated(app: AppTest) -> None:
+    """Two engines judged on two classes of strangers' names and a label that is none, and one run that failed."""
+    own = session(app)
+    assert own.stack is not None
+    assert own.chosen_model is not None
+    classes = own.chosen_model.card.classes
+    known = KnownClasses({0: classes[0], 1: classes[1], 2: f"no class {ONE_TEXT}"}, "labels")
+    subjects = tuple(Subject(own.chosen_model, engine) for engine in ("openvino-int8", "pytorch-fp32"))
+    own.evaluation = get_runtime().evaluation.evaluate(Plan(own.stack, known, subjects))
+    own.evaluation.wait(SECONDS)
+    own.evaluation_error = ONE_TEXT
+    own.evaluation_cell = (ONE_TEXT, ONE_TEXT, (0, 1))
+
+
 @pytest.mark.torch  # the optimize page asks for the FP32 model's facts
-@pytest.mark.parametrize("page", ["viewer", "inference", "teach", "optimize", "benchmark"])
+@pytest.mark.parametrize("page", ["viewer", "inference", "review", "teach", "evaluate", "optimize", "benchmark"])
 def test_markdown_holds_it_escaped(app: AppTest, page: str) -> None:
     app.run()
     run(app, "Image 1")
@@ -108,6 +125,8 @@ def test_markdown_holds_it_escaped(app: AppTest, page: str) -> None:
     session(app).upload_error = ONE_TEXT if page == "viewer" else ""
     if page == "teach":
         labelled(app)
+    if page == "evaluate":
+        evaluated(app)
     app.run()
     text = markdown(app)
     assert text.count("stranger\\.example") >= 3, "the page draws it at all"

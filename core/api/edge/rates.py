@@ -90,6 +90,6 @@ class RatesMiddleware:
         if scope["method"] in ("POST", "PUT"):
             if path in ("/upload", "/api/v1/stacks", "/api/v1/files") or path.startswith("/_stcore/upload_file/"):
                 return self._uploads
-            if path in ("/predict", "/predict_optimized") or path.endswith("/predictions"):
+            if path in ("/predict", "/predict_optimized") or path.endswith(("/predictions", "/evaluations")):
                 return self._recognitions
         return self._requests if path.startswith(("/api/", "/upload", "/predict")) else None

@@ -32,6 +32,7 @@ class ViewData(_Message):
     image_url: str = Field(description="with `{index}`")
     thumbnail_url: str = Field(description="with `{index}`")
     values_url: str = Field(description="with `{index}`")
+    explanation_url: str = Field(description="with `{index}`; empty, nobody can ask where a network looked")
     results_url: str = Field(description="answers with AnswerColumns; empty while there are none")
     teaching_url: str = Field(description="answers with TeachingColumns, takes LabelAction; empty without Label mode")
     teaching_revision: int = Field(description="of what is there now: the browser asks where it knows another one")

@@ -36,6 +36,8 @@ def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
         if missing:
             st.info(escape(missing), icon=":material/tune:")
         selected = session.view.selected
+        # Before the buttons: who switches it and presses one of them in one go means both.
+        session.compare = bool(st.session_state.get(f"{key}-compare", session.compare))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**Run inference**", width="content")
             choices: list[tuple[str, str, Sequence[int]]] = [

@@ -21,6 +21,7 @@ THUMBNAIL = STACKS + "/{stack}/images/{index}/thumbnail"
 LABELS = STACKS + "/{stack}/labels"
 TEACHING = STACKS + "/{stack}/teaching"
 VALUES = STACKS + "/{stack}/images/{index}/values"
+EXPLANATION = STACKS + "/{stack}/images/{index}/explanation"
 
 
 def of_stack(template: str, stack: ImageStack) -> str:
@@ -38,6 +39,7 @@ def stack_links(stack: ImageStack) -> StackLinks:
         image_url=of_stack(IMAGE, stack),
         thumbnail_url=of_stack(THUMBNAIL, stack),
         values_url=of_stack(VALUES, stack),
+        explanation_url=of_stack(EXPLANATION, stack),
         tag=stack.fingerprint,
         results_url=f"{of_stack(ANSWERS, stack)}?version={version}" if version else "",
     )

@@ -27,6 +27,7 @@ from core.stacks.quota import Share
 from core.stacks.stack import ImageStack
 from core.teach.job import TeachingJob
 from core.teach.live import LiveTeaching
+from core.trust.evaluation.job import EvaluationJob
 from pages._ui.benchmark.state import Benchmarks
 from pages._ui.shell.holdings import Holdings
 from pages._ui.shell.messages import waiting
@@ -74,6 +75,10 @@ class Session:
     model_title: str = ""  # that was asked for last: the field is not there while it is made
     teaching_job: TeachingJob | None = None
     taught: Model | None = None  # what became of it
+    evaluation: EvaluationJob | None = None
+    evaluation_error: str = ""
+    # What is looked at of it: the class that images show, what they were called, and their positions.
+    evaluation_cell: tuple[str, str, tuple[int, ...]] | None = None
     declined: list[OptimizationJob] = field(default_factory=list)  # those instead of which the model in use was kept
     benchmarks: Benchmarks = field(default_factory=Benchmarks)
     _holdings: Holdings = field(default_factory=Holdings, repr=False)
@@ -189,6 +194,9 @@ class Session:
         for optimization in self.optimizations:
             optimization.cancel()
         self.stop_teaching()
+        if self.evaluation is not None:
+            self.evaluation.cancel()
+        self.evaluation, self.evaluation_error, self.evaluation_cell = None, "", None
         self.stack, self.job, self.optimizations, self.declined = None, None, [], []
         self.view, self.view_version = ViewState(), self.view_version + 1
         self.upload_error = ""
@@ -215,6 +223,7 @@ class Session:
             self.chosen_model.checksum if self.chosen_model else "",
             [model.checksum for model in self.own_models],
             (id(self.job), self.working),
+            (id(self.evaluation), self.evaluating),
             results(stack).version if stack else 0,
             self.live.revision if self.live else 0,
             self.view_version,
@@ -228,6 +237,11 @@ class Session:
     def optimizing(self) -> bool:
         """Whether an optimisation is running."""
         return bool(self.optimizations) and self.optimizations[-1].status == "running"
+
+    @property
+    def evaluating(self) -> bool:
+        """Whether an evaluation is running."""
+        return self.evaluation is not None and self.evaluation.status == "running"
 
     @property
     def working(self) -> bool:

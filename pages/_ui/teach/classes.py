@@ -15,10 +15,10 @@ from core.base.errors import AppError
 from core.base.settings import MIB
 from core.stacks.stack import ImageStack
 from core.stacks.upload import too_large
-from core.teach.label_files import MAX_BYTES, from_folders, to_csv
 from core.teach.live import LiveTeaching
 from core.teach.saved import MAX_BYTES as MAX_SESSION_BYTES
 from core.teach.saved import SavedTeaching, read_saved
+from core.trust.label_files import MAX_BYTES, from_folders, to_csv
 from pages._ui.components.contract import Refusals, UploaderData
 from pages._ui.shell.links import LABELS, absolute, of_stack
 from pages._ui.shell.messages import escape, images

@@ -27,8 +27,8 @@ function answered() {
   store.answers = answersByImage({
     labels: ["cat", "dog", "class 10", "class 9"],
     runs: [
-      { ...RUN, engine: "INT8", images: [0, 1, 2, 4], classes: [0, 1, 2, 3], confidences: [0.9, 0.5, 0.7, 0.5] },
-      { ...RUN, engine: "FP32", images: [0, 1, 2], classes: [0, 0, 2], confidences: [0.8, 0.5, 0.4] },
+      { ...RUN, engine: "INT8", engine_name: "int8", images: [0, 1, 2, 4], classes: [0, 1, 2, 3], confidences: [0.9, 0.5, 0.7, 0.5] },
+      { ...RUN, engine: "FP32", engine_name: "fp32", images: [0, 1, 2], classes: [0, 0, 2], confidences: [0.8, 0.5, 0.4] },
     ],
   });
   store.answerLines = 2;

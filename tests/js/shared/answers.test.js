@@ -6,8 +6,8 @@ import { answersByImage, band, caption, differ, difference } from "../../../page
 const COLUMNS = {
   labels: ["cat", "dog"],
   runs: [
-    { engine: "INT8", model: "starter", images: [4, 2], classes: [0, 1], confidences: [0.75, 0.5], calibrated: true, known_scores: [0.5, 0.01], threshold: 0.05 },
-    { engine: "FP32", model: "own", images: [4], classes: [1], confidences: [0.25], calibrated: false, known_scores: null, threshold: 0.05 },
+    { engine: "INT8", engine_name: "int8", model: "starter", images: [4, 2], classes: [0, 1], confidences: [0.75, 0.5], calibrated: true, known_scores: [0.5, 0.01], threshold: 0.05 },
+    { engine: "FP32", engine_name: "fp32", model: "own", images: [4], classes: [1], confidences: [0.25], calibrated: false, known_scores: null, threshold: 0.05 },
   ],
 };
 
@@ -18,10 +18,10 @@ test("columns become the answers of each image, in the order of the runs", () =>
   const answers = answersByImage(COLUMNS);
   assert.deepEqual([...answers.keys()].sort(), [2, 4]);
   assert.deepEqual(answers.get(4), [
-    { label: "cat", confidence: 0.75, engine: "INT8", model: "starter", calibrated: true, known: true },
-    { label: "dog", confidence: 0.25, engine: "FP32", model: "own", calibrated: false, known: undefined },
+    { label: "cat", confidence: 0.75, engine: "INT8", engineName: "int8", model: "starter", calibrated: true, known: true },
+    { label: "dog", confidence: 0.25, engine: "FP32", engineName: "fp32", model: "own", calibrated: false, known: undefined },
   ]);
-  assert.deepEqual(answers.get(2), [{ label: "dog", confidence: 0.5, engine: "INT8", model: "starter", calibrated: true, known: false }]);
+  assert.deepEqual(answers.get(2), [{ label: "dog", confidence: 0.5, engine: "INT8", engineName: "int8", model: "starter", calibrated: true, known: false }]);
   assert.equal(answers.get(0), undefined);
 });
 

@@ -32,7 +32,7 @@ OUR_OWN = {
     *("attempts.py: job.recipe.title", "attempts.py: untried[0].title"),  # core.optimize.graph
     "attempts.py: job.status",  # one of four words
     *("gate_report.py: label", "gate_report.py: value", "gate_report.py: beside", "gate_report.py: meaning"),
-    *("run_panel.py: label", "saved.py: title"),  # a loop over literals
+    *("run_panel.py: label", "saved.py: title", "downloads.py: title"),  # a loop over literals
     *("attempts.py: FP32.label", "run_panel.py: default_engine().label"),
     *("run_panel.py: reference.library", "run_panel.py: reference.label"),  # engines name themselves: core.engines
     *("results.py: confidence", "models.py: missing"),  # a table of our own; literals

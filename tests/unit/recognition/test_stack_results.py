@@ -59,3 +59,13 @@ def test_a_flip_is_two_names_for_one_image() -> None:
     assert differs([answer(0, "cat"), answer(0, "dog", "pytorch-fp32")])
     assert not differs([answer(0, "cat"), answer(0, "cat", "pytorch-fp32")])
     assert not differs([answer(0, "cat")])
+
+
+def test_answers_of_a_model_are_told_from_those_of_another_with_its_name() -> None:
+    results = StackResults()
+    results.add([answer(0, "cat"), answer(1, "cat")], "one")
+    results.add([answer(1, "dog"), answer(2, "dog")], "other")
+    results.add([answer(3, "cat")])
+    assert [(found.index, found.label) for found in results.by_model("openvino-int8", "one")] == [(0, "cat")]
+    assert [found.index for found in results.by_model("openvino-int8", "other")] == [1, 2]
+    assert results.by_model("pytorch-fp32", "one") == []

@@ -111,3 +111,15 @@ def test_wrong_options_are_refused_before_any_work(extra: list[str], stack: Path
 def test_an_unknown_model_names_the_known_ones(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(stack), "--model", "nothing"]) == 2
     assert "starter" in capsys.readouterr().err
+
+
+def test_maps_are_kept_where_they_are_asked_for(stack: Path, tmp_path: Path) -> None:
+    assert main([str(stack), "--out", str(tmp_path / "plain.json")]) == 0
+    assert main([str(stack), "--out", str(tmp_path / "out.json"), "--maps", str(tmp_path / "maps")]) == 0
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == [
+        "000001-frame_2.png",
+        "000002-frame_10.png",
+        "000003-frame_2.png",
+    ]
+    assert (tmp_path / "out.json").read_text() == (tmp_path / "plain.json").read_text()
+    assert main([str(stack), "--maps", str(stack / "no folder")]) == 2

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from core.base.errors import InvalidRequest
-from core.teach.evaluate import FEW, Share, evaluate
+from core.teach.evaluate import FEW, evaluate
 from core.teach.head import Examples, fit
+from core.trust.share import Share
 from tests.unit.teach.clouds import clouds
 
 SPREAD = 2.2  # classes that overlap

@@ -11,6 +11,7 @@ import pytest
 
 from core.base.errors import InvalidRequest
 from core.base.settings import Settings
+from core.models.head import read_head
 from core.models.model import Model
 from core.optimize.gate import GATE_AGREEMENT
 from core.recognition.classifier import Classifier
@@ -21,6 +22,7 @@ from core.teach.features import Looker
 from core.teach.job import TeachingJob, asked_agreement
 from core.teach.lesson import Lesson
 from core.teach.taught import read_examples
+from core.trust.maps import maps_of, outputs_for_maps
 from tests.builders import photo_png
 from tests.conftest import MakeStack
 from tests.unit.teach.stripes import stripes, stripes_files
@@ -92,6 +94,22 @@ def test_a_taught_model_tells_new_images_apart(
         "features": (2, 960),
         "maps.4": (2, 512, 7, 7),
     }
+    head = read_head(job.model)
+    names = outputs_for_maps(job.model.stages, head.weight.shape[1])
+    for engine, tolerance in (("openvino-int8", 0.05), ("pytorch-fp32", 0.002)):
+        found = job.model.engine(engine).infer(_inputs(stack, new[:2]), ("logits", *names))
+        for place in range(2):
+            maps = maps_of(found, place, names, head.weight)
+            assert maps.shape == (2, 56, 56)
+            assert np.abs(maps.mean(axis=(1, 2)) + head.bias - found["logits"][place]).max() < tolerance
+
+
+def _inputs(stack: ImageStack, indices: list[int]) -> np.ndarray:
+    kept = stack.inputs()
+    found = np.empty((len(indices), *kept.shape), np.uint8)
+    for place, index in enumerate(indices):
+        kept.read(index, found[place])
+    return found
 
 
 def test_a_job_that_has_ended_keeps_no_stack(looker: Looker, lesson: Lesson, settings: Settings) -> None:

@@ -13,11 +13,11 @@ from core.base.worker_process import WorkerProcess
 from core.models.model import Model
 from core.optimize.calibration import load_inputs
 from core.recognition.service import RecognitionService
-from core.teach.evaluate import Share
 from core.teach.features import Looker
 from core.teach.head import examples, fit
 from core.teach.longer import MAX_IMAGES, WORKER, check, judge, train_longer
 from core.teach.taught import facts_of, write_taught
+from core.trust.share import Share
 from tests.conftest import MakeStack
 from tests.unit.teach.clouds import clouds
 from tests.unit.teach.stripes import stripes_files

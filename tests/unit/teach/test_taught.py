@@ -15,7 +15,6 @@ from core.models.install import copy_model
 from core.models.model import Model
 from core.models.registry import ModelRegistry
 from core.models.weights import load_weights
-from core.teach.evaluate import Share
 from core.teach.head import Examples, fit
 from core.teach.taught import (
     EXAMPLES_NAME,
@@ -29,6 +28,7 @@ from core.teach.taught import (
     write_examples,
     write_taught,
 )
+from core.trust.share import Share
 from tests.unit.teach.clouds import clouds
 
 WIDTH = 960

@@ -7,7 +7,8 @@
  * @typedef {object} Answer
  * @property {string} label
  * @property {number} confidence of a suggestion, its share; of a label, one
- * @property {string} engine
+ * @property {string} engine its title
+ * @property {string} [engineName] as requests name it; nothing for labels and suggestions
  * @property {string} model
  * @property {boolean} [calibrated] whether its confidence says how often such answers are right
  * @property {boolean} [known] whether the image shows one of the classes at all; undefined where nobody can tell
@@ -22,10 +23,11 @@
 export function answersByImage({ labels, runs }) {
   /** @type {Map<number, Answer[]>} */
   const answers = new Map();
-  for (const { engine, model, images, classes, confidences, calibrated, known_scores, threshold } of runs) {
+  for (const { engine, engine_name: engineName, model, images, classes, confidences, calibrated, known_scores, threshold } of runs) {
     images.forEach((index, place) => {
       const known = known_scores ? known_scores[place] >= threshold : undefined;
-      const answer = { label: labels[classes[place]], confidence: confidences[place], engine, model, calibrated, known };
+      const [label, confidence] = [labels[classes[place]], confidences[place]];
+      const answer = { label, confidence, engine, engineName, model, calibrated, known };
       const found = answers.get(index);
       if (found) found.push(answer);
       else answers.set(index, [answer]);

@@ -51,6 +51,10 @@ export interface ViewData {
    */
   values_url: string;
   /**
+   * with `{index}`; empty, nobody can ask where a network looked
+   */
+  explanation_url: string;
+  /**
    * answers with AnswerColumns; empty while there are none
    */
   results_url: string;
@@ -216,6 +220,10 @@ export interface AnswerRun {
    * its title
    */
   engine: string;
+  /**
+   * as requests name it
+   */
+  engine_name: string;
   model: string;
   /**
    * positions in the stack

@@ -40,6 +40,7 @@ export class StackStore extends EventTarget {
   imageUrl = "";
   thumbnailUrl = "";
   valuesUrl = "";
+  explanationUrl = "";
   /** @type {string | null} */
   indexUrl = null;
   /** @type {string | undefined} */
@@ -67,6 +68,7 @@ export class StackStore extends EventTarget {
     this.count = data.count;
     this.imageUrl = data.image_url;
     this.valuesUrl = data.values_url;
+    this.explanationUrl = data.explanation_url;
     this.tag = data.tag;
     this.thumbnailUrl = data.thumbnail_url;
     if (data.version !== this.version) {

@@ -31,6 +31,7 @@ export interface ViewerElements {
   flipVertical: HTMLButtonElement;
   reset: HTMLButtonElement;
   select: HTMLButtonElement;
+  map: HTMLButtonElement;
   windowing: HTMLButtonElement;
   fullScreen: HTMLButtonElement;
   help: HTMLButtonElement;
@@ -44,6 +45,18 @@ export interface ViewerElements {
   windowInvert: HTMLButtonElement;
   windowReset: HTMLButtonElement;
   windowNote: HTMLElement;
+
+  mapFirst: HTMLElement;
+  mapSecond: HTMLElement;
+  mapPanel: HTMLElement;
+  mapClass: HTMLSelectElement;
+  mapEngines: HTMLElement;
+  mapEngine: HTMLSelectElement;
+  mapOpacity: HTMLInputElement;
+  mapLow: HTMLElement;
+  mapScale: HTMLElement;
+  mapHigh: HTMLElement;
+  mapNote: HTMLElement;
 
   keep: HTMLInputElement;
   status: HTMLElement;

@@ -57,7 +57,11 @@ export class Gestures {
    */
   fromCentre(clientX, clientY) {
     const box = this.stage.getBoundingClientRect();
-    return [clientX - box.left - box.width / 2, clientY - box.top - box.height / 2];
+    // The image may be there more than once, side by side: the centre of the one under the pointer counts.
+    const panes = Math.max(1, Math.round(box.width / this.viewport.stage.width));
+    const width = box.width / panes;
+    const pane = clamp(Math.floor((clientX - box.left) / width), 0, panes - 1);
+    return [clientX - box.left - (pane + 0.5) * width, clientY - box.top - box.height / 2];
   }
 
   /** @param {WheelEvent} event */

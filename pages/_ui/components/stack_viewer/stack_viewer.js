@@ -6,6 +6,7 @@ import { onLongPress } from "../shared/long_press.js";
 import { mount } from "../shared/mount.js";
 import { keepPreference, readPreference } from "../shared/preferences.js";
 import { Film } from "./film.js";
+import { MapPanel } from "./map_panel.js";
 import { Probe } from "./probe.js";
 import { Stage } from "./stage.js";
 import { FLIP_HORIZONTAL, FLIP_VERTICAL, TURN_LEFT, TURN_RIGHT } from "./viewport.js";
@@ -41,6 +42,7 @@ class StackViewer {
     this.film = new Film(this.ref, store, this.stage);
     this.panel = new WindowPanel(this.ref, this.stage);
     this.probe = new Probe(this.ref, this.stage);
+    this.maps = new MapPanel(this.ref, this.stage, store);
     this.seen = store.current;
     this.bindControls();
     const { signal } = this.listeners;
@@ -67,6 +69,7 @@ class StackViewer {
     this.listeners.abort();
     this.film.stop();
     this.probe.remove();
+    this.maps.remove();
     this.stage.remove();
     clearTimeout(this.announceTimer);
   }
@@ -137,6 +140,7 @@ class StackViewer {
       i: () => store.invert(store.allIndices()),
       f: () => this.toggleFullScreen(),
       w: () => this.panel.toggle(),
+      m: () => this.maps.toggle(),
       " ": () => this.film.toggle(),
       "?": () => ref.help.click(),
     };
@@ -181,6 +185,7 @@ class StackViewer {
 
   show() {
     this.stage.show();
+    this.maps.show();
     this.showCaption();
     this.showPosition();
     this.showSelection();

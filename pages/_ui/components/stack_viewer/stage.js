@@ -5,12 +5,14 @@
 import { resolveUrl } from "../shared/addresses.js";
 import { BYTES_PER_PIXEL, ImageCache, decodeBitmap, decodeSamples } from "./bitmaps.js";
 import { Gestures } from "./gestures.js";
+import { paintLayer } from "./map_layer.js";
 import { Viewport } from "./viewport.js";
 import { Windowing } from "./windowing.js";
 
 /** @import { StackStore } from "../shared/store.js" */
 /** @import { Entry, Limits } from "./bitmaps.js" */
 /** @import { ViewerElements } from "./elements.js" */
+/** @import { Layer } from "./map_layer.js" */
 /** @import { Samples } from "./samples.js" */
 /** @typedef {"none" | "sharp" | "thumbnail" | "loading" | "error"} Painting */
 
@@ -31,6 +33,8 @@ export class Stage {
   /** @type {{ index: number, kind: Painting }} */
   painted = { index: -1, kind: "none" };
   direction = 1;
+  /** @type {(Layer | null)[]} what lies over the image: it is shown once for each, side by side */
+  layers = [null];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   staleTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -149,8 +153,17 @@ export class Stage {
     if (fits && this.viewport.stage.width === width && this.viewport.stage.height === height) return;
     canvas.width = Math.round(width * density);
     canvas.height = Math.round(height * density);
-    this.viewport.setStage(width, height);
+    this.viewport.setStage(width / this.layers.length, height);
     this.paint(); // at once, since resizing a canvas clears it
+  }
+
+  /** @param {(Layer | null)[]} layers at least one */
+  setLayers(layers) {
+    const { stage } = this.ref;
+    if (layers.every((layer, pane) => layer === this.layers[pane]) && layers.length === this.layers.length) return;
+    if (layers.length !== this.layers.length) this.viewport.setStage(stage.clientWidth / layers.length, stage.clientHeight);
+    this.layers = layers;
+    this.repaint();
   }
 
   /** The current image is another one, or its facts have arrived: paint it and fetch what comes next. */
@@ -237,7 +250,7 @@ export class Stage {
     if (bitmap) {
       const { width, height } = this.store.image(index) ?? bitmap;
       this.viewport.setImage(width, height);
-      this.viewport.paint(this.context, bitmap, window.devicePixelRatio || 1);
+      this.layers.forEach((layer, pane) => this.paintPane(bitmap, layer, pane));
       this.setPainted(index, samples || sharp ? "sharp" : "thumbnail");
     } else if (error) {
       this.ref.reason.textContent = error;
@@ -246,6 +259,27 @@ export class Stage {
       this.staleTimer = setTimeout(() => this.clear(index, "loading"), STALE_MS);
     }
     this.onView();
+  }
+
+  /**
+   * The image, and what lies over it.
+   *
+   * @param {ImageBitmap | HTMLCanvasElement} bitmap
+   * @param {Layer | null} layer
+   * @param {number} pane
+   */
+  paintPane(bitmap, layer, pane) {
+    const { context, viewport } = this;
+    const density = window.devicePixelRatio || 1;
+    const left = pane * viewport.stage.width;
+    context.save();
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.beginPath();
+    context.rect(left * density, 0, viewport.stage.width * density, context.canvas.height);
+    context.clip();
+    viewport.paint(context, bitmap, density, left);
+    if (layer) paintLayer(context, viewport.image, layer);
+    context.restore();
   }
 
   /**

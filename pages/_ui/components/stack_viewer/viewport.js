@@ -170,18 +170,19 @@ export class Viewport {
   }
 
   /**
-   * Draw `bitmap` (the image itself or a smaller stand-in) on a canvas of stage size times `density`.
+   * Draw `bitmap` (the image itself or a smaller stand-in) on a part of a canvas, of stage size times `density`.
    *
    * @param {CanvasRenderingContext2D} context
    * @param {ImageBitmap | HTMLCanvasElement} bitmap
    * @param {number} density
+   * @param {number} [left] where the part begins, in CSS pixels
    */
-  paint(context, bitmap, density) {
+  paint(context, bitmap, density, left = 0) {
     const { width, height } = this.image;
     const [a, b, c, d] = this.orientation.map((value) => value * this.scale * density);
     context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, context.canvas.width, context.canvas.height);
-    const originX = (this.stage.width / 2 + this.panX) * density;
+    context.clearRect(left * density, 0, context.canvas.width, context.canvas.height);
+    const originX = (left + this.stage.width / 2 + this.panX) * density;
     const originY = (this.stage.height / 2 + this.panY) * density;
     context.setTransform(a, b, c, d, originX, originY);
     context.imageSmoothingEnabled = bitmap.width < width || this.scale * density <= SMOOTH_BELOW;

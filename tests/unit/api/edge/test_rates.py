@@ -48,6 +48,7 @@ def edge(app: Any, **limits: int) -> RatesMiddleware:
         ("POST", "/base/predict", "recognitions_per_minute"),
         ("POST", "/base/predict_optimized", "recognitions_per_minute"),
         ("POST", "/base/api/v1/stacks/x/predictions", "recognitions_per_minute"),
+        ("POST", "/base/api/v1/stacks/x/evaluations", "recognitions_per_minute"),
         ("GET", "/base/api/v1/stacks/x/images/0/thumbnail", "requests_per_minute"),
         ("GET", "/base/uploaded_images/a.png", "requests_per_minute"),
         ("DELETE", "/base/api/v1/stacks/x", "requests_per_minute"),

@@ -18,16 +18,26 @@ COLUMNS = ("file", "class")
 MAX_BYTES = 8 * 1024 * 1024
 MAX_LINES = 100_000  # five for each image that a stack may have
 _SHOWN = 60  # characters of a stranger's text in a sentence
+_NAMES_KEPT = 100  # of files that are not in the stack
 # What no file system takes in a name; a class may have it in its own.
 _NOT_IN_NAMES = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 
 
 @dataclass(frozen=True, slots=True)
 class CsvLabels:
-    """What a CSV says of a stack's images: the class of each, by position, and how many lines were about others."""
+    """What a CSV says of a stack's images.
+
+    Attributes:
+        by_image: the class of each, by position.
+        unknown: lines about files that are not in the stack, or that a name alone does not tell apart.
+        unknown_names: the first of these names.
+        without_class: lines that name no class.
+    """
 
     by_image: Mapping[int, str]
     unknown: int
+    unknown_names: tuple[str, ...] = ()
+    without_class: int = 0
 
 
 def from_folders(names: Sequence[str]) -> dict[int, str]:
@@ -36,13 +46,21 @@ def from_folders(names: Sequence[str]) -> dict[int, str]:
     Raises:
         LabelsInvalid: no image lies in a folder, or a folder's name is none for a class.
     """
-    folders = {name: PurePosixPath(name).parent.name for name in names}
-    if not any(folders.values()):
+    folders = folder_names(names)
+    classes = {folder: clean_label(folder, f"The folder {folder[:_SHOWN]!r}") for folder in set(folders.values())}
+    return {index: classes[folder] for index, folder in folders.items()}
+
+
+def folder_names(names: Sequence[str]) -> dict[int, str]:
+    """The folder of each image that lies in one, whatever it is called.
+
+    Raises:
+        LabelsInvalid: no image lies in a folder.
+    """
+    folders = {index: folder for index, name in enumerate(names) if (folder := PurePosixPath(name).parent.name)}
+    if not folders:
         raise LabelsInvalid("No image of this stack lies in a folder; put each class into a folder of its name.")
-    classes = {
-        folder: clean_label(folder, f"The folder {folder[:_SHOWN]!r}") for folder in set(folders.values()) if folder
-    }
-    return {index: classes[folders[name]] for index, name in enumerate(names) if folders[name]}
+    return folders
 
 
 def from_csv(data: bytes, names: Sequence[str]) -> CsvLabels:
@@ -56,12 +74,18 @@ def from_csv(data: bytes, names: Sequence[str]) -> CsvLabels:
     places = _places(names)
     found: dict[int, str] = {}
     classes: dict[str, str] = {}
-    unknown = 0
+    unknown = without_class = 0
+    unknown_names: list[str] = []
     for number, (name, given) in enumerate(_lines(data), 1):
-        if not given or (number == 1 and (name.casefold(), given.casefold()) == COLUMNS):
+        if number == 1 and (name.casefold(), given.casefold()) == COLUMNS:
+            continue
+        if not given:
+            without_class += bool(name)
             continue
         if (index := places.get(name)) is None:
             unknown += 1
+            if len(unknown_names) < _NAMES_KEPT:
+                unknown_names.append(name[:_SHOWN])
             continue
         if given not in classes:
             classes[given] = clean_label(given, f"The class in line {number:,}")
@@ -73,7 +97,7 @@ def from_csv(data: bytes, names: Sequence[str]) -> CsvLabels:
             )
     if not found:
         raise LabelsInvalid("The labels file names no image of this stack; its columns must be file name and class.")
-    return CsvLabels(found, unknown)
+    return CsvLabels(found, unknown, tuple(unknown_names), without_class)
 
 
 def to_csv(labels: Mapping[int, str], names: Sequence[str]) -> str:
@@ -111,9 +135,9 @@ def _lines(data: bytes) -> Iterator[tuple[str, str]]:
         for number, row in enumerate(csv.reader(io.StringIO(text, newline="")), 1):
             if number > MAX_LINES:
                 raise LabelsInvalid(f"The labels file has more than {MAX_LINES:,} lines; give one for each image.")
-            if len(row) >= 2:
+            if row:
                 # From what the product saved, with apostrophes before what begins a formula.
-                yield from_text(row[0].strip()), from_text(row[1].strip())
+                yield from_text(row[0].strip()), from_text(row[1].strip()) if len(row) > 1 else ""
     except (UnicodeDecodeError, csv.Error) as error:
         raise LabelsInvalid(
             "The labels file is not a CSV in UTF-8; save it as one, with file name and class."

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import LabelsInvalid
 from core.models.labels import clean_label
-from core.teach.label_files import MAX_BYTES, MAX_LINES, from_csv, from_folders, to_csv, to_folders
+from core.trust.label_files import MAX_BYTES, MAX_LINES, from_csv, from_folders, to_csv, to_folders
 from tests.conftest import MakeStack
 from tests.helpers import grey_png
 
@@ -48,6 +48,14 @@ def test_folders_that_name_no_classes(names: list[str], message: str) -> None:
 def test_what_a_csv_says(text: str, labels: dict[int, str], unknown: int) -> None:
     found = from_csv(text.encode(), NAMES)
     assert (found.by_image, found.unknown) == (labels, unknown)
+
+
+def test_lines_that_say_nothing_of_the_stack_are_counted_and_named_up_to_a_bound() -> None:
+    lines = [f"{number}.jpg,x" for number in range(300)]
+    found = from_csv("\n".join(["3.png,y", "2.png,", "lonely", "", ",", *lines]).encode(), NAMES)
+    assert (found.unknown, found.without_class) == (300, 2)
+    assert found.unknown_names[:2] == ("0.jpg", "1.jpg")
+    assert len(found.unknown_names) == 100
 
 
 @pytest.mark.parametrize(

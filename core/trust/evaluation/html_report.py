@@ -1,0 +1,38 @@
+"""An evaluation as one HTML file: it asks for nothing from outside, and runs no script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from core.trust.evaluation.charts import coverage_chart, reliability_chart, svg
+from core.trust.evaluation.known import SOURCE_TITLES
+from core.trust.evaluation.report import ClassReport, EvaluationReport, RunReport
+from core.trust.evaluation.sentences import comparison_sentence, interval, percent, share
+
+CLASSES_SHOWN = 200
+PAIRS_SHOWN = 100
+
+
+def to_html(report: EvaluationReport) -> str:
+    """The report as a page. Texts of strangers are escaped, and were one not, its own policy keeps it from running."""
+    folder = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=folder, autoescape=select_autoescape(), undefined=StrictUndefined)
+    return environment.get_template("report.html").render(
+        report=report,
+        source=SOURCE_TITLES[report.labels],
+        reliability=svg(reliability_chart(report.runs)),
+        coverage=svg(coverage_chart(report.runs)),
+        worst_classes=_worst_classes,
+        classes_shown=CLASSES_SHOWN,
+        pairs_shown=PAIRS_SHOWN,
+        comparison=comparison_sentence,
+        share=share,
+        interval=interval,
+        percent=percent,
+    )
+
+
+def _worst_classes(run: RunReport) -> list[ClassReport]:
+    return sorted(run.classes, key=lambda one: one.f1.value)[:CLASSES_SHOWN]

@@ -1,0 +1,57 @@
+"""Figures in words, the same on the page, in the report and on the command line."""
+
+from __future__ import annotations
+
+from core.trust.evaluation.report import ComparisonReport, CoverageReport, RunReport, Value
+from core.trust.share import ShareRight
+
+
+def percent(value: float) -> str:
+    """``97.4%``; ``80%`` where nothing stands behind the point."""
+    return f"{value:.1%}".replace(".0%", "%")
+
+
+def share(found: ShareRight) -> str:
+    """``97.4% (96.6% to 98.0%)``."""
+    return f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%})"
+
+
+def interval(found: Value) -> str:
+    """``0.017 (0.012 to 0.029)``."""
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
+def accuracy_sentence(run: RunReport) -> str:
+    """How often a run is right."""
+    five = "" if run.top5 is None else f"; among the five best {share(run.top5)}"
+    return f"{share(run.top1)} right of {run.images:,} images{five}."
+
+
+def coverage_sentence(found: CoverageReport) -> str:
+    """What answering only the sure ones would bring."""
+    threshold = percent(found.threshold)
+    if not found.right.images:
+        return f"No image has a confidence of {threshold}."
+    return (
+        f"Answering only from {threshold} on leaves {percent(found.answered.value)} of images "
+        f"({found.answered.low:.1%} to {found.answered.high:.1%}) and {share(found.right)} right."
+    )
+
+
+def comparison_sentence(found: ComparisonReport) -> str:
+    """Who of two is right more often, as far as the images tell."""
+    if not found.first_only and not found.second_only:
+        return f"{found.first} and {found.second} are right about the same of {found.images:,} images."
+    difference = found.difference
+    if difference.value:
+        better, other = (found.second, found.first) if difference.value > 0 else (found.first, found.second)
+        lead = (
+            f"{better} is right more often than {other} by {abs(difference.value) * 100:.1f} points (95% interval of "
+            f"the difference {difference.low * 100:+.1f} to {difference.high * 100:+.1f})"
+        )
+    else:
+        lead = "Both are right equally often"
+    only = f"{found.first} alone is right about {found.first_only:,}, {found.second} alone about {found.second_only:,}"
+    p_value = "p below 0.0001" if found.p_value < 0.0001 else f"p = {found.p_value:.4f}"
+    chance = " That may be chance alone." if difference.value and found.p_value >= 0.05 else ""
+    return f"{lead}, of {found.images:,} images: {only}. McNemar's exact test: {p_value}.{chance}"
