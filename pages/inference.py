@@ -7,6 +7,7 @@ from core.runtime import get_runtime
 from pages._ui.inference.curl import same_over_http
 from pages._ui.inference.results import downloads, inspect, results_table, run_metrics
 from pages._ui.inference.run_panel import run_panel
+from pages._ui.inference.unknown import none_of_these
 from pages._ui.shell.browsers import current_session
 from pages._ui.viewer.upload import stack_summary
 
@@ -37,6 +38,7 @@ if len(results.engines) > 1:
         if not found:
             st.success("The engines agree on every image.", icon=":material/check_circle:")
             st.stop()
+none_of_these(stack, found)
 picked = results_table(stack, found, key="results")
 downloads(stack, found)
 if session.job is not None and session.job.order.stack is stack and session.job.state.finished:

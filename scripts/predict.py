@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{timing.total_seconds:.2f} s, {timing.images_per_second:.0f} images/s, batches of {timing.batch_size}",
         file=sys.stderr,
     )
+    if not any(prediction.calibrated for prediction in result.predictions):
+        print("Confidences are not calibrated: they say what is likelier, not how often it is right.", file=sys.stderr)
     broken = sum(prediction.error is not None for prediction in result.predictions)
     if broken:
         print(f"{broken} of {timing.images} images could not be read; the output says why.", file=sys.stderr)
@@ -114,7 +116,7 @@ def _write(result: Recognition, out: Path | None) -> None:
         out.write_text(FORMATS[out.suffix.lower()](result.predictions), encoding="utf-8")
         return
     for prediction in result.predictions:
-        answer = prediction.error or f"{prediction.label} {prediction.confidence:.1%}"
+        answer = prediction.error or f"{prediction.caption} {prediction.confidence:.1%}"
         print(f"{prediction.filename}: {answer}")
 
 

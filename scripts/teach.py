@@ -31,7 +31,8 @@ from core.recognition.service import RecognitionService
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.teach.features import Looker
-from core.teach.job import Lesson, TeachingJob
+from core.teach.job import TeachingJob
+from core.teach.lesson import Lesson
 from core.teach.report import TeachingReport
 from core.trust.label_files import from_csv, from_folders
 from scripts.dev._stacks import open_stack_file

@@ -101,9 +101,12 @@ class FakeEngine:
 
 
 class FakeModel(Model):
-    """A real model folder with a real card, whose engines are given; ``loads`` counts how often each was made."""
+    """A real model folder with a real card, whose engines are given; ``loads`` counts how often each was made.
 
-    def __init__(self, folder: Path, *engines: Engine) -> None:
+    ``facts`` are fields of the card.
+    """
+
+    def __init__(self, folder: Path, *engines: Engine, **facts: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         card = ModelCard(
             name=folder.name,
@@ -117,7 +120,7 @@ class FakeModel(Model):
             quantization={},
             versions={},
             checksums={"weights.safetensors": "0" * 64},
-        )
+        ).model_copy(update=facts)
         (folder / CARD_NAME).write_text(card.model_dump_json())
         super().__init__(folder, folder / "cache")
         self._given = {engine.name: engine for engine in engines}

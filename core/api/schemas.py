@@ -101,9 +101,39 @@ class PredictRequest(BaseModel):
 class PredictAnswer(BaseModel):
     """One image's answer; ``class`` is ``"error"`` where there is none."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "filename": "frame_1.png",
+                    "class": "cat",
+                    "confidence": 0.83,
+                    "calibrated": True,
+                    "known": True,
+                    "known_score": 0.17,
+                }
+            ]
+        }
+    )
+
     filename: str
     label: str = Field(serialization_alias="class")
     confidence: float = Field(description="softmax probability, 0..1")
+    calibrated: bool | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="whether confidences say how often such answers are right",
+    )
+    known: bool | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="whether the image shows one of the classes; left out where the model cannot tell",
+    )
+    known_score: float | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="share of known images that are less like those the model was taught on, 0..1",
+    )
     error: str | None = Field(None, exclude_if=lambda value: value is None)
 
 
@@ -187,6 +217,11 @@ class AnswerRun(BaseModel):
     images: list[int] = Field(description="positions in the stack")
     classes: list[int] = Field(description="of each image, the place of its first class in `labels`")
     confidences: list[float] = Field(description="softmax probability of that class, 0..1")
+    calibrated: bool = Field(description="whether confidences say how often such answers are right")
+    known_scores: list[float] | None = Field(
+        description="share of known images that are less like those the model was taught on, 0..1; or null"
+    )
+    threshold: float = Field(description="of `known_scores`, below which an image shows none of the classes")
 
 
 class AnswerColumns(BaseModel):
@@ -209,11 +244,21 @@ class AnswerColumns(BaseModel):
                 run = runs.get(key)
                 if run is None:
                     run = runs[key] = AnswerRun(
-                        engine=title, engine_name=engine, model=key[1], images=[], classes=[], confidences=[]
+                        engine=title,
+                        engine_name=engine,
+                        model=key[1],
+                        images=[],
+                        classes=[],
+                        confidences=[],
+                        calibrated=prediction.calibrated,
+                        known_scores=None if prediction.known_score is None else [],
+                        threshold=prediction.threshold,
                     )
                 run.images.append(index)
                 run.classes.append(labels.setdefault(prediction.label, len(labels)))
                 run.confidences.append(prediction.confidence)
+                if run.known_scores is not None:
+                    run.known_scores.append(prediction.known_score or 0.0)
         return cls(labels=list(labels), runs=list(runs.values()))
 
 
@@ -244,16 +289,46 @@ class Score(BaseModel):
 class ImagePrediction(BaseModel):
     """The answer for one image, the most probable class first; none, and ``error``, where it cannot be read."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "index": 0,
+                    "filename": "frame_1.png",
+                    "top": [{"class": "cat", "confidence": 0.83}],
+                    "calibrated": True,
+                    "known": True,
+                    "known_score": 0.17,
+                }
+            ]
+        }
+    )
+
     index: int
     filename: str
     top: list[Score]
+    calibrated: bool = Field(description="whether confidences say how often such answers are right")
+    known: bool | None = Field(
+        None, description="whether the image shows one of the classes; null where the model cannot tell"
+    )
+    known_score: float | None = Field(
+        None, description="share of known images that are less like those the model was taught on, 0..1; or null"
+    )
     error: str | None = Field(None, exclude_if=lambda value: value is None)
 
     @classmethod
     def of(cls, prediction: Prediction, top_k: int) -> Self:
         """The first ``top_k`` classes of ``prediction``."""
         top = [Score(label=score.label, confidence=score.confidence) for score in prediction.top[:top_k]]
-        return cls(index=prediction.index, filename=prediction.filename, top=top, error=prediction.error)
+        return cls(
+            index=prediction.index,
+            filename=prediction.filename,
+            top=top,
+            calibrated=prediction.calibrated,
+            known=prediction.known,
+            known_score=prediction.known_score,
+            error=prediction.error,
+        )
 
 
 class StreamFailure(BaseModel):
@@ -284,6 +359,8 @@ class EngineInfo(BaseModel):
     title: str
     available: bool = Field(description="whether what it needs is installed")
     loaded: bool = Field(description="whether its first prediction would be answered at once")
+    calibrated: bool = Field(description="whether its confidences say how often such answers are right")
+    tells_unknown: bool = Field(description="whether its answers say if an image shows one of the classes at all")
 
 
 class ModelInfo(BaseModel):

@@ -57,6 +57,8 @@ def _info(model: Model, *, default: bool) -> ModelInfo:
             title=engine.label,
             available=not engine.missing(model),
             loaded=model.is_loaded(engine.name),
+            calibrated=engine.name in model.card.confidence,
+            tells_unknown=model.card.known is not None,
         )
         for engine in engines()
     ]

@@ -125,5 +125,11 @@ def _answer(filename: str, prediction: Prediction | None) -> PredictAnswer:
     if prediction is None:
         return PredictAnswer(filename=filename, label="error", confidence=0.0, error="File not found")
     return PredictAnswer(
-        filename=filename, label=prediction.label, confidence=prediction.confidence, error=prediction.error
+        filename=filename,
+        label=prediction.label,
+        confidence=prediction.confidence,
+        calibrated=None if prediction.error else prediction.calibrated,
+        known=prediction.known,
+        known_score=prediction.known_score,
+        error=prediction.error,
     )

@@ -179,7 +179,4 @@ async def _lines(
 
 
 def _json_lines(batch: Sequence[Prediction], top_k: int) -> str:
-    return "".join(
-        ImagePrediction.of(prediction, top_k).model_dump_json(by_alias=True, exclude_none=True) + "\n"
-        for prediction in batch
-    )
+    return "".join(ImagePrediction.of(prediction, top_k).model_dump_json(by_alias=True) + "\n" for prediction in batch)

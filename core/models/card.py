@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.base.errors import ModelError
 from core.engines.engine import EngineName
@@ -15,6 +16,8 @@ from core.models.architectures import ARCHITECTURES, RESNET18, Architecture
 
 CARD_NAME = "card.json"
 WEIGHTS_NAME = "weights.safetensors"
+KNOWN_NAME = "known.safetensors"
+TEMPERATURES = (0.02, 50.0)  # outside of these, all confidences would be 1, or all the same
 
 
 class EngineScore(BaseModel):
@@ -29,6 +32,36 @@ class EngineScore(BaseModel):
     agreement_high: float = Field(description="upper end of its Wilson 95% interval")
     mean_kl: float = Field(description="mean KL divergence from PyTorch FP32, nats")
     images: int
+
+
+class Temperature(BaseModel):
+    """What an engine's logits are divided by, so that answers are right as often as their confidences say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float = Field(ge=TEMPERATURES[0], le=TEMPERATURES[1], allow_inf_nan=False)
+    images: int = Field(ge=1, description="that it was fitted on")
+    source: str = Field(description="where those images are from, and who named their classes")
+    judged: int = Field(ge=0, description="images that judged it; 0 where their classes are not known")
+    error_before: float = Field(
+        0, ge=0, le=1, allow_inf_nan=False, description="expected calibration error of those without it, 15 bins"
+    )
+    error_after: float = Field(
+        0, ge=0, le=1, allow_inf_nan=False, description="and with a temperature that others were fitted on"
+    )
+
+
+class KnownImages(BaseModel):
+    """What the file beside the card, by which unlike images are told, was made of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    images: int = Field(ge=1, description="whose features it holds, or the means of them")
+    measured: int = Field(ge=1, description="known images on which it was measured how like them known ones are")
+    source: str = Field(description="where those are from")
+    kept: float = Field(
+        0.95, ge=0, le=1, allow_inf_nan=False, description="share of known images that are called known"
+    )
 
 
 class Teaching(BaseModel):
@@ -62,6 +95,8 @@ class ModelCard(BaseModel):
     preprocessing: Preprocessing
     quantization: dict[str, str]
     scores: dict[EngineName, EngineScore] = {}
+    confidence: dict[EngineName, Temperature] = Field({}, description="of each engine; without one: not calibrated")
+    known: KnownImages | None = Field(None, description=f"of {KNOWN_NAME}; None where unlike images cannot be told")
     teaching: Teaching | None = Field(None, description="of a model that was taught; None of others")
     versions: dict[str, str]
     checksums: dict[str, str] = Field(description="SHA-256 of each file beside the card")
@@ -79,6 +114,12 @@ class ModelCard(BaseModel):
         if WEIGHTS_NAME not in checksums:
             raise ValueError(f"{WEIGHTS_NAME} is missing")
         return checksums
+
+    @model_validator(mode="after")
+    def _known_has_its_file(self) -> Self:
+        if self.known is not None and KNOWN_NAME not in self.checksums:
+            raise ValueError(f"checksums: {KNOWN_NAME} is missing")
+        return self
 
     @property
     def kind(self) -> Architecture:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -76,6 +76,12 @@ def labels_from_folders(names: Sequence[str], classes: Sequence[str]) -> NDArray
     """Class indices ``[N]`` of images in one folder for each class (``photos/golf_ball/1.png``); -1 where unknown."""
     known = {_key(label): index for index, label in enumerate(classes)}
     return np.array([known.get(_key(PurePosixPath(name).parent.name), -1) for name in names], np.int64)
+
+
+def labels_from_names(given: Mapping[int, str], count: int, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Class indices ``[count]`` of images that were given names of classes, by position; -1 where unknown."""
+    known = {_key(label): index for index, label in enumerate(classes)}
+    return np.array([known.get(_key(given.get(index, "")), -1) for index in range(count)], np.int64)
 
 
 def labels_from_csv(data: bytes, names: Sequence[str], classes: Sequence[str]) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,8 +21,9 @@ from core.base.disk import folder_bytes
 from core.base.errors import DiskFull, InvalidRequest
 from core.base.settings import Settings
 from core.base.worker_process import Event, WorkerEnded, WorkerProcess
+from core.engines.engine import EngineName
 from core.engines.openvino import FP32, INT8, OpenVinoEngine
-from core.models.card import CARD_NAME, file_checksum, write_card
+from core.models.card import CARD_NAME, KNOWN_NAME, WEIGHTS_NAME, KnownImages, Temperature, file_checksum, write_card
 from core.models.exported import EXPORT_STEPS, are_made, export_arguments, file_fact, place_forms
 from core.models.model import Model
 from core.optimize.calibration import MIN_IMAGES, Split, load_inputs
@@ -30,6 +31,7 @@ from core.optimize.gate import GATE_AGREEMENT, GateReport, judge
 from core.optimize.progress import StepProgress, StepState
 from core.optimize.quantize import Recipe
 from core.optimize.reference_logits import engine_logits, kept_logits
+from core.optimize.trust import confidence_of, write_known_by_labels
 from core.optimize.worker import INT8_STEPS
 from core.stacks.stack import ImageStack
 
@@ -195,8 +197,16 @@ class OptimizationJob(BackgroundJob):
             before = judge(reference[seen:], old[seen:], labels, self.plan.asked)
         self._steps.tell(f"{report.agreement.top1:.1%} same class on {report.agreement.images:,} images")
         self._steps.begin(_KEEP)
-        _link(source.weights, draft / source.weights.name)
-        self._write_card(draft, len(used), report)
+        for name in (WEIGHTS_NAME, KNOWN_NAME):
+            if name in source.card.checksums:
+                _link(source.folder / name, draft / name)
+        confidence = confidence_of(source.card, stack.name, reference[seen:], made, labels)
+        known = source.card.known
+        if known is None and self.plan.labels is not None:
+            engine = OpenVinoEngine(INT8.name, ir, None, source.stages)
+            both, given = np.concatenate([calibration, evaluation]), self.plan.labels[[*used, *judged]]
+            known = write_known_by_labels(draft / KNOWN_NAME, stack.name, engine, both, given, source.card.classes)
+        self._write_card(draft, len(used), report, confidence, known)
         self._steps.tell(CARD_NAME)
         return report, before
 
@@ -245,7 +255,14 @@ class OptimizationJob(BackgroundJob):
             ir=ir,
         )
 
-    def _write_card(self, draft: Path, calibrated_on: int, report: GateReport) -> None:
+    def _write_card(
+        self,
+        draft: Path,
+        calibrated_on: int,
+        report: GateReport,
+        confidence: Mapping[EngineName, Temperature],
+        known: KnownImages | None,
+    ) -> None:
         same = report.agreement
         card = self.source.card.model_copy(
             update={
@@ -258,6 +275,8 @@ class OptimizationJob(BackgroundJob):
                     "agreement with FP32": f"{same.top1:.2%} of {same.images} others "
                     f"(95% interval {same.low:.2%} to {same.high:.2%})",
                 },
+                "confidence": dict(confidence),
+                "known": known,
                 "scores": {},  # measured on the source's own data, with the source's INT8 model
                 "versions": {package: version(package) for package in VERSIONED},
                 "checksums": {path.name: file_checksum(path) for path in sorted(draft.iterdir())},

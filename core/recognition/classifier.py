@@ -5,7 +5,7 @@ It needs no stack, and it travels: another process gets the names it is made of,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from core.engines.batch_size import automatic_batch_size
 from core.engines.engine import FEATURES, LOGITS, Engine, EngineName
 from core.images import formats, pixels
 from core.models.model import Model
-from core.recognition.results import ClassScore, Prediction, top_scores
+from core.recognition.known import known_of
+from core.recognition.results import THRESHOLD, Answer, Prediction, top_scores
 
 Image = bytes | Path | NDArray[np.uint8]
 DEFAULT_BATCH = 8  # images; close to the best on every CPU measured, and nothing has to be measured for it
@@ -31,10 +32,12 @@ class Classifier:
         """Load ``engine`` of ``model``; the first time takes up to seconds, later ones nothing.
 
         Raises:
-            ModelError, EngineUnavailable: the engine cannot be loaded.
+            ModelError, EngineUnavailable: the engine cannot be loaded, or a file beside it is damaged.
         """
         self.model = model
         self.engine: Engine = model.engine(engine)
+        self._temperature = model.card.confidence.get(engine)
+        self._known = known_of(model) if FEATURES in self.engine.outputs else None
 
     def __reduce__(self) -> tuple[Callable[[Path, Path, EngineName], Classifier], tuple[Path, Path, EngineName]]:
         return _from_folder, (self.model.folder, self.model.cache_dir, self.engine.name)
@@ -71,27 +74,48 @@ class Classifier:
         inputs = self._inputs(images, found)
         while batch := list(islice(inputs, batch_size)):
             answers = self.classify(np.stack([one for _, one in batch]))
-            for (index, _), top in zip(batch, answers, strict=True):
-                found[index] = self.prediction(index, _name(images[index]), top)
+            for (index, _), answer in zip(batch, answers, strict=True):
+                found[index] = self.prediction(index, _name(images[index]), answer)
         return [found[index] for index in range(len(images))]
 
-    def classify(self, inputs: NDArray[np.uint8]) -> list[tuple[ClassScore, ...]]:
-        """The best classes, best first, for each of the model inputs uint8 ``[B, H, W, 3]``.
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the engine must be asked for to answer."""
+        return (LOGITS,) if self._known is None else (LOGITS, FEATURES)
+
+    def classify(self, inputs: NDArray[np.uint8]) -> list[Answer]:
+        """An answer for each of the model inputs uint8 ``[B, H, W, 3]``.
 
         Raises:
             ValueError: ``inputs`` has another shape or dtype than the model takes.
         """
-        return self.best(self.engine.infer(inputs)[LOGITS])
+        return self.answers(self.engine.infer(inputs, self.outputs))
 
-    def best(self, logits: NDArray[np.float32]) -> list[tuple[ClassScore, ...]]:
-        """The best classes, best first, that float32 ``[B, classes]`` say."""
-        return top_scores(logits, self.model.card.classes)
+    def answers(self, found: Mapping[str, NDArray[np.float32]]) -> list[Answer]:
+        """What the engine's ``outputs`` say: where all confidences and scores are made."""
+        temperature = 1.0 if self._temperature is None else self._temperature.value
+        best = top_scores(found[LOGITS], self.model.card.classes, temperature=temperature)
+        if self._known is None:
+            return [Answer(top) for top in best]
+        scores = self._known.scores(found[FEATURES]).tolist()
+        return [Answer(top, score) for top, score in zip(best, scores, strict=True)]
 
-    def prediction(
-        self, index: int, filename: str, top: tuple[ClassScore, ...], error: str | None = None
-    ) -> Prediction:
-        """An answer of this classifier; where there is an ``error``, ``top`` is empty."""
-        return Prediction(index, filename, top, self.engine.name, self.model.card.name, error)
+    def prediction(self, index: int, filename: str, answer: Answer) -> Prediction:
+        """The answer for an image."""
+        return Prediction(
+            index,
+            filename,
+            answer.top,
+            self.engine.name,
+            self.model.card.name,
+            calibrated=self._temperature is not None,
+            known_score=answer.known_score,
+            threshold=1 - known.kept if (known := self.model.card.known) else THRESHOLD,
+        )
+
+    def failure(self, index: int, filename: str, error: str) -> Prediction:
+        """Why there is no answer for an image, as a sentence."""
+        return Prediction(index, filename, (), self.engine.name, self.model.card.name, error)
 
     def batch_size(self, asked: int, settings: Settings, *, images: int | None = None) -> int:
         """The batch size to use for so many ``images``, or for any number of them: the one place that decides it.
@@ -119,7 +143,7 @@ class Classifier:
                 yield index, pixels.to_model_input(_rgb(image), self.model.preprocessing)
             except (ImageError, OSError) as error:
                 sentence = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-                failed[index] = self.prediction(index, _name(image), (), sentence)
+                failed[index] = self.failure(index, _name(image), sentence)
 
 
 def _from_folder(folder: Path, cache_dir: Path, engine: EngineName) -> Classifier:

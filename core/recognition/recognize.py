@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from core.base.errors import Cancelled
 from core.base.settings import Settings
 from core.base.workers import Job
-from core.engines.engine import LOGITS, EngineName
+from core.engines.engine import EngineName
 from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import CANCELLED
-from core.recognition.results import ClassScore, Prediction, Recognition, Timing
+from core.recognition.results import Answer, Prediction, Recognition, Timing
 from core.stacks.stack import ImageStack
 
 POLL_SECONDS = 0.1  # how often somebody who waits for an image looks whether they were cancelled
@@ -131,13 +131,14 @@ class _Look:
     also: Also | None
     mirrored: bool
 
-    def at(self, batch: _Batch) -> list[tuple[ClassScore, ...]]:
+    def at(self, batch: _Batch) -> list[Answer]:
         inputs = batch.inputs[:, :, ::-1] if self.mirrored else batch.inputs
         if self.also is None:
             return self.classifier.classify(inputs)
-        found = self.classifier.engine.infer(inputs, (LOGITS, *self.also.outputs))
+        outputs = dict.fromkeys((*self.classifier.outputs, *self.also.outputs))
+        found = self.classifier.engine.infer(inputs, tuple(outputs))
         self.also.take(batch.indices, found)
-        return self.classifier.best(found[LOGITS])
+        return self.classifier.answers(found)
 
 
 def wait_for(job: Job, on_wait: Callable[[], None], cancelled: Event) -> None:
@@ -182,8 +183,8 @@ def _predict(
         answers = look.at(batch)
         seconds = time.perf_counter() - started
         predictions = [
-            classifier.prediction(index, stack.entries[index].name, top)
-            for index, top in zip(batch.indices, answers, strict=True)
+            classifier.prediction(index, stack.entries[index].name, answer)
+            for index, answer in zip(batch.indices, answers, strict=True)
         ]
         return predictions, seconds
 
@@ -203,7 +204,7 @@ def _predict(
             wait_for(job, on_wait, cancelled)
             clock.wait += time.perf_counter() - waiting
             if error := stack.error(index):
-                yield [classifier.prediction(index, stack.entries[index].name, (), error)]
+                yield [classifier.failure(index, stack.entries[index].name, error)]
                 continue
             inputs.read(index, filling.inputs[len(filling.indices)])
             filling.indices.append(index)

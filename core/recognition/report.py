@@ -9,7 +9,10 @@ from typing import Any
 from core.base.spreadsheet import write_csv
 from core.recognition.results import Prediction
 
-COLUMNS = ("position", "filename", "class", "confidence", "engine", "model", "error", "top5")
+COLUMNS = (
+    *("position", "filename", "class", "confidence", "calibrated", "known", "known_score"),
+    *("engine", "model", "error", "top5"),
+)
 
 
 def to_csv(predictions: Iterable[Prediction]) -> str:
@@ -19,6 +22,8 @@ def to_csv(predictions: Iterable[Prediction]) -> str:
     """
     rows = list(map(_row, predictions))
     for row in rows:
+        for name in ("calibrated", "known", "known_score"):
+            row[name] = "" if row[name] is None else json.dumps(row[name])  # true and false as in JSON
         row["top5"] = "; ".join(f"{item['class']} {item['confidence']:.4f}" for item in row["top5"])
     return write_csv(COLUMNS, rows)
 
@@ -34,6 +39,9 @@ def _row(prediction: Prediction) -> dict[str, Any]:
         "filename": prediction.filename,
         "class": prediction.label,
         "confidence": round(prediction.confidence, 6),
+        "calibrated": prediction.calibrated,
+        "known": prediction.known,
+        "known_score": None if prediction.known_score is None else round(prediction.known_score, 6),
         "engine": prediction.engine,
         "model": prediction.model,
         "error": prediction.error or "",

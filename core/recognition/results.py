@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +11,42 @@ from numpy.typing import NDArray
 from core.engines.engine import EngineName
 
 TOP_K = 5
+THRESHOLD = 0.05  # of ``known_score``: 95% of known images are kept
+Float = TypeVar("Float", np.float32, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """One class and its softmax probability (0..1)."""
+    """One class and its softmax probability (0..1), at the model's temperature where it has one."""
 
     label: str
     confidence: float
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What an engine says of one image; see ``Prediction``."""
+
+    top: tuple[ClassScore, ...]
+    known_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer of one engine for one image; ``error`` is set, and ``top`` empty, where the image is unreadable."""
+    """The answer of one engine for one image; ``error`` is set, and ``top`` empty, where the image is unreadable.
+
+    Attributes:
+        index: position in the stack.
+        filename: as in the stack.
+        top: the best classes, best first.
+        engine: who answered.
+        model: with which model.
+        error: why there is no answer, as a sentence.
+        calibrated: whether a temperature was fitted, so that confidences say how often such answers are right.
+        known_score: share of images like those the model was taught on that are less like them than this one, 0..1;
+            None where nobody can tell.
+        threshold: of ``known_score``, below which an image shows none of the classes.
+    """
 
     index: int
     filename: str
@@ -30,6 +54,19 @@ class Prediction:
     engine: EngineName
     model: str
     error: str | None = None
+    calibrated: bool = False
+    known_score: float | None = None
+    threshold: float = THRESHOLD
+
+    @property
+    def known(self) -> bool | None:
+        """Whether the image shows one of the classes; None where nobody can tell."""
+        return None if self.known_score is None else self.known_score >= self.threshold
+
+    @property
+    def caption(self) -> str:
+        """The most probable class, for people, or that it shows none of them."""
+        return f"none of these (nearest: {self.label})" if self.known is False else self.label
 
     @property
     def label(self) -> str:
@@ -75,17 +112,22 @@ class Recognition:
     timing: Timing
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Row-wise softmax of float32 ``[B, classes]``, shifted by the row maximum against overflow."""
+def softmax(logits: NDArray[Float]) -> NDArray[Float]:
+    """Row-wise softmax of ``[B, classes]``, shifted by the row maximum against overflow."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
+    result: NDArray[Float] = shifted / shifted.sum(axis=1, keepdims=True)
     return result
 
 
-def top_scores(logits: NDArray[np.float32], labels: tuple[str, ...], k: int = TOP_K) -> list[tuple[ClassScore, ...]]:
-    """The ``k`` most probable classes of every row of ``logits`` (float32 ``[B, classes]``), best first."""
-    probabilities = softmax(logits)
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+def top_scores(
+    logits: NDArray[np.float32], labels: tuple[str, ...], k: int = TOP_K, temperature: float = 1.0
+) -> list[tuple[ClassScore, ...]]:
+    """The ``k`` most probable classes of every row of ``logits`` (float32 ``[B, classes]``), best first.
+
+    Their order goes by the logits, so no ``temperature`` changes it.
+    """
+    probabilities = softmax(logits / np.float32(temperature))
+    order = np.argsort(-logits, axis=1, kind="stable")[:, :k]
     return [
         tuple(ClassScore(labels[column], float(row[column])) for column in columns)
         for row, columns in zip(probabilities, order, strict=True)

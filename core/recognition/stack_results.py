@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from core.engines.engine import EngineName
@@ -12,13 +13,29 @@ from core.recognition.results import Prediction
 
 
 class StackResults:
-    """Predictions by engine and position. Thread-safe; ``version`` changes with every addition."""
+    """Predictions by engine and position. Thread-safe; ``version`` changes with every addition.
+
+    ``threshold`` is the known score below which images show none of the classes here; None leaves it to the models. It
+    applies to all that was recognised before, too.
+    """
 
     def __init__(self) -> None:
+        self._threshold: float | None = None
         self._by_engine: dict[EngineName, dict[int, Prediction]] = {}
         self._models: dict[EngineName, dict[int, str]] = {}
         self._lock = threading.Lock()
         self.version = 0
+
+    @property
+    def threshold(self) -> float | None:
+        """A person's own, if any."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, value: float | None) -> None:
+        with self._lock:
+            self.version += value != self._threshold
+            self._threshold = value
 
     @property
     def engines(self) -> tuple[EngineName, ...]:
@@ -39,7 +56,8 @@ class StackResults:
     def of(self, engine: EngineName) -> Mapping[int, Prediction]:
         """A snapshot of an engine's predictions by position; empty where it has not run."""
         with self._lock:
-            return MappingProxyType(dict(self._by_engine.get(engine, {})))
+            found = self._by_engine.get(engine, {})
+            return MappingProxyType({index: self._judged(prediction) for index, prediction in found.items()})
 
     def by_model(self, engine: EngineName, model: str) -> list[Prediction]:
         """An engine's predictions that were made by the model of this ``Model.answers_key``."""
@@ -59,7 +77,11 @@ class StackResults:
             return {index: self._at(index) for index in indices}
 
     def _at(self, index: int) -> tuple[Prediction, ...]:
-        return tuple(self._by_engine[name][index] for name in engine_names() if index in self._by_engine.get(name, {}))
+        found = (self._by_engine.get(name, {}).get(index) for name in engine_names())
+        return tuple(self._judged(prediction) for prediction in found if prediction is not None)
+
+    def _judged(self, prediction: Prediction) -> Prediction:
+        return prediction if self._threshold is None else replace(prediction, threshold=self._threshold)
 
 
 def differs(predictions: Iterable[Prediction]) -> bool:

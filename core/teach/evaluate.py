@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import InvalidRequest
+from core.recognition.results import softmax
 from core.teach.head import Examples, fit
 from core.trust.share import Share
 
@@ -48,7 +49,7 @@ class Evaluation:
         accuracy: over all examples.
         per_class: of each class's examples.
         confusion: int64 ``[C, C]``, given class by named class.
-        probabilities: float32 ``[N, C]``, of each example.
+        logits: float32 ``[N, C]``, of each example.
         curve: with fewer examples, and with all.
         helps_most: the class of which ``MORE`` examples would help most, by the slope of its own curve.
         mistakes: likely wrong labels, the surest first.
@@ -59,7 +60,7 @@ class Evaluation:
     accuracy: Share
     per_class: tuple[Share, ...]
     confusion: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
+    logits: NDArray[np.float32]
     curve: tuple[CurvePoint, ...]
     helps_most: str
     mistakes: tuple[Mistake, ...]
@@ -78,8 +79,8 @@ def evaluate(
     if given.counts.min() < 3:
         name = given.classes[int(given.counts.argmin())]
         raise InvalidRequest(f"Judging needs three labelled images of each class; {name!r} has {given.counts.min()}.")
-    probabilities = _held_out(given, 1.0, seed, check)
-    named = probabilities.argmax(axis=1)
+    logits = _held_out(given, 1.0, seed, check)
+    named = logits.argmax(axis=1)
     confusion = np.zeros((len(given.classes),) * 2, np.int64)
     np.add.at(confusion, (given.numbers, named), 1)
     shares = {share: _held_out(given, share, seed, check) for share in SHARES} if curve else {}
@@ -89,24 +90,24 @@ def evaluate(
         accuracy=_share(named == given.numbers),
         per_class=tuple(_share((named == number)[given.numbers == number]) for number in range(len(given.classes))),
         confusion=confusion,
-        probabilities=probabilities,
+        logits=logits,
         curve=tuple(
             CurvePoint(share * float(given.counts.mean()), _share(found == given.numbers)) for share, found in points
         ),
         helps_most=_helps_most(given, [found for _, found in points]),
-        mistakes=_mistakes(given, probabilities),
+        mistakes=_mistakes(given, softmax(logits)),
         notes=_notes(given),
     )
 
 
 def _held_out(given: Examples, share: float, seed: int, check: Callable[[], None]) -> NDArray[np.float32]:
-    """Probabilities ``[N, C]`` by heads fitted on a ``share`` of the other folds' examples."""
+    """Logits ``[N, C]`` by heads fitted on a ``share`` of the other folds' examples."""
     found = np.zeros((len(given), len(given.classes)), np.float32)
     for learn, judge in _folds(given, seed):
         check()
         if share < 1:
             learn = _thinned(given, learn, share)  # noqa: PLW2901
-        found[judge] = fit(given.subset(learn)).probabilities(given.features[judge])
+        found[judge] = fit(given.subset(learn)).logits(given.features[judge])
     return found
 
 

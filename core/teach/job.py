@@ -6,33 +6,42 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.base.background import BackgroundJob, Status, TakeTurn
-from core.base.errors import Cancelled, Int8NotGoodEnough, InvalidRequest, ModelError
+from core.base.errors import Cancelled, Int8NotGoodEnough, ModelError
 from core.base.settings import Settings
 from core.base.worker_process import WorkerEnded, WorkerProcess
 from core.engines.engine import FEATURES
-from core.models.card import Teaching
+from core.models.card import Teaching, Temperature
 from core.models.install import copy_model
 from core.models.model import Model
-from core.optimize.calibration import MIN_IMAGES, load_inputs, split
+from core.optimize.calibration import load_inputs, split
 from core.optimize.gate import GATE_AGREEMENT, GateReport
 from core.optimize.progress import StepProgress, StepState
 from core.optimize.quantize import TAUGHT_LADDER, Recipe
 from core.optimize.run import STEPS as INT8_STEPS
 from core.optimize.run import CalibrationPlan, OptimizationJob
-from core.stacks.stack import ImageStack
+from core.recognition.known import Known
 from core.teach import longer
 from core.teach.evaluate import evaluate
 from core.teach.features import Looker
 from core.teach.head import Examples, Head, examples, fit
+from core.teach.lesson import Lesson
 from core.teach.report import Estimate, TeachingReport
-from core.teach.taught import EXAMPLES_NAME, Stages, facts_of, head_input, joined, write_examples, write_taught
+from core.teach.taught import (
+    EXAMPLES_NAME,
+    facts_of,
+    head_input,
+    joined,
+    known_images,
+    temperature_of,
+    write_examples,
+    write_taught,
+)
 from core.trust.share import ShareRight
 
 CANCELLED = "Cancelled. Nothing was made, and the labels are as they were."
@@ -47,41 +56,6 @@ TEACH_STEPS = (_LOOK, _FIT, _JUDGE, _LONGER, _WRITE)
 _POLL_SECONDS = 0.1
 _LOOK_BATCH = 8
 FLIPS_FOR_EACH_ERROR = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What to teach.
-
-    Attributes:
-        labels: the class of each labelled image, by position.
-        classes: the classes in the order the model shall have; those without images are left out.
-        folder: where the model comes to be; its name becomes the model's name.
-        title: for people.
-        stages: which the head looks at.
-        kept: examples of an earlier teaching, to go on from.
-        longer: train the last stage too, and keep that where it is better.
-    """
-
-    labels: Mapping[int, str]
-    classes: tuple[str, ...]
-    folder: Path
-    title: str
-    stages: Stages = "all"
-    kept: Examples | None = None
-    longer: bool = False
-
-    def check(self, stack: ImageStack) -> None:
-        """Raise InvalidRequest for what can be known to fail before any work."""
-        if len(stack) < MIN_IMAGES:
-            raise InvalidRequest(f"Teaching needs a stack of at least {MIN_IMAGES} images; this one has {len(stack)}.")
-        counts = dict.fromkeys(self.labels.values(), 0)
-        for label in self.labels.values():
-            counts[label] += 1
-        if self.kept is not None and self.longer:
-            raise InvalidRequest("Training longer needs images, and of earlier examples there are none any more.")
-        if self.kept is None and (len(counts) < 2 or min(counts.values()) < 3):
-            raise InvalidRequest("Teaching needs at least two classes with three labelled images each.")
 
 
 def asked_agreement(accuracy: float) -> float:
@@ -173,9 +147,19 @@ class TeachingJob(BackgroundJob):
             scratch = Path(name)
             facts = facts_of(backbone, given, labels, found.accuracy)
             trained, said = self._train_longer(scratch, seen, head, facts)
+            confidence = (
+                temperature_of(trained.logits, seen.numbers[trained.rows])
+                if trained
+                else temperature_of(found.logits, seen.numbers)
+            )
             facts = facts.model_copy(update={"longer": said})
             self._steps.begin(_WRITE)
-            base, kept = self._write(scratch, given, head, facts, trained)
+            kept = scratch / EXAMPLES_NAME
+            write_examples(given, kept)
+            known = known_images(
+                given, last_stage_is_new=trained is not None and trained.judgement.what == longer.STAGE
+            )
+            base = self._model(scratch, head, facts, trained.parameters if trained else {}, confidence, known)
             self._steps.end("done")
             made, gate = self._quantize(base, scratch, found.accuracy.value)
             self.check_cancelled(CANCELLED)
@@ -220,11 +204,11 @@ class TeachingJob(BackgroundJob):
 
     def _train_longer(
         self, scratch: Path, seen: Examples, head: Head, facts: Teaching
-    ) -> tuple[Mapping[str, NDArray[np.float32]], str]:
-        """The parameters that are better than the backbone's, if any, and what is to be said of it."""
+    ) -> tuple[longer.Trained | None, str]:
+        """What is better than the backbone and its head, if anything, and what is to be said of it."""
         if not self.lesson.longer:
             self._steps.skip(_LONGER, "not asked for")
-            return {}, ""
+            return None, ""
         self._steps.begin(_LONGER)
         longer.check(seen)
         looker = self.looker
@@ -246,7 +230,7 @@ class TeachingJob(BackgroundJob):
         finally:
             self._worker = None
         self._steps.tell(str(found))
-        return (trained.parameters if trained else {}), str(found)
+        return trained, str(found)
 
     def _look(self, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features ``[N, F]`` of model inputs as the head sees them, by the engine that gave those of the examples."""
@@ -257,19 +241,15 @@ class TeachingJob(BackgroundJob):
             found.append(engine.infer(batch, (FEATURES,))[FEATURES])
         return head_input(np.concatenate(found), self.lesson.stages)
 
-    def _write(
+    def _model(
         self,
         scratch: Path,
-        given: Examples,
         head: Head,
         facts: Teaching,
         trained: Mapping[str, NDArray[np.float32]],
-    ) -> tuple[Model, Path]:
-        kept = scratch / EXAMPLES_NAME
-        write_examples(given, kept)
-        return self._model(scratch, head, facts, trained), kept
-
-    def _model(self, scratch: Path, head: Head, facts: Teaching, trained: Mapping[str, NDArray[np.float32]]) -> Model:
+        confidence: Temperature | None = None,
+        known: Known | None = None,
+    ) -> Model:
         backbone, lesson = self.looker.backbone, self.lesson
         base = scratch / lesson.folder.name
         base.mkdir()
@@ -283,6 +263,9 @@ class TeachingJob(BackgroundJob):
             title=lesson.title,
             cache_dir=self._settings.cache_dir,
             trained=trained,
+            confidence=confidence,
+            known=known,
+            kept=None if lesson.threshold is None else 1 - lesson.threshold,
         )
 
     def _quantize(self, base: Model, scratch: Path, accuracy: float) -> tuple[Model, GateReport]:

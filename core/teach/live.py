@@ -99,7 +99,7 @@ class LiveTeaching:
 
     @property
     def threshold(self) -> float | None:
-        """Of likeness, below which an image shows none of the classes: the person's, or the measured one."""
+        """Of the known score, below which an image shows none of the classes: the person's, or the usual one."""
         suggestions = self.learned.suggestions
         return self._threshold if self._threshold is not None or suggestions is None else suggestions.threshold
 

@@ -64,10 +64,15 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Parameters by name, the head's among them, and the judgement that speaks for them."""
+    """Parameters by name, the head's among them, and the judgement that speaks for them.
+
+    ``logits``, float32 ``[N, C]``, are what such networks say of the examples at ``rows``, which they have not seen.
+    """
 
     parameters: dict[str, NDArray[np.float32]]
     judgement: Judgement
+    logits: NDArray[np.float32]
+    rows: NDArray[np.int64]
 
 
 def check(given: Examples) -> None:
@@ -138,10 +143,10 @@ def train_longer(
     everything = np.arange(len(given))
     last = fit(_with_copies(given, copies, everything))
     if best.what == HEAD:
-        return best, Trained({"fc.weight": last.weight, "fc.bias": last.bias}, best)
+        return best, Trained({"fc.weight": last.weight, "fc.bias": last.bias}, best, head, held_out)
     (trained,) = _run(worker, base, scratch, [everything], [last], on_progress)
     trained.pop("logits")
-    return best, Trained(trained, best)
+    return best, Trained(trained, best, stage, held_out)
 
 
 def _better_way(head: Judgement, stage: Judgement) -> Judgement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -22,18 +22,27 @@ class SavedTeaching(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    format: Literal["aisr-teaching-1"] = "aisr-teaching-1"
+    format: Literal["aisr-teaching-1", "aisr-teaching-2"] = "aisr-teaching-2"
     stack: _Text = Field(description="the stack's fingerprint")
     classes: list[_Text] = Field(max_length=MAX_CLASSES)
     images: list[_Position] = Field(description="labelled ones")
     labels: list[_Position] = Field(description="of each, the place of its class in `classes`")
     model: _Text = Field(description="name of the model that the head is for")
-    threshold: float | None = Field(None, description="below it an image shows none of the classes; null is automatic")
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="known score below which an image shows none of the classes; null is automatic"
+    )
     current: _Position = 0
     selected: list[_Position] = []
     in_use: _Text = Field("", description="name of the model that recognises")
     engine: _Text = Field("", description="that it was to use")
     results: SavedResults = SavedResults()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_a_likeness(cls, data: Any) -> Any:
+        """The first form held a threshold of another scale, which says nothing here."""
+        is_first = isinstance(data, dict) and data.get("format") == "aisr-teaching-1"
+        return data | {"threshold": None} if is_first else data
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

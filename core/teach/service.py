@@ -20,8 +20,9 @@ from core.models.registry import ModelRegistry
 from core.recognition.service import Door, RecognitionService
 from core.stacks.stack import ImageStack
 from core.teach.features import Looker
-from core.teach.job import Lesson, TeachingJob
+from core.teach.job import TeachingJob
 from core.teach.labels import Labels
+from core.teach.lesson import Lesson
 from core.teach.live import LiveTeaching
 from core.teach.session import TeachingSession
 from core.teach.taught import Stages, backbone_for_more, read_examples
@@ -118,6 +119,7 @@ class TeachingService:
         keep: bool | None = None,
         further: bool = False,
         longer: bool = False,
+        threshold: float | None = None,
     ) -> TeachingJob:
         """Begin to teach the labels of the looker's stack.
 
@@ -128,6 +130,7 @@ class TeachingService:
             stages: which the head looks at.
             keep: install it; None does where that is allowed.
             longer: train the last stage too, and keep that where it is better.
+            threshold: see ``Lesson``.
             further: the labels come to the examples that the backbone was taught with.
 
         Raises:
@@ -148,7 +151,7 @@ class TeachingService:
             self._check_free(name)
         else:
             folder = self._folder / f"{name}-{secrets.token_hex(8)}"
-        lesson = Lesson(labels.by_image, labels.classes, folder, title or name, stages, kept, longer)
+        lesson = Lesson(labels.by_image, labels.classes, folder, title or name, stages, kept, longer, threshold)
         lesson.check(stack)
         with self._lock:
             running = self._jobs.get(stack)

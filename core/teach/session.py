@@ -78,7 +78,8 @@ class TeachingSession:
     def accept_above(self, name: str, confidence: float, cancelled: Event, threshold: float | None = None) -> list[int]:
         """Label all unlabelled images that are suggested to be ``name`` so surely, in one change; their positions.
 
-        ``threshold`` is that of likeness below which an image shows none of the classes. Raises as ``suggestions``.
+        ``threshold`` is that of the known score, below which an image shows none of the classes. Raises as
+        ``suggestions``.
         """
         labelled = self.labels.by_image
         found = self.suggestions(cancelled).above(name, confidence, threshold)

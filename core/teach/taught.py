@@ -13,16 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import ModelError
+from core.engines.registry import engine_names
 from core.models.architectures import ARCHITECTURES, RESNET18, STAGED_RESNET18, Architecture
-from core.models.card import WEIGHTS_NAME, ModelCard, Teaching, check_file, file_checksum, write_card
+from core.models.card import (
+    KNOWN_NAME,
+    WEIGHTS_NAME,
+    KnownImages,
+    ModelCard,
+    Teaching,
+    Temperature,
+    check_file,
+    file_checksum,
+    write_card,
+)
 from core.models.model import Model
 from core.models.new_head import write_with_head
 from core.models.registry import ModelRegistry
 from core.models.weight_files import safetensors
 from core.models.weight_files.tensors import BadFile, Stored
+from core.recognition.known import Known, write_known
 from core.teach.features import CONTENT_BYTES
 from core.teach.head import INVERSE_STRENGTH, Examples, Head
+from core.trust.known import of_examples
 from core.trust.share import Share
+from core.trust.temperature import MIN_IMAGES, fitted
 
 EXAMPLES_NAME = "examples.safetensors"
 Stages = Literal["all", "last"]
@@ -54,6 +68,9 @@ def write_taught(
     stages: Stages,
     title: str,
     cache_dir: Path,
+    confidence: Temperature | None = None,
+    known: Known | None = None,
+    kept: float | None = None,
     trained: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
 ) -> Model:
     """Write a taught model into ``folder``, which is there and empty; it has no INT8 copy yet.
@@ -67,6 +84,9 @@ def write_taught(
         stages: which the head looks at.
         title: for people.
         cache_dir: see ``Model``.
+        confidence: the temperature of all engines, if there is one.
+        known: what is known of its images, by which unlike ones are told.
+        kept: share of known images that are called known; None is the usual one.
         trained: parameters of the network that were trained further, by name; the head's among them count.
 
     Raises:
@@ -76,6 +96,12 @@ def write_taught(
     write_with_head(weights, folder / WEIGHTS_NAME, weight, bias, trained)
     network = network_of(stages)
     images = sum(facts.examples.values())
+    about_known = None
+    if known is not None:
+        write_known(known, folder / KNOWN_NAME)
+        count, share = len(known.references), {} if kept is None else {"kept": kept}
+        source = "labelled images, each measured by the others"
+        about_known = KnownImages(images=count, measured=count, source=source, **share)
     card = ModelCard(
         name=folder.name,
         title=title,
@@ -92,9 +118,11 @@ def write_taught(
         },
         preprocessing=backbone.preprocessing,
         quantization={},
+        confidence=dict.fromkeys(engine_names(), confidence) if confidence else {},
+        known=about_known,
         teaching=facts,
         versions={package: version(package) for package in ("scikit-learn", "safetensors")},
-        checksums={WEIGHTS_NAME: file_checksum(folder / WEIGHTS_NAME)},
+        checksums={path.name: file_checksum(path) for path in sorted(folder.iterdir())},
     )
     write_card(card, folder)
     return Model(folder, cache_dir)
@@ -114,6 +142,19 @@ def facts_of(
         accuracy_high=estimate.high,
         longer=longer,
     )
+
+
+def temperature_of(logits: NDArray[np.float32], numbers: NDArray[np.int64]) -> Temperature | None:
+    """By cross-validated logits float32 ``[N, C]`` and the examples' classes ``[N]``; None of too few of them."""
+    if len(numbers) < MIN_IMAGES:
+        return None
+    return fitted(logits, numbers, "labelled images, each judged by a head that has not seen it")
+
+
+def known_images(given: Examples, *, last_stage_is_new: bool) -> Known:
+    """By which images unlike the examples are told; features of a last stage that was trained further are others."""
+    stages = STAGED_RESNET18.stages[:-1] if last_stage_is_new else ()
+    return of_examples(given.features, given.mirrored, given.numbers, sum(stage.channels for stage in stages))
 
 
 def write_examples(given: Examples, path: Path) -> None:

@@ -124,8 +124,9 @@ class Explainer:
         classifier = self._load(stack, model, engine, names, client, cancelled)
         inputs = _model_input(stack, index, model, cancelled)
         with self._queue.turn(client, stack.id, cancelled):
-            found = classifier.engine.infer(inputs[None], (LOGITS, *names))
-        (best,) = classifier.best(found[LOGITS])
+            found = classifier.engine.infer(inputs[None], _asked(classifier, names))
+        (answer,) = classifier.answers(found)
+        best = answer.top
         header = stack.entries[index].header
         made = Explanation(
             classifier.engine.name,
@@ -157,9 +158,15 @@ class Explainer:
                 loaded = model.engine(engine)
                 if not set(names) <= set(loaded.outputs):
                     raise MapsUnavailable(f"{engine_label(engine)} gives no maps for this model.")
-                loaded.infer(np.zeros((1, *loaded.input_shape), np.uint8), (LOGITS, *names))
+                asked = _asked(Classifier(model, engine), names)
+                loaded.infer(np.zeros((1, *loaded.input_shape), np.uint8), asked)
                 self._ready.add(loaded)
         return Classifier(model, engine)
+
+
+def _asked(classifier: Classifier, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Outputs for the maps and for the answer beside them."""
+    return tuple(dict.fromkeys((*classifier.outputs, *names)))
 
 
 def _model_input(stack: ImageStack, index: int, model: Model, cancelled: Event) -> NDArray[np.uint8]:

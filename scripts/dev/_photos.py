@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.engines.engine import FEATURES, LOGITS, Engine
 from core.images import pixels
 from core.images.preprocessing import STANDARD
 
 NO_CLASS = "BACKGROUND_Google"  # Caltech's pictures of anything: they judge "none of these"
+
+_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class PhotoFiles:
     paths: list[Path]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+
+    def some(self, count: int) -> PhotoFiles:
+        """``count`` of them, evenly over the classes."""
+        return self.at(np.linspace(0, len(self.paths) - 1, min(count, len(self.paths))).astype(int))
 
     def at(self, rows: NDArray[np.int64]) -> PhotoFiles:
         """Those at ``rows``, with all classes."""
@@ -37,6 +44,18 @@ class Photos:
     images: list[Image.Image]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a network sees in photos: logits float32 ``[N, classes]`` and pooled features float32 ``[N, F]``."""
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+    def at(self, rows: NDArray[np.int64]) -> Seen:
+        """Those at ``rows``."""
+        return Seen(self.logits[rows], self.features[rows])
 
 
 def find_photos(folders: Sequence[Path]) -> PhotoFiles:
@@ -68,6 +87,19 @@ def load(files: PhotoFiles) -> Photos:
 def load_photos(*folders: Path) -> Photos:
     """Decode ``FOLDER/CLASS/*`` of all folders; see ``find_photos``."""
     return load(find_photos(folders))
+
+
+def look(engine: Engine, paths: Sequence[Path]) -> Seen:
+    """Look at photos, a few at a time: they need not fit into memory."""
+
+    def batch(start: int) -> Seen:
+        inputs = model_inputs([decode(path) for path in paths[start : start + _BATCH]])
+        found = engine.infer(inputs, (LOGITS, FEATURES))
+        return Seen(found[LOGITS], found[FEATURES])
+
+    with ThreadPoolExecutor(engine.parallelism) as pool:
+        parts = list(pool.map(batch, range(0, len(paths), _BATCH)))
+    return Seen(np.concatenate([part.logits for part in parts]), np.concatenate([part.features for part in parts]))
 
 
 def model_inputs(images: Sequence[Image.Image]) -> NDArray[np.uint8]:

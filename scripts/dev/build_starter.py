@@ -35,6 +35,7 @@ from core.optimize.run import VERSIONED
 from core.trust.agreement import accuracy, agreement
 from scripts.dev._photos import find_photos, load, load_photos, model_inputs
 from scripts.dev.train_starter import recipe
+from scripts.dev.trust_starter import add_trust
 
 DATA = (
     "Ten classes are Imagenette, a public subset of ImageNet, at 224x224; cat and dog come from a public "
@@ -95,6 +96,7 @@ def build_starter(checkpoint: Path, data: Sequence[Path], folder: Path) -> None:
         write_card(card, draft)
         scores = _scores(Model(draft, Path(name) / "cache"), model_inputs(val.images), val.labels)
         write_card(card.model_copy(update={"scores": scores}), draft)
+        add_trust(draft, data)
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
     for engine, score in scores.items():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fastapi.testclient import TestClient
 
 from core.api.schemas import AnswerColumns
 from core.engines.engine import EngineName
-from core.recognition.results import ClassScore, Prediction
+from core.recognition.results import THRESHOLD, ClassScore, Prediction
 from core.recognition.stack_results import StackResults
 from tests.api.conftest import NAMES, assert_problem, upload
 
@@ -74,6 +76,25 @@ def test_answers_by_engine_and_model() -> None:
     assert columns.runs[0].engine == "OpenVINO INT8", "the first run leads, whichever ran first"
     assert 6 not in {index for run in columns.runs for index in run.images}, "an unreadable image has no answer"
     assert sorted(columns.labels) == ["cat", "dog"]
+
+
+def test_a_persons_threshold_applies_to_what_was_recognised_before() -> None:
+    results = StackResults()
+    results.add([replace(predicted(0, "openvino-int8", "cat", 0.5), known_score=0.2, calibrated=True)])
+    (run,) = AnswerColumns.of(results).runs
+    assert (run.known_scores, run.threshold, run.calibrated) == ([0.2], THRESHOLD, True)
+    version = results.version
+    results.threshold = 0.3
+    (run,) = AnswerColumns.of(results).runs
+    assert (run.known_scores, run.threshold) == ([0.2], 0.3)
+    assert results.version > version, "the address of the answers is another one"
+
+
+def test_where_nobody_can_tell_there_are_no_scores() -> None:
+    results = StackResults()
+    results.add([predicted(0, "openvino-int8", "cat", 0.5)])
+    (run,) = AnswerColumns.of(results).runs
+    assert (run.known_scores, run.calibrated) == (None, False)
 
 
 def test_a_later_answer_replaces_an_earlier_one() -> None:

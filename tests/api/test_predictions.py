@@ -63,7 +63,8 @@ class TestAnswer:
         assert body["seconds"] > 0
         assert [one["index"] for one in body["predictions"]] == list(range(12))
         for index, one in enumerate(body["predictions"]):
-            assert set(one) == {"index", "filename", "top"}
+            assert set(one) == {"index", "filename", "top", "calibrated", "known", "known_score"}
+            assert (one["calibrated"], one["known"], one["known_score"]) == (False, None, None), "this model cannot"
             assert one["filename"] == f"{index}.png"
             ((score),) = one["top"]
             assert (set(score), score["class"]) == ({"class", "confidence"}, str(index))
@@ -192,7 +193,8 @@ class TestStream:
         found = lines(response.text)
         assert sorted(one["index"] for one in found) == list(range(12))
         for one in found:
-            assert set(one) == {"index", "filename", "top"}
+            assert set(one) == {"index", "filename", "top", "calibrated", "known", "known_score"}
+            assert (one["calibrated"], one["known"], one["known_score"]) == (False, None, None), "this model cannot"
             assert [set(score) for score in one["top"]] == [{"class", "confidence"}] * 2
             assert one["top"][0]["class"] == str(one["index"])
 

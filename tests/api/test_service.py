@@ -38,7 +38,9 @@ class TestModels:
         assert (model["name"], model["default"]) == ("starter", True)
         assert model["classes"] == list(starter.card.classes)
         assert [engine["name"] for engine in model["engines"]] == list(engine_names())
-        assert all(set(engine) == {"name", "title", "available", "loaded"} for engine in model["engines"])
+        expected = {"name", "title", "available", "loaded", "calibrated", "tells_unknown"}
+        assert all(set(engine) == expected for engine in model["engines"])
+        assert all(engine["calibrated"] and engine["tells_unknown"] for engine in model["engines"])
         assert model["engines"][0]["loaded"] is True
 
     def test_a_damaged_model_does_not_hide_the_others(self, make_service: MakeService, settings: Any) -> None:

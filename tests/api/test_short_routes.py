@@ -199,7 +199,7 @@ class TestPredict:
         answers = response.json()
         assert [answer["filename"] for answer in answers] == asked
         for answer in answers:
-            assert set(answer) == {"filename", "class", "confidence"}
+            assert set(answer) == {"filename", "class", "confidence", "calibrated", "known", "known_score"}
             assert answer["class"] in starter.card.classes
             assert 0 < answer["confidence"] <= 1
         assert answers[0] == answers[3]

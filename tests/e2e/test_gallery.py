@@ -56,6 +56,21 @@ def test_filters_narrow_each_other_down_and_are_cleared(answered: Viewer) -> Non
     expect(page.get_by_role("button", name="Clear filters")).to_be_hidden()
 
 
+def test_images_that_show_none_of_the_classes_are_called_that_and_found(answered: Viewer) -> None:
+    page = answered.page
+    expect(answered.cell(7)).to_contain_text("none of these (nearest: cat)")
+    expect(answered.cell(1)).not_to_contain_text("none of these")
+    page.get_by_label("Known", exact=True).select_option("None of these")
+    shows(answered, 1, [7])
+    page.get_by_label("Known", exact=True).select_option("Known")
+    shows(answered, 19, [1, 3, 5, 9])
+    page.get_by_role("button", name="Clear filters").click()
+    shows(answered, 40, [1, 2, 3])
+    answered.cell(7).locator(".open").click()
+    expect(page.locator("[data-ref=answers]")).to_contain_text("none of these (nearest: cat)")
+    expect(page.locator("[data-ref=answers]")).to_contain_text("not calibrated")
+
+
 def test_only_images_on_which_the_engines_differ(answered: Viewer) -> None:
     answered.page.get_by_label("Engines differ").check()
     shows(answered, 1, [5])

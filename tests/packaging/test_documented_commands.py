@@ -51,6 +51,9 @@ TESTED = {
         "unit/scripts/test_predict.py::test_a_zip_becomes_a_csv_in_natural_order"
     ),
     "python -m scripts.evaluate_model starter --data FOLDER": COMMAND_LINE_TEST,
+    "python -m scripts.trust_starter --data FOLDER": (
+        "unit/scripts/test_trust_starter.py::test_card_and_statistics_are_made_anew_and_the_weights_stay"
+    ),
     "python -m core.base.settings": SETTINGS_TEST,
     "pip install --no-deps -e .": "packaging/test_install.py::test_an_editable_one_runs_the_code_of_the_checkout",
     "python -m core.base.settings > docs/settings.md": SETTINGS_TEST,
@@ -73,6 +76,7 @@ TESTED_FAMILIES = {
     "python -m scripts.benchmark_server ": "packaging/test_benchmark_server.py::",
     "python -m scripts.benchmark_viewer ": "unit/scripts/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
+    "python -m scripts.measure_known ": "unit/scripts/test_trust_starter.py::test_every_score_gets_a_row",
     "python -m scripts.measure_maps ": "unit/scripts/test_measure_maps.py::",
     "python -m scripts.time_teaching ": "unit/scripts/test_time_teaching.py::test_every_wait_has_a_time",
     "python -m scripts.evaluate ": (

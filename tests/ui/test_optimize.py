@@ -407,7 +407,7 @@ def test_a_made_model_can_be_taken_home(app: AppTest, fake_worker: SetAccident, 
     assert job.model is not None
     assert "Download this model" in [button.label for button in app.get("download_button")]
     with zipfile.ZipFile(io.BytesIO(pack_model(job.model))) as packed:
-        assert len(packed.namelist()) == 4
+        assert len(packed.namelist()) == 5
 
 
 def test_a_missing_model_is_a_sentence_and_no_crash(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

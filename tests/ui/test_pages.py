@@ -22,7 +22,7 @@ from core.runtime import get_runtime
 from pages._ui.shell.session import Session
 from pages._ui.viewer.uploader import receive
 from tests.builders import encrypted, photo_png, zip_bytes
-from tests.helpers import SECONDS, FakeEngine, FakeModel, wait_until
+from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
 
 ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
 
@@ -150,6 +150,41 @@ def test_comparing_runs_both_engines_and_says_both_times(app: AppTest) -> None:
         "Same answer",
     ]
     assert "accura" not in " ".join(metric.label + (metric.help or "") for metric in app.metric).lower()
+
+
+def test_the_threshold_of_none_of_these_is_moved_without_another_run(app: AppTest) -> None:
+    upload(app, stack_of(3))
+    run(app, "All")
+    app.switch_page("inference.py").run()
+    stack = session(app).stack
+    assert stack is not None
+    results = get_runtime().recognition.results(stack)
+    before = [one.known_score for one in results.of("openvino-int8").values()]
+    assert before == [score for score in before if score is not None]
+    slider = next(slider for slider in app.slider if slider.label == "Keep of known images")
+    assert slider.value == 95
+    slider.set_value(100).run()
+    assert not app.exception
+    assert "**None of these**: 0 of 3 images" in page_text(app)
+    slider = next(slider for slider in app.slider if slider.label == "Keep of known images")
+    slider.set_value(50).run()
+    unlike = sum(score < 0.5 for score in before if score is not None)
+    assert f"**None of these**: {unlike} of 3 images" in page_text(app)
+    assert unlike, "noise looks like nothing"
+    assert [one.known_score for one in results.of("openvino-int8").values()] == before, "nothing ran again"
+    assert results.threshold == 0.5
+    next(button for button in app.button if button.label == "Automatic").click().run()
+    assert results.threshold is None
+
+
+def test_a_model_that_cannot_tell_says_so(app: AppTest, tmp_path: Path) -> None:
+    upload(app, zip_bytes({"1.png": grey_png(10)}))
+    session(app).chosen_model = FakeModel(tmp_path / "greys", FakeEngine())
+    run(app, "All")
+    app.switch_page("inference.py").run()
+    assert "Unknown score not available" in page_text(app)
+    assert "not calibrated" in page_text(app)
+    assert not [slider for slider in app.slider if slider.label == "Keep of known images"]
 
 
 def test_the_switch_and_a_button_pressed_in_one_go_both_count(app: AppTest) -> None:

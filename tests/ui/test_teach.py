@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.recognition.results import THRESHOLD
 from core.runtime import get_runtime
 from core.teach.live import LiveTeaching
 from pages._ui.shell.session import Session
-from tests.builders import zip_bytes
+from tests.builders import photo_png, zip_bytes
 from tests.helpers import SECONDS, wait_until
 from tests.unit.teach.stripes import stripes_files
 
@@ -190,7 +191,7 @@ def test_what_was_judged_before_the_latest_change_says_so(teach: AppTest) -> Non
 
 def test_sure_ones_are_accepted_together_and_taken_back_together(teach: AppTest) -> None:
     label(teach, 3)
-    live_of(teach).threshold = -1.0
+    live_of(teach).threshold = 0.0
     run(teach)
     button = next(button for button in teach.button if button.label.startswith("Accept "))
     count = int(button.label.split()[1])
@@ -218,17 +219,26 @@ def test_the_most_similar_images_are_selected(teach: AppTest) -> None:
 
 
 def test_the_threshold_is_moved_and_given_back(teach: AppTest) -> None:
-    label(teach, 3)
-    measured = live_of(teach).threshold
+    files = {**stripes_files(EACH), "z.png": photo_png(128, 128)}
+    session(teach).open(BytesIO(zip_bytes(files)), "with something else.zip")
+    label(run(teach), 8)
+    assert live_of(teach).threshold == THRESHOLD
     assert "Automatic" not in [button.label for button in teach.button]
-    slider = next(slider for slider in teach.slider if slider.label.startswith("Least likeness"))
-    slider.set_value(1.0)
+    found = live_of(teach).learned.suggestions
+    assert found is not None
+    unlike = set(found.indices[found.unknown()].tolist()) - set(live_of(teach).labels.by_image)
+    assert 2 * EACH in unlike, "what is neither upright nor lying"
+    press(teach, f"Select {len(unlike)} image")
+    assert set(session(teach).view.selected) == unlike
+    slider = next(slider for slider in teach.slider if slider.label.startswith("Keep of known"))
+    assert slider.value == 95
+    slider.set_value(100)
     run(teach)
-    assert live_of(teach).own_threshold == 1.0
-    press(teach, "Select 18 images")
-    assert len(session(teach).view.selected) == 18
+    assert live_of(teach).own_threshold == 0.0
+    assert next(button for button in teach.button if button.label == "Select 0 images").disabled
     press(teach, "Automatic")
-    assert live_of(teach).threshold == measured
+    assert live_of(teach).own_threshold is None
+    assert live_of(teach).threshold == THRESHOLD
 
 
 def test_labels_outlive_other_pages_and_go_with_their_stack(teach: AppTest) -> None:

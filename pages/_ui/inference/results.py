@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,9 @@ from pages._ui.shell.messages import escape, images
 
 # image_select puts every image it is given into the page at once, so it gets a window of them.
 _STRIP_LENGTH = 12
+KNOWN_SCORE = (
+    "Share of known images that are less like what the model was taught on; low means that it shows none of the classes"
+)
 
 
 def run_metrics(job: RecognitionJob) -> None:
@@ -73,12 +76,21 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
     for engine in engines:
         answers = [next((one for one in predictions if one.engine == engine), None) for predictions in found.values()]
         name, confidence = engine_label(engine), f"Confidence, {engine_label(engine)}"
-        columns[name] = [answer and (answer.error or answer.label) for answer in answers]
+        columns[name] = [answer and (answer.error or answer.caption) for answer in answers]
         columns[confidence] = [None if not answer or answer.error else answer.confidence for answer in answers]
         config[name] = st.column_config.TextColumn(width=150, help="The class this engine names first")
         config[confidence] = st.column_config.ProgressColumn(
-            "Confidence", help=confidence, format="percent", min_value=0.0, max_value=1.0, width=130
+            "Confidence",
+            help=f"{confidence}. {meaning_of_confidence(filter(None, answers))}",
+            format="percent",
+            min_value=0.0,
+            max_value=1.0,
+            width=130,
         )
+        if any(answer and answer.known_score is not None for answer in answers):
+            known = f"Known score, {engine_label(engine)}"
+            columns[known] = [answer and answer.known_score for answer in answers]
+            config[known] = st.column_config.NumberColumn("Known score", help=KNOWN_SCORE, format="%.2f", width=100)
     if len(engines) > 1:
         columns["Differs"] = [differs(predictions) for predictions in found.values()]
         config["Differs"] = st.column_config.CheckboxColumn(width=70, help="The engines name different classes")
@@ -109,7 +121,7 @@ def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start:
     chosen = image_select(
         "Pick an image to see its five best classes",
         [thumbnails.format(index=index) for index in window],
-        captions=[f"{index + 1}: {found[index][0].label}" for index in window],
+        captions=[f"{index + 1}: {found[index][0].caption}" for index in window],
         index=window.index(positions[place]),
         use_container_width=False,
         return_value="index",
@@ -137,15 +149,30 @@ def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start:
 def top_classes(predictions: Sequence[Prediction]) -> None:
     """The five best classes of one image by each engine."""
     for prediction in predictions:
-        st.markdown(f"**{engine_label(prediction.engine)}** · model {escape(prediction.model)}")
+        caveat = "" if prediction.calibrated or prediction.error else " · not calibrated"
+        st.markdown(f"**{engine_label(prediction.engine)}** · model {escape(prediction.model)}{caveat}")
         if prediction.error:
             st.warning(escape(prediction.error), icon=":material/broken_image:")
             continue
+        if prediction.known is False:
+            st.caption(f"{escape(prediction.caption)} · known score {prediction.known_score:.2f}")
         frame = pd.DataFrame(
             {"Class": [s.label for s in prediction.top], "Confidence": [s.confidence for s in prediction.top]}
         )
-        confidence = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+        confidence = st.column_config.ProgressColumn(
+            help=meaning_of_confidence([prediction]), format="percent", min_value=0.0, max_value=1.0
+        )
         st.dataframe(frame, column_config={"Confidence": confidence}, hide_index=True, key=f"top-{prediction.engine}")
+
+
+def meaning_of_confidence(predictions: Iterable[Prediction]) -> str:
+    """What a confidence says, for people: how often such answers are right, or nothing of that kind."""
+    if all(prediction.calibrated for prediction in predictions if prediction.error is None):
+        return "Calibrated: of answers at 80%, about 80% are right, on images like those it was measured on."
+    return (
+        "Not calibrated: it says which class is likelier, not how often such answers are right. Calibrating on the "
+        "Optimize page with images whose classes are known changes that."
+    )
 
 
 def downloads(stack: ImageStack, found: Mapping[int, Sequence[Prediction]]) -> None:

@@ -18,6 +18,7 @@ from pages._ui.shell.session import Session
 
 FEW_CLASSES = 50  # up to here a list of the classes helps to understand a surprising answer
 _REFRESH_SECONDS = 0.5
+_NEAREST = "Whatever else an image shows gets the nearest of these: this model cannot tell."
 
 
 def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
@@ -137,9 +138,10 @@ def _outcome(session: Session) -> None:
         st.caption(" · ".join(_run_line(job, engine) for engine in job.order.engines))
         known = job.order.model.card.classes
         if len(known) <= FEW_CLASSES:
+            told = job.order.model.card.known is not None
             st.caption(
-                f"This model knows {len(known)} classes: {escape(', '.join(known))}. Whatever else an image shows "
-                "gets the nearest of these, mostly with a low confidence."
+                f"This model knows {len(known)} classes: {escape(', '.join(known))}. "
+                + ("Images unlike what it was taught on are called “none of these”." if told else _NEAREST)
             )
 
 

@@ -15,7 +15,7 @@ from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
 from pages._ui.optimize.form import start
 from pages._ui.optimize.gate_report import all_figures, figures, verdict
-from pages._ui.shell.messages import escape
+from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import keep_model
 from pages._ui.shell.session import Session
 from pages._ui.shell.steps import steps_progress, steps_table
@@ -41,6 +41,17 @@ def model_facts(model: Model) -> None:
             for engine, score in card.scores.items()
         ]
         st.caption("INT8 copy · " + " · ".join(facts))
+        st.caption(f"Confidence · {escape(_confidence(model))}")
+
+
+def _confidence(model: Model) -> str:
+    """How its confidences were calibrated, for people."""
+    found = [
+        f"{engine_label(engine)}: temperature {one.value:.2f}, fitted on {images(one.images)} ({one.source})"
+        + (f", calibration error {one.error_before:.3f} before and {one.error_after:.3f} after" if one.judged else "")
+        for engine, one in model.card.confidence.items()
+    ]
+    return " · ".join(found) or "not calibrated: calibrate on a stack in which the classes of some images are known"
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)

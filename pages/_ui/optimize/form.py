@@ -19,6 +19,7 @@ from core.optimize.calibration import (
     MIN_IMAGES,
     labels_from_csv,
     labels_from_folders,
+    labels_from_names,
     split,
 )
 from core.optimize.quantize import RECIPES, Recipe
@@ -114,15 +115,19 @@ def _image_count(stack: ImageStack) -> int:
 
 
 def _labels(model: Model, stack: ImageStack) -> NDArray[np.int64] | None:
-    """Known classes of the stack's images: from its folders, or from a file the person adds."""
+    """Known classes of the stack's images: as labelled here, by its folders, or from a file the person adds."""
     names = [entry.name for entry in stack.entries]
-    found = labels_from_folders(names, model.card.classes)
+    given = get_runtime().teaching.labels(stack).by_image
+    labelled = labels_from_names(given, len(names), model.card.classes)
+    found = np.where(labelled < 0, labels_from_folders(names, model.card.classes), labelled)
     known = int((found >= 0).sum())
-    title = f"Known classes: {known:,} of {len(names):,} images, by their folders" if known else "Known classes: none"
+    origin = "as labelled on the Teach page" if (labelled >= 0).any() else "by their folders"
+    title = f"Known classes: {known:,} of {len(names):,} images, {origin}" if known else "Known classes: none"
     with st.expander(title, icon=":material/sell:"):
         st.caption(
-            "Where classes are known, the accuracy of both models is measured too. They come from folders named like "
-            "the classes, or from a CSV file with the columns file name and class."
+            "Where classes are known, the accuracy of both models is measured too, and their confidences are "
+            "calibrated. They come from labels of the Teach page, from folders named like the classes, or from a CSV "
+            "file with the columns file name and class."
         )
         uploaded = st.file_uploader("Labels CSV", type="csv", max_upload_size=_MAX_LABELS_MIB, key="labels-csv")
         if uploaded is None:

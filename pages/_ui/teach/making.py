@@ -113,6 +113,7 @@ def _start(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
             keep=teaching.may_keep and bool(state["keep-model"]),
             further=goes_on(backbone),
             longer=bool(state["train-longer"]) and not goes_on(backbone),
+            threshold=live.own_threshold,
         )
     except AppError as error:
         session.make_error = str(error)

@@ -111,7 +111,7 @@ def _cell_chosen(session: Session, judgement: Judgement) -> None:
         found = judgement.evaluation
         if column not in found.classes or not 0 <= int(row) < len(found.classes):
             return
-        said = found.probabilities.argmax(axis=1)
+        said = found.logits.argmax(axis=1)
         given, named = found.classes[int(row)], found.classes.index(column)
         chosen = [
             index

@@ -8,6 +8,7 @@ from core.api.live_teaching import ALIKE, MOST_ALIKE
 from core.base.errors import AppError
 from core.stacks.stack import ImageStack
 from core.teach.live import LiveTeaching
+from pages._ui.shell.keep import keep_slider, threshold_of
 from pages._ui.shell.messages import images
 from pages._ui.shell.session import Session
 
@@ -85,17 +86,12 @@ def _none_of_these(session: Session, live: LiveTeaching) -> None:
     if found is None or threshold is None:
         st.caption("Images unlike every class are called that, once there are suggestions.")
         return
-    shown = round(threshold, 2)
-    key = f"threshold-{shown}"  # the automatic one moves with the labels
-    st.slider(
-        "Least likeness to the examples",
-        -1.0,
-        1.0,
-        shown,
-        0.01,
+    key = f"kept-{threshold}"
+    keep_slider(
+        threshold,
+        "Images that are less like the examples than this share of the examples themselves are “none of these”.",
         key=key,
-        on_change=lambda: setattr(live, "threshold", st.session_state[key]),
-        help="Images below it are called “none of these”. Without a change it lets 95% of the examples through.",
+        on_change=lambda: setattr(live, "threshold", threshold_of(st.session_state[key])),
     )
     labelled = live.labels.by_image
     unlike = [int(index) for index in found.indices[found.unknown(threshold)] if int(index) not in labelled]
@@ -114,4 +110,4 @@ def _none_of_these(session: Session, live: LiveTeaching) -> None:
                 key="automatic-threshold",
                 on_click=lambda: setattr(live, "threshold", None),
             )
-    st.caption("It is about what you see here; the model that is made names one of its classes for every image.")
+    st.caption("The model that is made has it too: its answers say “none of these” for images below.")

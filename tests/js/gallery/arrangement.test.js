@@ -11,7 +11,9 @@ import { IMAGES, openPage } from "../page.js";
 beforeEach(openPage);
 
 /** @type {Wish} */
-const NOTHING = { name: "", label: "", least: null, most: null, differing: false, kind: "", order: "position", descending: false };
+const NOTHING = { name: "", label: "", least: null, most: null, differing: false, known: "", kind: "", order: "position", descending: false };
+
+const RUN = { model: "m", calibrated: true, known_scores: null, threshold: 0.05 };
 
 /** Six images; 0, 1 and 2 have answers of two engines, 4 of one. */
 function answered() {
@@ -25,8 +27,8 @@ function answered() {
   store.answers = answersByImage({
     labels: ["cat", "dog", "class 10", "class 9"],
     runs: [
-      { engine: "INT8", engine_name: "int8", model: "m", images: [0, 1, 2, 4], classes: [0, 1, 2, 3], confidences: [0.9, 0.5, 0.7, 0.5] },
-      { engine: "FP32", engine_name: "fp32", model: "m", images: [0, 1, 2], classes: [0, 0, 2], confidences: [0.8, 0.5, 0.4] },
+      { ...RUN, engine: "INT8", engine_name: "int8", images: [0, 1, 2, 4], classes: [0, 1, 2, 3], confidences: [0.9, 0.5, 0.7, 0.5] },
+      { ...RUN, engine: "FP32", engine_name: "fp32", images: [0, 1, 2], classes: [0, 0, 2], confidences: [0.8, 0.5, 0.4] },
     ],
   });
   store.answerLines = 2;
@@ -82,6 +84,16 @@ for (const [order, ascending, descending] of SORTED) {
     assert.deepEqual(arrange(answered(), { ...NOTHING, order, descending: true }).shown, descending);
   });
 }
+
+test("images that show one of the classes, or none; those without an answer are neither", () => {
+  const store = answered();
+  for (const [index, known] of /** @type {[number, boolean][]} */ ([[0, true], [1, false], [2, true]])) {
+    for (const answer of store.answers.get(index) ?? []) answer.known = known;
+  }
+  assert.deepEqual(arrange(store, { ...NOTHING, known: "known" }).shown, [0, 2]);
+  assert.deepEqual(arrange(store, { ...NOTHING, known: "unknown" }).shown, [1]);
+  assert.deepEqual(arrange(store, { ...NOTHING, known: "unknown", label: "cat" }).shown, []);
+});
 
 test("every order there is has been sorted by", () => {
   assert.deepEqual(SORTED.map(([order]) => order), Object.keys(ORDERS));

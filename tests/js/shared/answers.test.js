@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { answersByImage, band, differ, difference } from "../../../pages/_ui/components/shared/answers.js";
+import { answersByImage, band, caption, differ, difference } from "../../../pages/_ui/components/shared/answers.js";
 
 const COLUMNS = {
   labels: ["cat", "dog"],
   runs: [
-    { engine: "INT8", engine_name: "int8", model: "starter", images: [4, 2], classes: [0, 1], confidences: [0.75, 0.5] },
-    { engine: "FP32", engine_name: "fp32", model: "own", images: [4], classes: [1], confidences: [0.25] },
+    { engine: "INT8", engine_name: "int8", model: "starter", images: [4, 2], classes: [0, 1], confidences: [0.75, 0.5], calibrated: true, known_scores: [0.5, 0.01], threshold: 0.05 },
+    { engine: "FP32", engine_name: "fp32", model: "own", images: [4], classes: [1], confidences: [0.25], calibrated: false, known_scores: null, threshold: 0.05 },
   ],
 };
 
@@ -18,10 +18,10 @@ test("columns become the answers of each image, in the order of the runs", () =>
   const answers = answersByImage(COLUMNS);
   assert.deepEqual([...answers.keys()].sort(), [2, 4]);
   assert.deepEqual(answers.get(4), [
-    { label: "cat", confidence: 0.75, engine: "INT8", engineName: "int8", model: "starter" },
-    { label: "dog", confidence: 0.25, engine: "FP32", engineName: "fp32", model: "own" },
+    { label: "cat", confidence: 0.75, engine: "INT8", engineName: "int8", model: "starter", calibrated: true, known: true },
+    { label: "dog", confidence: 0.25, engine: "FP32", engineName: "fp32", model: "own", calibrated: false, known: undefined },
   ]);
-  assert.deepEqual(answers.get(2), [{ label: "dog", confidence: 0.5, engine: "INT8", engineName: "int8", model: "starter" }]);
+  assert.deepEqual(answers.get(2), [{ label: "dog", confidence: 0.5, engine: "INT8", engineName: "int8", model: "starter", calibrated: true, known: false }]);
   assert.equal(answers.get(0), undefined);
 });
 
@@ -47,3 +47,16 @@ for (const [confidence, expected] of /** @type {[number, string][]} */ ([
 ])) {
   test(`${confidence} is ${expected}`, () => assert.equal(band(confidence), expected));
 }
+
+test("an image that shows none of the classes is called that, with the nearest class", () => {
+  const answer = { label: "cat", confidence: 1, engine: "", model: "" };
+  assert.equal(caption({ ...answer, known: false }), "none of these (nearest: cat)");
+  assert.equal(caption({ ...answer, known: true }), "cat");
+  assert.equal(caption(answer), "cat", "where nobody can tell, the class is said");
+});
+
+test("a score at the threshold is known", () => {
+  const run = { ...COLUMNS.runs[0], known_scores: [0.05, 0.049] };
+  const answers = answersByImage({ labels: COLUMNS.labels, runs: [run] });
+  assert.deepEqual([4, 2].map((index) => answers.get(index)?.[0].known), [true, false]);
+});

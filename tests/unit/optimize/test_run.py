@@ -32,10 +32,13 @@ def test_a_run_makes_a_model_that_is_used_like_any_other(
     assert job.report is not None
     assert job.before is not None
     assert files(tmp_path) >= {"made"}
-    assert files(tmp_path / "made") == {"card.json", "resnet18-int8.xml", "resnet18-int8.bin", "weights.safetensors"}
+    assert files(tmp_path / "made") == {path.name for path in starter.folder.iterdir()}
     assert job.report.agreement.images == COUNT - 12
     assert job.model.card.classes == starter.card.classes
     assert job.model.card.scores == {}, "the source's accuracy was measured with another INT8 model"
+    before, after = starter.card.confidence, job.model.card.confidence
+    assert after["pytorch-fp32"] == before["pytorch-fp32"], "the weights are the same"
+    assert after["openvino-int8"] != before["openvino-int8"], "INT8 is another one"
     assert job.model.checksum != starter.checksum
     assert job.model.forms_folder == starter.forms_folder
     inputs = np.zeros((3, 224, 224, 3), np.uint8)

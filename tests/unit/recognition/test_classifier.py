@@ -13,8 +13,11 @@ import pytest
 from core.base.settings import PROJECT_ROOT, Settings
 from core.images import pixels
 from core.images.formats import decode
+from core.models.architectures import STAGED_RESNET18
+from core.models.card import KNOWN_NAME, KnownImages, Temperature, file_checksum
 from core.models.model import Model
 from core.recognition.classifier import Classifier
+from core.recognition.known import LEVELS, Known, write_known
 from core.recognition.recognize import recognize
 from tests.builders import BROKEN_PNGS, photo_png
 from tests.conftest import MakeStack
@@ -54,6 +57,53 @@ def test_every_image_is_answered_in_its_place_whatever_the_batch(greys: Classifi
     assert [one.index for one in found] == list(range(6))
     assert [bool(one.error) for one in found] == [False, True, False, True, True, False]
     assert "/" not in str(found[4].error), "an error names no path"
+
+
+def test_the_engines_own_temperature_makes_its_confidences_and_no_other_answer(tmp_path: Path) -> None:
+    temperature = Temperature(value=10, images=100, source="", judged=0)
+    engines = FakeEngine(), FakeEngine("pytorch-fp32")
+    model = FakeModel(tmp_path / "greys", *engines, confidence={"openvino-int8": temperature})
+    warm, plain = (Classifier(model, engine.name).predict([grey_png(10)])[0] for engine in engines)
+    assert (warm.label, warm.calibrated) == ("10", True)
+    assert (plain.label, plain.calibrated) == ("10", False)
+    assert warm.confidence == pytest.approx(np.exp(2) / (np.exp(2) + 255), rel=1e-4)
+    assert plain.confidence == pytest.approx(1, abs=1e-4)
+    assert [one.label for one in warm.top] == [one.label for one in plain.top]
+    (broken,) = Classifier(model, "openvino-int8").predict([b""])
+    assert not broken.calibrated, "no answer has no confidence"
+
+
+def knowing(folder: Path, *engines: FakeEngine) -> FakeModel:
+    """A model that knows dark images only: FakeEngine's features are how bright an image is at two places."""
+    folder.mkdir()
+    width = STAGED_RESNET18.features
+    known = Known(
+        mean=np.full(width, 128, np.float32) * (np.arange(width) < 2),
+        scale=(np.arange(width) < 2).astype(np.float32),
+        axes=None,
+        references=-np.eye(1, width, dtype=np.float32) - np.eye(1, width, 1, dtype=np.float32),
+        nearest=1,
+        levels=np.linspace(0.5, 1, LEVELS, dtype=np.float32),
+    )
+    write_known(known, folder / KNOWN_NAME)
+    checksums = {name: file_checksum(folder / KNOWN_NAME) for name in (KNOWN_NAME, "weights.safetensors")}
+    facts = KnownImages(images=1, measured=100, source="", kept=0.9)
+    return FakeModel(folder, *engines, known=facts, checksums=checksums)
+
+
+def test_images_unlike_what_was_taught_are_told(tmp_path: Path) -> None:
+    model = knowing(tmp_path / "greys", FakeEngine(features=STAGED_RESNET18.features))
+    dark, light = Classifier(model, "openvino-int8").predict([grey_png(10), grey_png(250)])
+    assert (dark.known, light.known, dark.threshold) == (True, False, pytest.approx(0.1))
+    assert dark.known_score is not None
+    assert light.known_score is not None
+    assert 0 <= light.known_score < 0.1 < dark.known_score <= 1
+    assert (dark.caption, light.caption, light.label) == ("10", "none of these (nearest: 250)", "250")
+
+
+def test_an_engine_without_features_tells_nothing_and_answers(tmp_path: Path) -> None:
+    (answer,) = Classifier(knowing(tmp_path / "greys", FakeEngine()), "openvino-int8").predict([grey_png(250)])
+    assert (answer.known, answer.known_score, answer.caption) == (None, None, "250")
 
 
 def test_no_images_no_answers_and_no_inference(tmp_path: Path) -> None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 from core.recognition.report import COLUMNS, to_csv, to_json
 from core.recognition.results import ClassScore, Prediction
 
 AWKWARD = 'a, "b"\nc/Größe 图.png'
 GOOD = Prediction(
-    0, AWKWARD, (ClassScore("cat", 0.75), ClassScore("dog", 0.25)), engine="openvino-int8", model="starter"
+    0,
+    AWKWARD,
+    (ClassScore("cat", 0.75), ClassScore("dog", 0.25)),
+    engine="openvino-int8",
+    model="starter",
+    calibrated=True,
+    known_score=0.25,
 )
 BROKEN = Prediction(4, "b.png", (), engine="pytorch-fp32", model="starter", error="The PNG ends too early.")
 
@@ -24,12 +31,16 @@ def test_csv_reads_back_with_awkward_names() -> None:
         "filename": AWKWARD,
         "class": "cat",
         "confidence": "0.75",
+        "calibrated": "true",
+        "known": "true",
+        "known_score": "0.25",
         "engine": "openvino-int8",
         "model": "starter",
         "error": "",
         "top5": "cat 0.7500; dog 0.2500",
     }
     assert (rows[1]["class"], rows[1]["confidence"], rows[1]["top5"]) == ("error", "0.0", "")
+    assert (rows[1]["calibrated"], rows[1]["known"], rows[1]["known_score"]) == ("false", "", "")
     assert rows[1]["error"] == "The PNG ends too early."
 
 
@@ -44,11 +55,23 @@ def test_no_text_runs_as_a_formula_in_a_spreadsheet_and_json_keeps_it_as_it_is()
     assert (item["filename"], item["class"]) == ("=1+1.png", label)
 
 
+def test_an_image_that_shows_none_of_the_classes_says_so_beside_the_nearest() -> None:
+    unknown = replace(GOOD, known_score=0.02)
+    (row,) = json.loads(to_json([unknown]))
+    assert (row["class"], row["known"], row["known_score"]) == ("cat", False, 0.02)
+    (cells,) = csv.DictReader(io.StringIO(to_csv([unknown])))
+    assert (cells["class"], cells["known"], cells["known_score"]) == ("cat", "false", "0.02")
+
+
 def test_json_keeps_names_and_the_five_best() -> None:
     text = to_json([GOOD, BROKEN])
     rows = json.loads(text)
     assert "图" in text, "names stay readable"
     assert rows[0]["filename"] == AWKWARD
+    assert [(row["calibrated"], row["known"], row["known_score"]) for row in rows] == [
+        (True, True, 0.25),
+        (False, None, None),
+    ]
     assert rows[0]["top5"] == [{"class": "cat", "confidence": 0.75}, {"class": "dog", "confidence": 0.25}]
     assert rows[1]["top5"] == []
 

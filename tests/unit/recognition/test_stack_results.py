@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.engines.engine import EngineName
 from core.recognition.results import ClassScore, Prediction
 from core.recognition.stack_results import StackResults, differs
@@ -35,6 +37,22 @@ def test_every_addition_changes_the_version_and_no_snapshot() -> None:
     results.add([answer(1, "cat")])
     assert results.version > version
     assert list(before) == [0]
+
+
+def test_a_threshold_holds_for_all_answers_and_can_be_given_back() -> None:
+    results = StackResults()
+    results.add([replace(answer(0, "cat"), known_score=0.2), answer(1, "dog")])
+    assert [one.known for one in results.of("openvino-int8").values()] == [True, None]
+    results.threshold = 0.3
+    assert [one.known for one in results.of("openvino-int8").values()] == [False, None]
+    assert [one.known for (one,) in results.by_image().values()] == [False, None]
+    assert [one.known for one in results.at(0)] == [False]
+    version = results.version
+    results.threshold = 0.3
+    assert results.version == version, "nothing has changed"
+    results.threshold = None
+    assert [one.known for one in results.at(0)] == [True]
+    assert results.version > version
 
 
 def test_a_flip_is_two_names_for_one_image() -> None:

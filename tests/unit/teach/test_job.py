@@ -14,13 +14,16 @@ from core.base.settings import Settings
 from core.models.head import read_head
 from core.models.model import Model
 from core.optimize.gate import GATE_AGREEMENT
+from core.recognition.classifier import Classifier
 from core.recognition.recognize import recognize
 from core.recognition.service import RecognitionService
 from core.stacks.stack import ImageStack
 from core.teach.features import Looker
-from core.teach.job import Lesson, TeachingJob, asked_agreement
+from core.teach.job import TeachingJob, asked_agreement
+from core.teach.lesson import Lesson
 from core.teach.taught import read_examples
 from core.trust.maps import maps_of, outputs_for_maps
+from tests.builders import photo_png
 from tests.conftest import MakeStack
 from tests.unit.teach.stripes import stripes, stripes_files
 
@@ -35,8 +38,8 @@ def stack(make_stack: MakeStack) -> ImageStack:
 
 @pytest.fixture
 def lesson(tmp_path: Path) -> Lesson:
-    labels = {index: "lying" if index < COUNT else "upright" for index in range(2 * COUNT) if index % 2}
-    return Lesson(labels, ("upright", "lying"), tmp_path / "models" / "stripes", "Stripes")
+    labels = {index: "lying" if index < COUNT else "upright" for index in range(2 * COUNT) if index % 6}
+    return Lesson(labels, ("upright", "lying"), tmp_path / "models" / "stripes", "Stripes", threshold=0.1)
 
 
 @pytest.fixture
@@ -59,18 +62,31 @@ def test_a_taught_model_tells_new_images_apart(
     assert card.architecture == "ResNet18 with a head over its four stages"
     assert sorted(card.checksums) == [
         "examples.safetensors",
+        "known.safetensors",
         "resnet18-stages-int8.bin",
         "resnet18-stages-int8.xml",
         "weights.safetensors",
     ]
     assert job.report.agreement_int8_fp32 >= asked_agreement(job.report.accuracy_cross_validated.value)
-    assert (job.report.images_labelled, job.report.images_held_out) == (COUNT, 0)
-    assert len(read_examples(job.model)) == COUNT
+    count = len(lesson.labels)
+    assert (job.report.images_labelled, job.report.images_held_out) == (count, 0)
+    assert len(read_examples(job.model)) == count
+    fitted = card.confidence["pytorch-fp32"]
+    assert (fitted.images, fitted.judged) == (count, count)
+    assert "has not seen it" in fitted.source
+    assert card.confidence["openvino-int8"].judged == 0, "INT8 follows FP32: what is labelled was learnt from"
     new = [index for index in range(2 * COUNT) if index not in lesson.labels]
     found = recognize(stack, new, job.model, "openvino-int8", settings)
     right = sum(one.label == ("lying" if one.index < COUNT else "upright") for one in found.predictions)
     assert found.precision == "INT8"
-    assert right >= COUNT - 1
+    assert right >= len(new) - 1
+    assert all(one.calibrated for one in found.predictions)
+    assert card.known is not None
+    assert card.known.kept == pytest.approx(0.9), "the threshold that was chosen while teaching"
+    foreign = Classifier(job.model, "openvino-int8").predict([photo_png(128, 128, seed=number) for number in range(4)])
+    assert [one.known for one in foreign] == [False] * 4
+    assert sum(one.known is True for one in found.predictions) >= len(new) - 1
+    assert foreign[0].caption.startswith("none of these (nearest: ")
     batch = np.zeros((2, 224, 224, 3), np.uint8)
     every = job.model.engine("openvino-int8").infer(batch, ("logits", "features", "maps.4"))
     assert {name: values.shape for name, values in every.items()} == {

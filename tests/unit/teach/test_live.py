@@ -110,7 +110,7 @@ def test_nobody_waits_for_it(live: LiveTeaching, gate: Gate) -> None:
 def test_sure_ones_are_those_without_a_label(live: LiveTeaching) -> None:
     live.labels.assign([9], "light")
     teach(live)
-    live.threshold = -1.0
+    live.threshold = 0.0
     sure = live.sure("dark", 0.5)
     assert not {0, 1, 2, 9} & set(sure)
     assert sure

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from core.base.errors import AppError, InvalidRequest
+from core.base.errors import AppError, InvalidRequest, LabelsInvalid
 from core.engines.registry import engine_names
 from core.recognition.results import ClassScore, Prediction
 from core.recognition.saved_results import SavedResults
@@ -57,6 +57,15 @@ def test_it_comes_back_whole_and_can_be_undone(stack: ImageStack, make_stack: Ma
     assert dict(restored.by_image) == {1: "of another day"}
 
 
+def test_a_file_of_the_first_form_comes_back_without_its_threshold_of_another_scale(stack: ImageStack) -> None:
+    old = json.loads(saved_of(labelled(stack), stack).model_dump_json())
+    old |= {"format": "aisr-teaching-1", "threshold": -0.3}
+    found = read_saved(json.dumps(old).encode(), stack)
+    assert (found.threshold, found.current) == (None, 3)
+    with pytest.raises(LabelsInvalid):
+        read_saved(json.dumps(old | {"format": "aisr-teaching-2"}).encode(), stack)
+
+
 def test_it_holds_no_image_and_no_id(stack: ImageStack) -> None:
     text = saved_of(labelled(stack), stack).model_dump_json()
     assert stack.id not in text
@@ -72,7 +81,7 @@ def test_of_another_stack_it_is_refused(stack: ImageStack, make_stack: MakeStack
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": "aisr-teaching-2"},
+        {"format": "aisr-teaching-3"},
         {"labels": [0, 1, 9]},
         {"labels": [0]},
         {"images": [-1, 2, 4]},

@@ -94,7 +94,7 @@ def test_the_queue_has_no_labelled_image_and_accepting_is_one_change(session: Te
     queue = session.review_queue(GO, 5)
     assert len(queue) == 5
     assert not set(queue) & {0, 1, 10, 11, 20}
-    accepted = session.accept_above("light", 0.5, GO, threshold=-1)
+    accepted = session.accept_above("light", 0.5, GO, threshold=0)
     assert set(accepted) == set(range(12, 20))
     assert session.labels.counts == {"dark": 2, "light": 10}
     assert session.labels.undo()

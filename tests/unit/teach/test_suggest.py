@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from core.recognition.results import THRESHOLD
 from core.teach.head import fit
-from core.teach.suggest import KNOWN_SHARE, MOST_EXAMPLES, Suggester, Suggestions, most_similar
+from core.teach.suggest import Suggester, Suggestions, most_similar
+from core.trust.known import MOST_EXAMPLES
 from tests.unit.teach.clouds import clouds
 
 
@@ -18,7 +20,7 @@ def suggestions(**columns: list) -> Suggestions:
         np.array(columns.get("numbers", [0] * count)),
         np.array(columns["confidences"], np.float32),
         np.array(columns.get("margins", columns["confidences"]), np.float32),
-        np.array(columns.get("likeness", [1.0] * count), np.float32),
+        np.array(columns.get("known_scores", [1.0] * count), np.float32),
         0.5,
     )
 
@@ -29,10 +31,10 @@ def test_images_of_taught_classes_are_named_and_others_are_unknown(each: int) ->
     suggester = Suggester(fit(given), given)
     found = suggester.suggest(range(300), new.features)
     assert (found.numbers == new.numbers).mean() > 0.95
-    assert found.unknown().mean() < 3 * (1 - KNOWN_SHARE)
+    assert found.unknown().mean() < 3 * THRESHOLD
     foreign = np.random.default_rng(5).normal(size=(100, 40)).astype(np.float32) * 3
     assert suggester.suggest(range(100), foreign).unknown().mean() > 0.9
-    assert not found.unknown(threshold=-1).any()
+    assert not found.unknown(threshold=0).any()
 
 
 def test_no_images_are_no_trouble() -> None:
@@ -46,14 +48,14 @@ def test_the_queue_begins_with_the_least_certain_then_the_most_different() -> No
         indices=[2, 4, 6, 8],
         confidences=[0.9, 0.6, 0.6, 0.99],
         margins=[0.8, 0.2, 0.21, 0.98],
-        likeness=[0.1, 0.9, 0.2, 0.9],
+        known_scores=[0.1, 0.9, 0.2, 0.9],
     )
     assert found.review_queue() == [6, 4, 2, 8]
     assert found.review_queue(labelled=[4, 8]) == [6, 2]
 
 
 def test_accepting_takes_one_class_above_a_confidence_and_nothing_unknown() -> None:
-    found = suggestions(numbers=[0, 0, 1, 0], confidences=[0.9, 0.7, 0.95, 0.95], likeness=[0.8, 0.8, 0.8, 0.3])
+    found = suggestions(numbers=[0, 0, 1, 0], confidences=[0.9, 0.7, 0.95, 0.95], known_scores=[0.8, 0.8, 0.8, 0.3])
     assert found.above("a", 0.8) == [0]
     assert found.above("a", 0.8, threshold=0.0) == [0, 3]
     assert found.above("b", 0.96) == []

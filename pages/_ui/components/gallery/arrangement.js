@@ -1,6 +1,6 @@
 /*
- * Which images the gallery shows, and in which order: filters by name, class, confidence and disagreement, and
- * sorting. What an image is filtered and sorted by is its leading answer, the one in its caption.
+ * Which images the gallery shows, and in which order: filters by name, class, confidence, disagreement and whether the
+ * model knows anything like them, and sorting. What an image is filtered and sorted by is its leading answer, the one in its caption.
  */
 import { differ, difference } from "../shared/answers.js";
 
@@ -15,6 +15,7 @@ import { differ, difference } from "../shared/answers.js";
  * @property {number | null} least share of one
  * @property {number | null} most share of one
  * @property {boolean} differing
+ * @property {"" | "known" | "unknown"} known those that show one of the classes, or none
  * @property {"" | "label" | "suggestion"} kind those with a label, or without one
  * @property {string} order a key of ORDERS
  * @property {boolean} descending
@@ -66,7 +67,7 @@ export function arrange(store, wish) {
  * @param {StackStore} store
  * @param {Wish} wish
  */
-function testsOf(store, { name, label, least, most, differing, kind }) {
+function testsOf(store, { name, label, least, most, differing, known, kind }) {
   /** @type {((index: number) => boolean)[]} */
   const tests = [];
   const part = name.trim().toLowerCase();
@@ -75,6 +76,7 @@ function testsOf(store, { name, label, least, most, differing, kind }) {
   const leading = (/** @type {number} */ index) => store.answers.get(index)?.[0];
   const confidence = (/** @type {number} */ index) => leading(index)?.confidence ?? NaN; // compares as false
   if (kind) tests.push((index) => (leading(index)?.kind === "label") === (kind === "label"));
+  if (known) tests.push((index) => leading(index)?.known === (known === "known"));
   if (label) tests.push((index) => leading(index)?.label === label);
   if (least !== null) tests.push((index) => confidence(index) >= least);
   if (most !== null) tests.push((index) => confidence(index) <= most);

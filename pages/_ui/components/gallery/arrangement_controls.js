@@ -18,7 +18,7 @@ export class ArrangementControls {
     this.ref = ref;
     this.store = store;
     for (const field of [ref.filter, ref.least, ref.most]) field.oninput = onChange;
-    for (const field of [ref.className, ref.differing, ref.kind]) field.onchange = onChange;
+    for (const field of [ref.className, ref.differing, ref.known, ref.kind]) field.onchange = onChange;
     ref.sort.onchange = () => {
       this.setDescending(ORDERS[ref.sort.value].descendingFirst ?? false);
       onChange();
@@ -50,7 +50,7 @@ export class ArrangementControls {
 
   clear() {
     const { ref } = this;
-    for (const field of [ref.filter, ref.className, ref.least, ref.most, ref.kind]) field.value = "";
+    for (const field of [ref.filter, ref.className, ref.least, ref.most, ref.known, ref.kind]) field.value = "";
     ref.differing.checked = false;
   }
 
@@ -70,6 +70,7 @@ export class ArrangementControls {
       least: percentage(ref.least),
       most: percentage(ref.most),
       differing: ref.differing.checked,
+      known: /** @type {Wish["known"]} */ (ref.known.value),
       kind: store.teaching.on ? /** @type {Wish["kind"]} */ (ref.kind.value) : "",
       order: ref.sort.value,
       descending,
@@ -91,6 +92,8 @@ export class ArrangementControls {
       if (option.value === "confidence") option.textContent = labelling ? "By share" : ORDERS.confidence.title;
     }
     ref.kind.hidden = !labelling;
+    ref.known.hidden = ![...store.answers.values()].some(([leading]) => leading?.known !== undefined);
+    if (ref.known.hidden) ref.known.value = "";
     // A share is no confidence; and what is typed here while labelling would hide what is labelled.
     ref.between.hidden = ref.legend.hidden = labelling;
     if (labelling) ref.least.value = ref.most.value = "";

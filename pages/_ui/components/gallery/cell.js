@@ -1,6 +1,6 @@
 /* One cell of the gallery; used again for another image when it scrolls out of view. */
 import { resolveUrl } from "../shared/addresses.js";
-import { band, differ } from "../shared/answers.js";
+import { band, caption, differ } from "../shared/answers.js";
 import { find } from "../shared/elements.js";
 import { formatShare, spoken, textElement } from "../shared/format.js";
 import { onLongPress } from "../shared/long_press.js";
@@ -92,15 +92,17 @@ export class Cell {
     const [leading] = answers;
     this.label.replaceChildren();
     this.engine.textContent = leading?.engine ?? "";
-    this.bar.hidden = !leading || leading.kind !== undefined;
+    this.bar.hidden = !leading || leading.kind !== undefined || leading.known === false;
     delete this.element.dataset.band;
     delete this.element.dataset.kind;
+    this.element.classList.remove("unknown");
     if (!leading) return;
-    const { label, confidence, kind } = leading;
+    const { confidence, kind } = leading;
+    this.element.classList.toggle("unknown", leading.known === false);
     if (kind) this.element.dataset.kind = kind;
-    else this.element.dataset.band = band(confidence);
+    else if (leading.known !== false) this.element.dataset.band = band(confidence);
     this.bar.style.setProperty("--share", String(confidence));
-    this.label.append(textElement("span", "class", label));
+    this.label.append(textElement("span", "class", caption(leading)));
     if (kind !== "label") this.label.append(textElement("span", "confidence", formatShare(leading)));
     if (differ(answers)) this.label.append(textElement("span", "differs", "≠"));
   }

@@ -16,6 +16,7 @@ export interface GalleryElements {
   most: HTMLInputElement;
   disagreement: HTMLElement;
   differing: HTMLInputElement;
+  known: HTMLSelectElement;
   kind: HTMLSelectElement;
   between: HTMLElement;
 

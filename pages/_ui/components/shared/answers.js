@@ -10,6 +10,8 @@
  * @property {string} engine its title
  * @property {string} [engineName] as requests name it; nothing for labels and suggestions
  * @property {string} model
+ * @property {boolean} [calibrated] whether its confidence says how often such answers are right
+ * @property {boolean} [known] whether the image shows one of the classes at all; undefined where nobody can tell
  * @property {"label" | "suggestion"} [kind]
  */
 
@@ -21,9 +23,11 @@
 export function answersByImage({ labels, runs }) {
   /** @type {Map<number, Answer[]>} */
   const answers = new Map();
-  for (const { engine, engine_name: engineName, model, images, classes, confidences } of runs) {
+  for (const { engine, engine_name: engineName, model, images, classes, confidences, calibrated, known_scores, threshold } of runs) {
     images.forEach((index, place) => {
-      const answer = { label: labels[classes[place]], confidence: confidences[place], engine, engineName, model };
+      const known = known_scores ? known_scores[place] >= threshold : undefined;
+      const [label, confidence] = [labels[classes[place]], confidences[place]];
+      const answer = { label, confidence, engine, engineName, model, calibrated, known };
       const found = answers.get(index);
       if (found) found.push(answer);
       else answers.set(index, [answer]);
@@ -31,6 +35,13 @@ export function answersByImage({ labels, runs }) {
   }
   return answers;
 }
+
+/**
+ * What an answer says the image shows: its class, or none of those the model knows.
+ *
+ * @param {Answer} answer
+ */
+export const caption = ({ label, known }) => (known === false ? `none of these (nearest: ${label})` : label);
 
 /**
  * Whether engines name different classes.

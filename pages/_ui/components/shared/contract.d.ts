@@ -242,6 +242,18 @@ export interface AnswerRun {
    * softmax probability of that class, 0..1
    */
   confidences: number[];
+  /**
+   * whether confidences say how often such answers are right
+   */
+  calibrated: boolean;
+  /**
+   * share of known images that are less like those the model was taught on, 0..1; or null
+   */
+  known_scores: number[] | null;
+  /**
+   * of `known_scores`, below which an image shows none of the classes
+   */
+  threshold: number;
 }
 /**
  * Labels and suggestions of a stack, column by column; small, and fast to read, for thousands of images.

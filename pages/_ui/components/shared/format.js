@@ -1,5 +1,5 @@
 /* How names, sizes and answers are written. File names reach the page as text only, never as HTML. */
-import { band } from "./answers.js";
+import { band, caption } from "./answers.js";
 
 /** @import { Answer } from "./answers.js" */
 
@@ -29,10 +29,17 @@ export function formatShare({ confidence, kind }) {
  * @param {Answer} answer
  */
 export function spoken(answer) {
-  const { label, engine, model } = answer;
-  const sure = formatShare(answer);
-  return `${sure ? `${label} ${sure}` : label}, ${engine}${model ? `, model ${model}` : ""}`;
+  const { engine, model } = answer;
+  const [said, sure] = [caption(answer), formatShare(answer)];
+  return [sure ? `${said} ${sure}` : said, engine, ...(model ? [`model ${model}`] : []), ...caveats(answer)].join(", ");
 }
+
+/**
+ * What is to be known about an answer's confidence.
+ *
+ * @param {Answer} answer
+ */
+const caveats = ({ calibrated }) => (calibrated === false ? ["not calibrated"] : []);
 
 /**
  * A new element with a class and a text.
@@ -72,14 +79,15 @@ export function showAnswers(element, answers) {
       const { label, confidence, engine, model, kind } = answer;
       const line = textElement("div", "answer", "");
       if (kind) line.dataset.kind = kind;
-      else line.dataset.band = band(confidence);
+      else if (answer.known !== false) line.dataset.band = band(confidence);
+      line.classList.toggle("unknown", answer.known === false);
       line.classList.toggle("differs", order > 0 && label !== answers[0].label);
       const bar = textElement("span", "bar", "");
       bar.style.setProperty("--share", String(confidence));
       line.append(
-        textElement("span", "label", label),
+        textElement("span", "label", caption(answer)),
         ...(kind === "label" ? [] : [textElement("span", "confidence", formatShare(answer)), bar]),
-        textElement("span", "source", model ? `${engine} · ${model}` : engine),
+        textElement("span", "source", [engine, ...(model ? [model] : []), ...caveats(answer)].join(" · ")),
       );
       return line;
     }),
