@@ -112,7 +112,7 @@ def test_bad_input_gets_a_sentence_and_keeps_the_open_stack(app: AppTest, data: 
     assert not app.error, "the sentence must go with the next success"
 
 
-def test_opening_another_stack_closes_the_first(app: AppTest) -> None:
+def test_another_stack_is_shown_and_the_first_one_put_aside(app: AppTest) -> None:
     upload(app, stack_of(2), "one.zip")
     first = session(app).stack
     upload(app, stack_of(3), "two.zip")
@@ -120,7 +120,12 @@ def test_opening_another_stack_closes_the_first(app: AppTest) -> None:
     assert first is not None
     assert second is not None
     assert (len(second), second.name) == (3, "two.zip")
+    assert [one.stack for one in session(app).aside] == [first]
+    next(button for button in app.button if button.label == "Show").click().run()
+    assert session(app).stack is first
+    next(button for button in app.button if button.label == "Close").click().run()
     assert first.id not in get_runtime().store.ids
+    assert second.id in get_runtime().store.ids
 
 
 def test_recognising_all_images_with_int8(app: AppTest) -> None:

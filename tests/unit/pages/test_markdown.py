@@ -35,6 +35,7 @@ OUR_OWN = {
     *("run_panel.py: label", "saved.py: title", "downloads.py: title"),  # a loop over literals
     *("attempts.py: FP32.label", "run_panel.py: default_engine().label"),
     *("run_panel.py: reference.library", "run_panel.py: reference.label"),  # engines name themselves: core.engines
+    "keep.py: meaning",  # a literal of each page
     *("results.py: confidence", "models.py: missing"),  # a table of our own; literals
 }
 
