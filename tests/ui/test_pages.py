@@ -194,7 +194,7 @@ def test_a_model_that_cannot_tell_says_so(app: AppTest, tmp_path: Path) -> None:
 
 def test_the_switch_and_a_button_pressed_in_one_go_both_count(app: AppTest) -> None:
     upload(app, stack_of(2))
-    app.toggle[0].set_value(True)
+    next(toggle for toggle in app.toggle if toggle.label.startswith("Compare")).set_value(True)
     run(app, "All")
     stack = session(app).stack
     assert stack is not None
