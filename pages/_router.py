@@ -22,6 +22,7 @@ st.set_page_config(page_title="AI Image Stack Recognizer", page_icon=str(ICON), 
 # Its tables' own CSV would hold formulas of strangers: our buttons save them as text (core.base.spreadsheet).
 st.html(
     "<style>[data-testid='stMainBlockContainer'] { padding-top: 4.5rem; padding-bottom: 2rem; }"
+    "[data-testid='stSliderThumbValue'] { color: inherit; }"  # the accent is too dark to be read on a dark page
     "[data-testid='stElementToolbarButton']:has(button[aria-label^='Download as CSV']) { display: none; }</style>"
 )
 

@@ -9,6 +9,7 @@ docs/models.md has what else was measured.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -85,8 +86,18 @@ class Known:
 
 
 def levels_of(likeness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``Known.levels`` by the likeness ``[N]`` of known images that are no references."""
-    return np.quantile(likeness, _SHARES).astype(np.float32)
+    """``Known.levels`` by the likeness ``[N]`` of known images that are no references.
+
+    Of few images the least like is not as unlike as they come: another one is less like with a probability of
+    1 / (N + 1). Below it the levels go on as those of an exponential tail through it and the median.
+    """
+    levels: NDArray[np.float64] = np.quantile(likeness.astype(np.float64), _SHARES)
+    least = 1 / (len(likeness) + 1)
+    if len(likeness) > 1 and (beyond := least > _SHARES).any():
+        lowest = float(likeness.min())
+        scale = (float(np.median(likeness)) - lowest) / math.log(0.5 / least)
+        levels[beyond] = lowest - scale * np.log(least / _SHARES[beyond])
+    return levels.astype(np.float32)
 
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:

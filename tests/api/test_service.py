@@ -258,6 +258,7 @@ class TestDescription:
             f"POST {STACKS}/{{stack_id}}/labels": {"application/json", "text/csv"},
             f"POST {STACKS}/{{stack_id}}/teach": {"application/json"},
             f"POST {STACKS}/{{stack_id}}/teaching": {"application/json"},
+            f"POST {STACKS}/{{stack_id}}/evaluations": {"application/json"},
         }
 
     def test_every_reference_leads_somewhere(self, document: dict[str, Any]) -> None:

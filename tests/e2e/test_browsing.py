@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.builders import BROKEN_PNGS, photo_png, png_bytes, zip_bytes
 
@@ -82,7 +82,7 @@ def test_a_link_leads_back_to_its_image_within_the_session(app: Page) -> None:
     stands_at(app, 2)  # the link that led here does not pull back
 
 
-def test_a_link_opens_nothing_for_those_who_have_not_the_stack(app: Page) -> None:
+def test_a_link_opens_nothing_for_those_who_have_not_the_stack(app: Page, browser: Browser) -> None:
     app.keyboard.press("End")
     expect(app).to_have_url(re.compile(r"&image=9$"))
     link = app.url
@@ -90,12 +90,15 @@ def test_a_link_opens_nothing_for_those_who_have_not_the_stack(app: Page) -> Non
         "performance.getEntriesByType('resource').map((e) => e.name).find((n) => n.includes('/stacks/'))"
     )
     assert stack_id.split("/stacks/")[1].split("/")[0] not in link, "the address gives the stack away"
-    app.goto(link)
-    expect(app.get_by_text("not open here")).to_be_visible()
-    expect(app.locator("[data-ref=canvas]")).to_have_count(0)
-    upload(app)  # the same images again: now the link means something
-    stands_at(app, 9)
-    expect(app.get_by_text("not open here")).to_have_count(0)
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(link)
+    expect(other.get_by_text("not open here")).to_be_visible()
+    expect(other.locator("[data-ref=canvas]")).to_have_count(0)
+    upload(other)  # the same images again: now the link means something
+    stands_at(other, 9)
+    expect(other.get_by_text("not open here")).to_have_count(0)
+    context.close()
 
 
 def test_true_values_of_a_16_bit_file(app: Page) -> None:

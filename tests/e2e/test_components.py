@@ -301,7 +301,7 @@ def test_results_are_shown_beside_the_images(viewer: Viewer) -> None:
     viewer.press("x")
     viewer.page.get_by_text("Results").click()
     answers = viewer.page.locator("[data-ref=answers] .answer")
-    expect(answers).to_have_text(["cat98.3%OpenVINO INT8 · starter", "cat91.0%PyTorch FP32 · starter"])
+    expect(answers).to_have_text(["cat98.3%OpenVINO INT8 · starter", "cat91.0%PyTorch FP32 · starter · not calibrated"])
     expect(viewer.cell(1)).to_contain_text("cat98.3%")
     expect(viewer.cell(5)).to_contain_text("≠")
     expect(viewer.cell(3)).not_to_contain_text("≠")

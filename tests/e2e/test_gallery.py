@@ -116,7 +116,7 @@ def test_captions_say_who_said_what_and_how_sure(answered: Viewer) -> None:
     expect(answered.cell(1).locator(".engine")).to_have_text("OpenVINO INT8")
     expect(answered.cell(1).get_by_role("button")).to_have_accessible_name(
         "Image 1: series é/frame_00001.png; cat 98.3%, OpenVINO INT8, model starter; "
-        "cat 91.0%, PyTorch FP32, model starter"
+        "cat 91.0%, PyTorch FP32, model starter, not calibrated"
     )
     colours = {
         number: answered.cell(number).locator(".confidence").evaluate("(e) => getComputedStyle(e).backgroundColor")

@@ -83,6 +83,9 @@ TESTED_FAMILIES = {
         "unit/scripts/test_evaluate.py::test_two_engines_are_evaluated_compared_and_written_down"
     ),
     "python -m scripts.teach ": "unit/scripts/test_teach.py::test_a_model_is_taught_judged_and_used",
+    "python -m scripts.predict STACK.zip --maps ": (
+        "unit/scripts/test_predict.py::test_maps_are_kept_where_they_are_asked_for"
+    ),
     "python -m scripts.predict NEW.zip --model ": "unit/scripts/test_teach.py::test_a_model_is_taught_judged_and_used",
     "python -m scripts.optimize --model imagenet ": (
         "unit/scripts/test_optimize.py::test_imagenet_from_the_web_to_an_installed_int8_model"

@@ -16,6 +16,7 @@ WANTED = (
     ".streamlit/config.toml",
     "app.py",
     "core/*.py",
+    "core/trust/evaluation/report.html",
     "pages/*",
     "scripts/*",
     "models/starter/*",

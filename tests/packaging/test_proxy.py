@@ -172,6 +172,10 @@ def test_pages_components_pictures_and_uploads_work_in_a_browser(site: Site, bro
     documentation = page.get_by_role("link", name="api/docs").get_attribute("href")
     page.goto(str(documentation))
     expect(page.get_by_text("/predict_optimized")).to_be_visible()
+    page.goto(f"{site.address}/")
+    page.get_by_role("button", name="1 open").click()
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible()
     page.goto(f"{site.address}/optimize")
     page.get_by_test_id("stPageLink-NavLink").click()  # "no stack is open": the way back to the viewer
     expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible()

@@ -181,3 +181,16 @@ def test_a_file_that_is_not_the_cards_is_refused(model: Callable[[Known], Model]
     path.unlink()
     with pytest.raises(ModelError, match="cannot be read"):
         known_of(Model(made.folder, made.cache_dir))
+
+
+@pytest.mark.parametrize("count", [4, 12, 19, 200, 2000])
+def test_of_few_images_the_least_like_is_not_called_unlike(count: int) -> None:
+    """Another known image is less like than all of them with a probability of one in ``count`` and one."""
+    random = np.random.default_rng(count)
+    kept = []
+    for _ in range(200):
+        likeness, other = random.exponential(size=count), random.exponential()
+        levels = levels_of(-likeness.astype(np.float32))
+        assert (np.diff(levels) >= 0).all()
+        kept.append(-other >= levels[4])  # the level of 5%
+    assert np.mean(kept) >= 0.9
