@@ -21,6 +21,7 @@ from core.runtime import get_runtime
 from core.teach.service import may_keep_models
 from pages._ui.compat import (
     drop_ended_sessions,
+    keep_page_changes,
     let_callbacks_finish,
     limit_uploaded_files,
     on_stop,
@@ -51,6 +52,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     else:
         _log.error("the server's limits for connections could not be set: it is not uvicorn, or another version")
     let_callbacks_finish()
+    keep_page_changes()
     limit_uploaded_files(UPLOADED_BYTES_PER_SESSION, UPLOADED_BYTES)
     runtime.warm_up()
     deadline = ExitDeadline(END_PROCESS_SECONDS, partial(shutil.rmtree, runtime.store.folder, ignore_errors=True))

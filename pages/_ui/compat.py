@@ -5,17 +5,23 @@ from __future__ import annotations
 import gc
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from starlette.exceptions import HTTPException
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import Runtime
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from uvicorn import Config
+
+_PAGE_SECONDS = 20.0  # the run before a page may take so long on a busy machine
 
 
 def drop_ended_sessions() -> None:
@@ -77,6 +83,45 @@ def let_callbacks_finish() -> None:
             object.__setattr__(state, "_yield_callback", ends_run)
 
     SafeSessionState.on_script_will_rerun = undisturbed  # type: ignore[method-assign, assignment]
+
+
+class PageChanges:
+    """Keeps the page that a person has gone to, whatever the page before it reports until the new one is drawn.
+
+    Streamlit joins requests that no run has begun with, and takes the page of the newest: the way to the other page was
+    lost. ``clock`` tells seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._wanted: WeakKeyDictionary[Any, tuple[str, float]] = WeakKeyDictionary()
+
+    def page_of(self, session: Any, shown: str, asked: str) -> str:
+        """The page that is meant by a request for ``asked`` while ``shown`` is the last that was begun with."""
+        if asked != shown:
+            self._wanted[session] = asked, self._clock() + _PAGE_SECONDS
+            return asked
+        wanted, until = self._wanted.get(session, ("", 0.0))
+        if not wanted or wanted == shown or self._clock() > until:
+            self._wanted.pop(session, None)
+            return asked
+        return wanted
+
+
+def keep_page_changes() -> None:
+    """Have every way to another page lead there, also where the page before it reports something in the same moment."""
+    changes, ask = PageChanges(), AppSession.request_rerun
+
+    def request(session: AppSession, client_state: ClientState | None) -> None:
+        if client_state is not None and client_state.page_script_hash:
+            shown = session._client_state.page_script_hash
+            page = changes.page_of(session, shown, client_state.page_script_hash)
+            if page != client_state.page_script_hash:
+                client_state = ClientState.FromString(client_state.SerializeToString())
+                client_state.page_script_hash = page
+        ask(session, client_state)
+
+    AppSession.request_rerun = request  # type: ignore[method-assign, assignment]
 
 
 def limit_uploaded_files(session_bytes: int, total_bytes: int) -> None:
