@@ -70,9 +70,9 @@ def resampled(maps: Maps, rows: int, columns: int) -> Maps:
     return made
 
 
-def _shares(before: int, after: int) -> NDArray[np.float32]:
-    """Which share of each new interval lies in each old one, float32 ``[after, before]``; every row sums up to 1."""
+def _shares(before: int, after: int) -> NDArray[np.float64]:
+    """Which share of each new interval lies in each old one, ``[after, before]``; every row sums up to 1."""
     old, new = np.linspace(0, 1, before + 1), np.linspace(0, 1, after + 1)
     covered = np.minimum(new[1:, None], old[None, 1:]) - np.maximum(new[:-1, None], old[None, :-1])
-    shares: NDArray[np.float32] = (np.maximum(covered, 0) * after).astype(np.float32)
+    shares: NDArray[np.float64] = np.maximum(covered, 0) * after
     return shares

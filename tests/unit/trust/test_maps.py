@@ -107,7 +107,7 @@ def test_another_grid_keeps_the_mean_and_the_range(rows: int, columns: int, more
     maps = np.random.default_rng(seed).normal(size=(2, rows, columns)).astype(np.float32)
     made = resampled(maps, more, wider)
     assert made.shape == (2, more, wider)
-    np.testing.assert_allclose(made.mean(axis=(1, 2)), maps.mean(axis=(1, 2)), atol=1e-5)
+    np.testing.assert_allclose(made.mean(axis=(1, 2), dtype=float), maps.mean(axis=(1, 2), dtype=float), atol=1e-5)
     assert made.min() >= maps.min() - 1e-5
     assert made.max() <= maps.max() + 1e-5
 
