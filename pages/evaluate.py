@@ -7,8 +7,7 @@ from pages._ui.evaluate.form import form
 from pages._ui.evaluate.results import results
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import stack_links
-from pages._ui.viewer.gallery import gallery
-from pages._ui.viewer.stack_viewer import stack_viewer
+from pages._ui.viewer.beside import gallery_beside_viewer
 from pages._ui.viewer.upload import stack_summary
 
 session = current_session()
@@ -32,13 +31,4 @@ job = session.evaluation
 if job is None or job.evaluation is None or job.report is None:
     st.stop()
 results(session, stack, job.evaluation, job.report)
-left, right = st.columns([5, 3])
-links = stack_links(stack)
-with left:
-    shown = st.container()  # drawn after the viewer, whose selection it shares
-with right:
-    session.view = stack_viewer(
-        key="evaluate-viewer", stack=links, view=session.view, version=session.view_version, height=330
-    )
-with shown:
-    gallery(key="evaluate-gallery", stack=links, view=session.view, version=session.view_version, height=470)
+gallery_beside_viewer(session, stack_links(stack), key="evaluate")

@@ -12,8 +12,7 @@ from pages._ui.teach.mode import room_for_bar
 from pages._ui.teach.quality import quality
 from pages._ui.teach.state import next_step, watch
 from pages._ui.teach.suggestions import suggestions
-from pages._ui.viewer.gallery import gallery
-from pages._ui.viewer.stack_viewer import stack_viewer
+from pages._ui.viewer.beside import gallery_beside_viewer
 from pages._ui.viewer.upload import stack_summary
 
 session = current_session()
@@ -39,15 +38,7 @@ room_for_bar()
 next_step(live)
 classes(session, stack, live)
 links = label_links(stack, live, session.saved_labels)
-left, right = st.columns([5, 3])
-with left:
-    labelled = st.container()  # drawn after the viewer, whose selection it shares
-with right:
-    session.view = stack_viewer(
-        key="teach-viewer", stack=links, view=session.view, version=session.view_version, height=330
-    )
-with labelled:
-    gallery(key="teach-gallery", stack=links, view=session.view, version=session.view_version, height=470)
+gallery_beside_viewer(session, links, key="teach")
 accept, judge, make = st.tabs(["Suggestions", "How good it is", "Make the model"])
 with accept:
     suggestions(session, stack, live)

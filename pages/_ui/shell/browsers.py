@@ -29,12 +29,11 @@ class Visit:
 
 @dataclass(slots=True)
 class _Known:
-    """A browser's session, how many tabs show it, and since when none does (by the clock)."""
+    """A browser's session, Streamlit's names of the tabs that show it, and since when none does (by the clock)."""
 
     session: Session
-    tabs: int = 0
+    tabs: list[str] = field(default_factory=list)
     left: float = 0.0
-    ids: set[str] = field(default_factory=set)  # Streamlit's, of the tabs
 
 
 class Browsers:
@@ -58,8 +57,7 @@ class Browsers:
             return Visit(Session())
         with self._lock:
             known = self._known.setdefault(browser, _Known(Session()))
-            known.tabs += 1
-            known.ids.add(tab)
+            known.tabs.append(tab)
         visit = Visit(known.session)
         when_gone(visit, self._leave, browser, tab)
         return visit
@@ -68,7 +66,7 @@ class Browsers:
         """The other tabs of a browser."""
         with self._lock:
             known = self._known.get(browser)
-            return sorted(known.ids - {tab}) if known else []
+            return sorted(set(known.tabs) - {tab}) if known else []
 
     def sweep(self) -> None:
         """Forget sessions that nobody has come back to."""
@@ -81,8 +79,7 @@ class Browsers:
     def _leave(self, browser: str, tab: str) -> None:
         with self._lock:
             known = self._known[browser]
-            known.tabs -= 1
-            known.ids.discard(tab)
+            known.tabs.remove(tab)
             known.left = self._clock()
             if known.tabs:
                 return
