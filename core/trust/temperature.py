@@ -9,9 +9,9 @@ from core.engines.engine import EngineName
 from core.engines.registry import engines
 from core.models.card import TEMPERATURES, Temperature
 from core.recognition.results import softmax
+from core.trust.bins import binned_error, bins_of
 
 MIN_IMAGES = 20  # labelled ones; fewer say nothing about how often an answer is right
-BINS = 15
 _HALVINGS = 60  # of the range in which the temperature lies
 
 
@@ -52,9 +52,7 @@ def calibration_error(logits: NDArray[np.float32], labels: NDArray[np.int64], te
     """Expected calibration error, 0..1, in ``BINS`` bins of equal width: how far confidences are from shares right."""
     probabilities = softmax(logits.astype(np.float64) / temperature)
     confidences, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidences * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidences, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    return binned_error(bins_of(confidences), right - confidences)
 
 
 def fitted(

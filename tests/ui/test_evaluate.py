@@ -10,9 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.runtime import get_runtime
-from pages._ui.shell.session import Session
 from tests.builders import BROKEN_PNGS, photo_png, zip_bytes
 from tests.helpers import SECONDS, wait_until
+from tests.ui.app import run, session
 
 ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
 # Coloured noise in folders of classes: the starter is wrong about most of it, and it is all one to this page.
@@ -40,18 +40,6 @@ def evaluate(app: AppTest) -> AppTest:
 def opened(app: AppTest, files: dict[str, bytes]) -> AppTest:
     session(app).open(BytesIO(zip_bytes(files)), "folders.zip")
     return run(app.switch_page(str(Path(ROUTER).parent / "evaluate.py")))
-
-
-def run(app: AppTest) -> AppTest:
-    app.run()
-    assert not app.exception
-    return app
-
-
-def session(app: AppTest) -> Session:
-    found = app.session_state["session"]
-    assert isinstance(found, Session)
-    return found
 
 
 def press(app: AppTest, text: str) -> AppTest:

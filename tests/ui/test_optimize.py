@@ -32,6 +32,7 @@ from pages._ui.shell.session import Session
 from tests.builders import photo_png, zip_bytes
 from tests.fake_worker import SetAccident
 from tests.helpers import SECONDS, wait_until
+from tests.ui.app import session
 
 pytestmark = pytest.mark.torch  # the FP32 model is made from the weights
 
@@ -44,12 +45,6 @@ def app() -> Iterator[AppTest]:
     app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     yield app
     close(app)
-
-
-def session(app: AppTest) -> Session:
-    found = app.session_state["session"]
-    assert isinstance(found, Session)
-    return found
 
 
 def open_page(app: AppTest, folder: str = "photos", count: int = COUNT, name: str = "photos.zip") -> AppTest:

@@ -23,6 +23,7 @@ from pages._ui.shell.session import Session
 from pages._ui.viewer.uploader import receive
 from tests.builders import encrypted, photo_png, zip_bytes
 from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
+from tests.ui.app import session
 
 ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
 
@@ -49,12 +50,6 @@ def upload(app: AppTest, data: bytes, name: str = "photos.zip") -> AppTest:
     answer = response.json()
     receive(session(app), {"stack": answer["stack_id"]} if response.status_code == 201 else {"error": answer["detail"]})
     return app.run()
-
-
-def session(app: AppTest) -> Session:
-    found = app.session_state["session"]
-    assert isinstance(found, Session)
-    return found
 
 
 def run(app: AppTest, label: str) -> AppTest:

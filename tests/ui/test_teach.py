@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 from core.recognition.results import THRESHOLD
 from core.runtime import get_runtime
 from core.teach.live import LiveTeaching
-from pages._ui.shell.session import Session
 from tests.builders import photo_png, zip_bytes
 from tests.helpers import SECONDS, wait_until
+from tests.ui.app import run, session
 from tests.unit.teach.stripes import stripes_files
 
 ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
@@ -33,18 +33,6 @@ def teach(app: AppTest) -> AppTest:
     """The page with a stack of stripes."""
     session(app).open(BytesIO(zip_bytes(stripes_files(EACH))), "stripes.zip")
     return run(app.switch_page(str(Path(ROUTER).parent / "teach.py")))
-
-
-def run(app: AppTest) -> AppTest:
-    app.run()
-    assert not app.exception
-    return app
-
-
-def session(app: AppTest) -> Session:
-    found = app.session_state["session"]
-    assert isinstance(found, Session)
-    return found
 
 
 def live_of(app: AppTest) -> LiveTeaching:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from core.trust.bins import BINS, binned_error, bins_of
 from core.trust.evaluation.answers import Judged
 from core.trust.evaluation.figures import share
 from core.trust.share import Share
 
-BINS = 15
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 CURVE_POINTS = 200
 DRAWS = 1000  # of the bootstrap
@@ -65,15 +64,15 @@ def reliability(judged: Judged, *, draws: int = DRAWS, seed: int = 0) -> Reliabi
     """Confidences in ``BINS`` bins, for at least one image."""
     confidence = judged.confidence.astype(np.float64)
     right = judged.right
-    number = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    number = bins_of(confidence)
     gaps = right - confidence
-    error = _error(number, gaps)
+    error = binned_error(number, gaps)
     random = np.random.default_rng(seed)
     found, calibrated = np.empty(draws), np.empty(draws)
     for draw in range(draws):
         drawn = random.integers(0, len(gaps), len(gaps))
-        found[draw] = _error(number[drawn], gaps[drawn])
-        calibrated[draw] = _error(number, (random.random(len(gaps)) < confidence) - confidence)
+        found[draw] = binned_error(number[drawn], gaps[drawn])
+        calibrated[draw] = binned_error(number, (random.random(len(gaps)) < confidence) - confidence)
     low, high = map(float, np.quantile(found, (0.025, 0.975)))
     by_chance = float(np.quantile(calibrated, 0.975))
     groups = [(place, number == place) for place in np.unique(number).tolist()]
@@ -117,7 +116,3 @@ def curve(judged: Judged, points: int = CURVE_POINTS) -> tuple[Coverage, ...]:
 def at(judged: Judged, thresholds: Sequence[float] = THRESHOLDS) -> tuple[Coverage, ...]:
     """``coverage`` at each threshold."""
     return tuple(coverage(judged, threshold) for threshold in thresholds)
-
-
-def _error(number: NDArray[np.int64], gaps: NDArray[np.float64]) -> float:
-    return float(np.abs(np.bincount(number, weights=gaps, minlength=BINS)).sum() / len(gaps))
