@@ -32,7 +32,7 @@ from core.trust.evaluation.sentences import accuracy_sentence, comparison_senten
 from core.trust.evaluation.service import EvaluationService
 from core.trust.evaluation.tables import classes_csv, images_csv
 from scripts._arguments import batch_size_argument
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 FOLDERS = "folders"
 SAID_AT = 0.8  # confidence of which the output says what it would leave
@@ -76,8 +76,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> tuple[Evaluati
     registry, store = ModelRegistry(settings), StackStore(settings)
     try:
         models = [registry.get(name) for name in options.model or [None]]
-        with open_stack_file(options.stack) as source:
-            stack = store.create(source, options.stack.name)
+        stack = open_stack(store, options.stack)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
         subjects = tuple(Subject(model, engine) for model in models for engine in options.engines)

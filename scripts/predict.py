@@ -27,7 +27,7 @@ from core.recognition.results import Prediction, Recognition
 from core.stacks.store import StackStore
 from core.trust.map_folder import Form, MapFolder
 from scripts._arguments import batch_size_argument
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 MAPS_WAITING = 4 * MIB  # of maps on their way to the disk
 FORMATS = {".csv": to_csv, ".json": to_json}
@@ -82,8 +82,7 @@ def _predict(options: argparse.Namespace) -> Recognition:
     model = ModelRegistry(settings).get(options.model)
     store = StackStore(settings)
     try:
-        with open_stack_file(options.stack) as source:
-            stack = store.create(source, options.stack.name)
+        stack = open_stack(store, options.stack)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
         maps = MapFolder(stack, model, options.maps, options.maps_form) if options.maps else None

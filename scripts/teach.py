@@ -35,7 +35,7 @@ from core.teach.job import TeachingJob
 from core.teach.lesson import Lesson
 from core.teach.report import TeachingReport
 from core.trust.label_files import from_csv, from_folders
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 FOLDERS = "folders"
 
@@ -87,8 +87,7 @@ def _teach(options: argparse.Namespace, settings: Settings) -> TeachingReport:
     try:
         backbone = registry.get(options.backbone)
         folder = installed_folder(options.name, settings)
-        with open_stack_file(options.stack) as source:
-            stack = store.create(source, options.stack.name)
+        stack = open_stack(store, options.stack)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
         labels = _labels(options.labels, stack)

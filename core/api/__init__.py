@@ -16,6 +16,7 @@ from core.api.clients import STACK_COOKIE
 from core.api.evaluations import evaluations_router
 from core.api.explanations import explanations_router
 from core.api.files import files_router
+from core.api.folders import folders_router
 from core.api.http_manners import HttpMannersMiddleware
 from core.api.image_threads import ImageThreads
 from core.api.images import images_router
@@ -34,6 +35,7 @@ from core.base.version import VERSION
 from core.images.formats import format_names
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
+from core.stacks.roots import StackRoots
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
 from core.trust.evaluation.service import EvaluationService
@@ -76,10 +78,12 @@ def create_api(
     *,
     teaching: TeachingService | None = None,
     evaluation: EvaluationService | None = None,
+    roots: StackRoots | None = None,
 ) -> FastAPI:
     """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash).
 
     Without ``teaching`` it has a service of its own, which installs nothing; without ``evaluation`` too.
+    Without ``roots`` it opens no folders of this machine.
     """
     teaching = teaching or TeachingService(settings, service, registry, store.folder / "taught")
     # The page of the documentation works without the internet too: its scripts come from here.
@@ -119,6 +123,7 @@ def create_api(
     api.include_router(live_teaching_router(store, teaching))
     api.include_router(evaluations_router(store, registry, teaching, evaluation or EvaluationService(service)))
     api.include_router(files_router(store.files, settings))
+    api.include_router(folders_router(store, roots or StackRoots(settings)))
     api.include_router(images_router(store, threads))
     api.include_router(explanations_router(store, registry, service, Explainer(service.queue), predictions, threads))
     return api

@@ -61,6 +61,20 @@ class FileAnswer(BaseModel):
     size: int = Field(description="bytes")
 
 
+class Folders(BaseModel):
+    """Folders of the server's own machine that may be opened."""
+
+    folders: list[str] = Field(description="whole paths; everything in them may be opened too")
+
+
+class FolderRequest(BaseModel):
+    """What to open."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"path": "/data/photos/summer"}]})
+
+    path: Text = Field(max_length=4096, description="whole path of a folder, archive or image in one of the folders")
+
+
 class UploadAnswer(BaseModel):
     """What came in."""
 

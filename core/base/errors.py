@@ -90,6 +90,13 @@ class FileNotKept(AppError):
     status = 404
 
 
+class PathNotFound(AppError):
+    """Nothing of this name in the folders of the server that may be opened."""
+
+    code = "path_not_found"
+    status = 404
+
+
 class ImageNotFound(AppError):
     """The stack has no image of this name or position."""
 

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         description="Memory that images being read may take together; an image that needs more is read alone. Answers "
         "made of them may take a quarter of it more.",
     )
+    stack_roots: str = Field(
+        "",
+        description="Folders of this computer that may be opened in place from the page and the API, separated by "
+        "commas; only where it listens on this computer alone (`--server.address localhost`) without a proxy.",
+    )
     max_stacks: int = Field(256, gt=0, description="Most stacks kept at once, over all sessions and clients.")
     max_stacks_per_client: int = Field(
         64, gt=0, description="Most stacks of one client (one address); an office or a class may share an address."
@@ -219,6 +224,14 @@ class Settings(BaseSettings):
         for proxy in split_list(proxies):
             ipaddress.ip_network(proxy)
         return proxies
+
+    @field_validator("stack_roots")
+    @classmethod
+    def _absolute(cls, roots: str) -> str:
+        for root in split_list(roots):
+            if not Path(root).is_absolute() or ".." in Path(root).parts:
+                raise ValueError("expected whole paths of folders, such as /data/photos")
+        return roots
 
     @property
     def installed_dir(self) -> Path:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from core.base.budget import ByteBudget, Lane
+from core.base.disk import disk_errors
 from core.base.errors import StackNotFound, TooManyStacks
 from core.base.memory import give_memory_back
 from core.base.settings import MIB, Settings
@@ -25,12 +26,14 @@ from core.base.workers import WorkerPool
 from core.stacks.files import FileStore
 from core.stacks.quota import Place, Quota, Share, Usage, place_to_free
 from core.stacks.sources import open_source
+from core.stacks.sources.source import Source
 from core.stacks.stack import ImageStack, prepared_bytes
 from core.stacks.upload import Upload
 
 ID_BYTES = 16  # 128 random bits: guessing one is out of reach
 COPY_BYTES = 16 * MIB
 SWEEP_SECONDS = 30.0
+OWN_ENTRIES = 10_000_000  # of a stack that the server's own commands open in place; their names alone take 2 GB
 
 
 @dataclass(slots=True)
@@ -118,7 +121,32 @@ class StackStore:
         share = self._place_for(client)
         folder = self.folder / secrets.token_urlsafe(ID_BYTES)
         try:
-            return Upload(folder, share, self._settings.max_upload_bytes, self._add, "stack.zip")
+            return Upload(folder, share, self._settings.max_upload_bytes, self._add_upload, "stack.zip")
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            share.release()
+            raise
+
+    def open(self, path: Path, name: str, client: str = "") -> ImageStack:
+        """A stack of what is at ``path`` on this machine: it is read where it is, and nothing of it is copied.
+
+        Args:
+            path: a folder, or a file that a source reads; it must stay there.
+            name: what the stack is called.
+            client: whose quota what is computed counts towards. Empty for the server's own: such as the commands',
+                which may have as many images as there is room for.
+
+        Raises:
+            ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``create``.
+            OSError: it is not there, or may not be read.
+        """
+        share = self._place_for(client)
+        folder = self.folder / secrets.token_urlsafe(ID_BYTES)
+        limits = self._settings if client else self._settings.model_copy(update={"max_entries": OWN_ENTRIES})
+        try:
+            with disk_errors():
+                folder.mkdir(mode=0o700)
+            return self._add(open_source(path, limits), name, folder, share)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             share.release()
@@ -203,21 +231,16 @@ class StackStore:
         shutil.rmtree(self.folder / kept.stack.id, ignore_errors=True)
         kept.share.release()
 
-    def _add(self, upload: Upload[ImageStack], name: str) -> ImageStack:
-        source = open_source(upload.path, self._settings)
-        upload.share.grow(prepared_bytes(len(source.entries)))
+    def _add_upload(self, upload: Upload[ImageStack], name: str) -> ImageStack:
+        return self._add(open_source(upload.path, self._settings), name, upload.folder, upload.share)
+
+    def _add(self, source: Source, name: str, folder: Path, share: Share) -> ImageStack:
+        share.grow(prepared_bytes(len(source.entries)))
         stack = ImageStack(
-            upload.folder.name,
-            name,
-            source,
-            upload.folder,
-            self._pool,
-            self._settings,
-            client=upload.share.client,
-            grow=upload.share.grow,
+            folder.name, name, source, folder, self._pool, self._settings, client=share.client, grow=share.grow
         )
         with self._lock:
-            self._stacks[stack.id] = _Kept(stack, upload.share, self._clock())
+            self._stacks[stack.id] = _Kept(stack, share, self._clock())
         stack.start_ingest()
         return stack
 

@@ -27,8 +27,21 @@ def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(work_dir: Path, model_cache: Path) -> Iterator[str]:
-    environment = folders(work_dir.parent, model_cache) | {"AISR_MAX_UPLOAD_BYTES": str(LIMIT_MIB * 2**20)}
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the server's machine that may be opened, and two images in one within it."""
+    folder = tmp_path_factory.mktemp("root")
+    (folder / "summer").mkdir()
+    for number in range(2):
+        (folder / "summer" / f"{number}.png").write_bytes(photo_png(64, 48, seed=number))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(work_dir: Path, model_cache: Path, root: Path) -> Iterator[str]:
+    environment = folders(work_dir.parent, model_cache) | {
+        "AISR_MAX_UPLOAD_BYTES": str(LIMIT_MIB * 2**20),
+        "AISR_STACK_ROOTS": str(root),
+    }
     with streamlit_server(ROOT / "app.py", environment=environment) as address:
         yield address
 
@@ -144,6 +157,18 @@ def test_what_cannot_be_opened_is_refused_with_a_sentence(
     choose(empty, "good.zip", SMALL)
     expect(shown_position(empty)).to_have_text("1 / 3")
     expect(alert).to_have_count(0)
+
+
+def test_a_folder_of_this_computer_is_opened_where_it_is(empty: Page, root: Path) -> None:
+    field = empty.get_by_role("textbox", name="Folder of this computer")
+    expect(field).to_have_value(str(root))
+    field.fill(str(root.parent))
+    empty.get_by_role("button", name="Open", exact=False).last.click()
+    expect(empty.get_by_role("alert")).to_contain_text("not in a folder that may be opened")
+    field.fill(str(root / "summer"))
+    empty.get_by_role("button", name="Open", exact=False).last.click()
+    expect(shown_position(empty)).to_have_text("1 / 2")
+    expect(empty.locator("strong", has_text="summer")).to_be_visible()
 
 
 def test_a_slow_upload_shows_how_far_it_is_and_can_be_cancelled(empty: Page, work_dir: Path) -> None:

@@ -32,5 +32,5 @@ def open_source(path: Path, settings: Settings) -> Source:
     for kind in sources():
         if kind.matches(path):
             return kind.open(path, settings)
-    names = " or ".join(kind.name for kind in sources())
-    raise NotAZip(f"The file is not a {names}; pack the {format_names()} images into one.")
+    *others, last = (kind.name for kind in reversed(sources()))
+    raise NotAZip(f"The file is not a {', '.join(others)} or {last}; pack the {format_names()} images into one.")

@@ -26,6 +26,14 @@ _STEM_ENDS, _FOLDER_ENDS, _NUMBER = "\x00", "\x01", "\x02"
 _DIGITS = re.compile(r"\d{1,100}")  # nobody counts further, and reading a number takes quadratic time
 
 
+def decoded(name: bytes) -> str:
+    """The name as it was meant: programs write UTF-8 without saying so, and other bytes where they say it."""
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name.decode("cp437")  # any bytes are text in it
+
+
 def tidy(path: str) -> str:
     """The path with ``/`` separators, composed accents (NFC) and no empty parts, of ``MAX_NAME_CHARACTERS`` at most.
 

@@ -10,7 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from core.base.errors import AppError
+from core.base.reach import names_this_computer
 from core.images.pixels import RENDERING_RULES
+from core.runtime import get_runtime
 from core.stacks.sample import make_sample_stack
 from core.stacks.stack import ImageStack
 from pages._ui.shell.messages import escape, images, megabytes
@@ -28,6 +30,27 @@ def upload_area(session: Session) -> None:
             except AppError as error:
                 session.upload_error = str(error)
         st.rerun()
+    _folder_of_this_computer(session)
+
+
+def _folder_of_this_computer(session: Session) -> None:
+    """Where the person who runs the server may open folders of it: which one."""
+    roots = get_runtime().roots
+    if not roots.names or not names_this_computer(st.context.headers.get("Host", "")):
+        return
+    with st.form("folder", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        path = st.text_input(
+            "Folder of this computer",
+            roots.names[0],
+            help=f"In {', '.join(map(escape, roots.names))}. It is not copied.",
+        )
+        if st.form_submit_button("Open", icon=":material/folder_open:"):
+            try:
+                session.adopt(roots.open(path, get_runtime().store, session.client))
+                session.upload_error = ""
+            except AppError as error:
+                session.upload_error = str(error)
+            st.rerun()
 
 
 def upload_error(session: Session) -> None:

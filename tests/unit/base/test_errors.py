@@ -54,6 +54,7 @@ def test_every_kind_states_its_own_code_a_failure_status_and_what_it_means(kind:
         (errors.ImageError, "image_invalid", 422),
         (errors.ImageTooLarge, "image_too_large", 413),
         (errors.StackNotFound, "stack_not_found", 404),
+        (errors.PathNotFound, "path_not_found", 404),
         (errors.ImageNotFound, "image_not_found", 404),
         (errors.TooManyStacks, "too_many_stacks", 503),
         (errors.ModelNotFound, "model_not_found", 404),
