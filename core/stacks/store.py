@@ -26,7 +26,7 @@ from core.base.workers import WorkerPool
 from core.stacks.files import FileStore
 from core.stacks.quota import Place, Quota, Share, Usage, place_to_free
 from core.stacks.sources import open_source
-from core.stacks.sources.source import Source
+from core.stacks.sources.source import Scratch, Source
 from core.stacks.stack import ImageStack, prepared_bytes
 from core.stacks.upload import Upload
 
@@ -146,7 +146,7 @@ class StackStore:
         try:
             with disk_errors():
                 folder.mkdir(mode=0o700)
-            return self._add(open_source(path, limits), name, folder, share)
+            return self._add(open_source(path, limits, Scratch(folder, share.grow)), name, folder, share)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             share.release()
@@ -232,7 +232,8 @@ class StackStore:
         kept.share.release()
 
     def _add_upload(self, upload: Upload[ImageStack], name: str) -> ImageStack:
-        return self._add(open_source(upload.path, self._settings), name, upload.folder, upload.share)
+        source = open_source(upload.path, self._settings, Scratch(upload.folder, upload.share.grow))
+        return self._add(source, name, upload.folder, upload.share)
 
     def _add(self, source: Source, name: str, folder: Path, share: Share) -> ImageStack:
         share.grow(prepared_bytes(len(source.entries)))

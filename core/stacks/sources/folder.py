@@ -22,7 +22,7 @@ from core.base.settings import Settings
 from core.images.formats.format import PIECE_BYTES, FileReader
 from core.stacks.sources.names import MAX_FOLDERS, decoded, tidy
 from core.stacks.sources.rules import Candidate, Refusal, is_hidden, select, shown
-from core.stacks.sources.source import Skipped, Source
+from core.stacks.sources.source import Scratch, Skipped, Source
 
 _DEVICE = Refusal("special_file", "A device and not an image; it cannot be read.")
 _LINK = "A link, which is not followed; open the folder that it leads to."
@@ -83,7 +83,7 @@ class _Folder:
         """Whether it is one; also a link to one, by which a person may name it."""
         return path.is_dir()
 
-    def open(self, path: Path, settings: Settings) -> Source:
+    def open(self, path: Path, settings: Settings, _: Scratch) -> Source:
         """See ``FolderSource``."""
         return FolderSource(path, settings)
 

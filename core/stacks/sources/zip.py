@@ -22,7 +22,7 @@ from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
 from core.images.formats.format import PIECE_BYTES, FileReader
 from core.stacks.sources.rules import Candidate, Refusal, Selection, select
-from core.stacks.sources.source import Source
+from core.stacks.sources.source import Scratch, Source
 from core.stacks.sources.zip_directory import IN_PARTS, Directory, Member, has_end, read_directory
 
 _LOCAL_SIGNATURE = b"PK\x03\x04"  # PKWARE APPNOTE.TXT, 4.3.7: what a local file header begins with
@@ -86,7 +86,7 @@ class _Zip:
         with path.open("rb", buffering=0) as file:
             return file.read(len(_LOCAL_SIGNATURE)) in (_LOCAL_SIGNATURE, _PART_SIGNATURE) or has_end(file)
 
-    def open(self, path: Path, settings: Settings) -> Source:
+    def open(self, path: Path, settings: Settings, _: Scratch) -> Source:
         """See ``ZipSource.open``."""
         return ZipSource.open(path, settings)
 

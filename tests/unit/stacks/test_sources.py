@@ -28,7 +28,7 @@ from core.stacks.sources.source import Source
 
 
 class ListSource(Source):
-    def __init__(self, path, settings):
+    def __init__(self, path, settings, scratch):
         lines = [line.split("|") for line in path.read_text().splitlines()[1:]]
         files = [(name, base64.b64decode(data)) for name, data in lines]
         selection = select([Candidate(name, len(data), InMemory(data)) for name, data in files], settings)
@@ -82,7 +82,7 @@ def model_input(stack: ImageStack, index: int) -> np.ndarray:
 
 
 def test_what_ships_is_found_by_itself() -> None:
-    assert [kind.name for kind in sources.sources()] == ["folder", "ZIP archive"]
+    assert [kind.name for kind in sources.sources()] == ["folder", "TAR archive", "ZIP archive"]
 
 
 def test_one_more_file_is_a_source_with_the_rules_of_all_others(dummy: None, store: StackStore) -> None:
@@ -103,7 +103,7 @@ def test_one_more_file_is_a_source_with_the_rules_of_all_others(dummy: None, sto
 
 
 def test_what_no_source_knows_is_refused_with_what_could_be_opened(dummy: None, store: StackStore) -> None:
-    with pytest.raises(NotAZip, match=r"not a ZIP archive, list or folder; pack the PNG images into one\."):
+    with pytest.raises(NotAZip, match=r"not a ZIP archive, TAR archive, list or folder; pack the PNG"):
         store.create(io.BytesIO(b"LISA"), "a.zip")
     with pytest.raises(ArchiveEmpty, match="is empty"):
         store.create(listed({}), "a.list")
