@@ -6,6 +6,7 @@ Full paths are declared because two families share one application: the short ro
 
 from __future__ import annotations
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
@@ -24,6 +25,7 @@ from core.api.live_teaching import live_teaching_router
 from core.api.metrics import Metrics
 from core.api.predictions import PredictionThreads
 from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_problems
+from core.api.receive import OPENING_AT_ONCE
 from core.api.service import service_router
 from core.api.short_routes import short_routes
 from core.api.stacks import stacks_router
@@ -43,8 +45,8 @@ from core.trust.explain import Explainer
 
 __all__ = ["ROUTES", "STACK_COOKIE", "create_api"]
 
-DESCRIPTION = f"""Upload a ZIP of {format_names()} images as a *stack*, look at its images, and have ResNet18 name what
-they show.
+DESCRIPTION = f"""Upload {format_names()} images, by themselves or in a ZIP or TAR, as a *stack*, look at its
+images, and have ResNet18 name what they show.
 
 The short routes keep the stack in a cookie. The resources below `/api/v1` name it in the address: its id is the key to
 it, so keep it to yourself. Every failure is `application/problem+json` (RFC 9457) with a stable `code`.
@@ -117,8 +119,9 @@ def create_api(
             expose_headers=["Content-Range", "ETag", "Location", "Retry-After", "X-Image-Shape", "X-Image-Dtype"],
         )
     api.include_router(service_router(registry, metrics))
-    api.include_router(short_routes(store, registry, predictions, threads, settings))
-    api.include_router(stacks_router(store, registry, service, predictions, settings))
+    opening = CapacityLimiter(OPENING_AT_ONCE)
+    api.include_router(short_routes(store, registry, predictions, threads, settings, opening))
+    api.include_router(stacks_router(store, registry, service, predictions, settings, opening))
     api.include_router(teaching_router(store, teaching))
     api.include_router(live_teaching_router(store, teaching))
     api.include_router(evaluations_router(store, registry, teaching, evaluation or EvaluationService(service)))

@@ -24,7 +24,7 @@ class InvalidRequest(AppError):
 
 
 class ArchiveError(AppError):
-    """A ZIP that cannot become a stack."""
+    """What was sent, or is opened, cannot become a stack."""
 
     code = "archive_invalid"
     status = 422

@@ -73,17 +73,22 @@ class Settings(BaseSettings):
         description="Largest file of model weights accepted; a ResNet18 has 45 MiB, and 2 KiB more for each class.",
     )
     max_upload_bytes: int = Field(
-        2048 * MIB, gt=0, description="Largest ZIP accepted: about 6,000 photos of 345 kB each."
+        2048 * MIB, gt=0, description="Largest upload accepted, archive or files: about 6,000 photos of 345 kB each."
     )
-    max_entries: int = Field(20_000, gt=0, description="Most entries a ZIP may list, images or not.")
+    max_entries: int = Field(20_000, gt=0, description="Most files of a stack, images or not.")
     max_entry_bytes: int = Field(
-        256 * MIB, gt=0, description="Largest single file in a ZIP after decompression; holds any image of max_pixels."
+        256 * MIB,
+        gt=0,
+        description="Largest single file of a stack after decompression; holds any image of max_pixels.",
     )
-    max_total_bytes: int = Field(8192 * MIB, gt=0, description="Largest sum of the files in a ZIP after decompression.")
+    max_total_bytes: int = Field(
+        8192 * MIB, gt=0, description="Largest sum of the files in an archive after decompression."
+    )
     max_compression_ratio: int = Field(
         200,
         gt=1,
-        description="Largest decompressed/compressed ratio of an entry over 1 MiB; images hardly compress.",
+        description="Largest decompressed/compressed ratio of a file in a ZIP, or of a compressed TAR, over 1 MiB; "
+        "images hardly compress.",
     )
     max_pixels: int = Field(
         MAX_PIXELS,

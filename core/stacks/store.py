@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -25,7 +26,8 @@ from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
 from core.stacks.files import FileStore
 from core.stacks.quota import Place, Quota, Share, Usage, place_to_free
-from core.stacks.sources import open_source
+from core.stacks.sources import open_parts, open_source
+from core.stacks.sources.parts import Part
 from core.stacks.sources.source import Scratch, Source
 from core.stacks.stack import ImageStack, prepared_bytes
 from core.stacks.upload import Upload
@@ -95,11 +97,11 @@ class StackStore:
         return self._quota.usage
 
     def create(self, source: BinaryIO, name: str, client: str = "") -> ImageStack:
-        """Copy a ZIP from ``source`` to disk, index it, and begin decoding in the background.
+        """Copy an archive or image from ``source`` to disk, index it, and begin decoding in the background.
 
         Args:
-            source: readable binary stream of the archive, read to its end in bounded pieces.
-            name: what the person calls it; shown, never used as a path.
+            source: readable binary stream, read to its end in bounded pieces.
+            name: what the person calls it; shown, never used as a path. An image's says its format.
             client: whose quota it counts towards; empty for the server's own.
 
         Raises:
@@ -111,7 +113,7 @@ class StackStore:
             return upload.finish(name)
 
     def receive(self, client: str = "") -> Upload[ImageStack]:
-        """A ZIP that arrives piece by piece.
+        """An archive, an image, or several files, that arrive piece by piece.
 
         Raises:
             TooManyStacks: the server is full.
@@ -146,7 +148,7 @@ class StackStore:
         try:
             with disk_errors():
                 folder.mkdir(mode=0o700)
-            return self._add(open_source(path, limits, Scratch(folder, share.grow)), name, folder, share)
+            return self._add(open_source(path, limits, Scratch(folder, share.grow), name=name), name, folder, share)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             share.release()
@@ -232,7 +234,9 @@ class StackStore:
         kept.share.release()
 
     def _add_upload(self, upload: Upload[ImageStack], name: str) -> ImageStack:
-        source = open_source(upload.path, self._settings, Scratch(upload.folder, upload.share.grow))
+        starts = [*(upload.starts or [(name, 0)]), ("", upload.size)]
+        parts = [Part(part, start, end - start) for (part, start), (_, end) in pairwise(starts)]
+        source = open_parts(upload.path, parts, self._settings, Scratch(upload.folder, upload.share.grow))
         return self._add(source, name, upload.folder, upload.share)
 
     def _add(self, source: Source, name: str, folder: Path, share: Share) -> ImageStack:

@@ -21,7 +21,7 @@ from pages._ui.viewer.uploader import uploader
 
 
 def upload_area(session: Session) -> None:
-    """The field that takes a ZIP, and the button that makes a sample."""
+    """The field that takes a stack, and the button that makes a sample."""
     uploader(session, key="upload")
     if st.button("Try a sample stack", icon=":material/photo_library:", help="47 photos and microscope-like frames"):
         with st.spinner("Making the sample stack…"):
@@ -70,7 +70,7 @@ def stack_summary(stack: ImageStack) -> None:
         st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {volume}", width="content")
         if stack.skipped:
             with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
-                st.caption("These files of the ZIP are not part of the stack.")
+                st.caption("These files are not part of the stack.")
                 rows = [(item.name, item.reason) for item in stack.skipped]
                 st.dataframe(pd.DataFrame(rows, columns=["File", "Reason"]), hide_index=True, width="stretch")
 

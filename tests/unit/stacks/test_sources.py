@@ -102,6 +102,22 @@ def test_one_more_file_is_a_source_with_the_rules_of_all_others(dummy: None, sto
         assert np.array_equal(model_input(stack, index), model_input(same, index))
 
 
+@pytest.mark.parametrize(("head", "kind"), [(b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07\x01\x00", "RAR")])
+def test_archives_that_cannot_be_opened_are_told_by_their_content(store: StackStore, head: bytes, kind: str) -> None:
+    with pytest.raises(NotAZip, match=f"is a {kind} archive, which cannot be opened. Pack"):
+        store.create(io.BytesIO(head + bytes(100)), "misnamed.zip")
+    assert len(store) == 0
+
+
+def test_one_image_is_a_stack_of_one_by_its_name(store: StackStore) -> None:
+    assert [entry.name for entry in store.create(io.BytesIO(photo_png()), "a.PNG").entries] == ["a.PNG"]
+    with pytest.raises(NotAZip):
+        store.create(io.BytesIO(photo_png()), "a.zip")
+    with pytest.raises(ArchiveEmpty, match="1 image invalid"):
+        store.create(io.BytesIO(b"text"), "a.png")
+    assert len(store) == 1
+
+
 def test_what_no_source_knows_is_refused_with_what_could_be_opened(dummy: None, store: StackStore) -> None:
     with pytest.raises(NotAZip, match=r"not a ZIP archive, TAR archive, list or folder; pack the PNG"):
         store.create(io.BytesIO(b"LISA"), "a.zip")
