@@ -105,7 +105,7 @@ def _widgets(asked: ClientState) -> frozenset[str]:
 
 
 class PageChanges:
-    """Keeps the page that a person has gone to, whatever the page before it reports until the browser shows the new one.
+    """Keeps the page that a person has gone to, whatever the one before it reports until the browser shows the new one.
 
     Streamlit joins requests that no run has begun with, and takes the page of the newest; and a browser that has not
     heard yet of the new page's run names the page before it in what it reports. Both lost the way to the other page.

@@ -76,9 +76,7 @@ def leave_nothing(context: BrowserContext, page: Page) -> None:
 
 
 @pytest.fixture
-def page(
-    context_with: MakeContext, context_options: dict[str, Any], request: pytest.FixtureRequest
-) -> Iterator[Page]:
+def page(context_with: MakeContext, context_options: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Page]:
     """A fresh page; an error in its JavaScript fails the test, and a failing test leaves a screenshot."""
     context = context_with(context_options)
     opened = context.new_page()

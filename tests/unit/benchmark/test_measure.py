@@ -28,8 +28,9 @@ def test_waiting_takes_time_and_no_cpu() -> None:
 
 def test_memory_that_was_used_in_between_is_in_the_peak() -> None:
     with Meter() as meter:
-        block = np.ones(400_000_000, np.uint8)  # far more than what other tests have left may give back meanwhile
-        wait_until(lambda: meter.peak_bytes > block.nbytes, "a look at the process")
+        size = 400_000_000  # far more than what other tests have left may give back meanwhile
+        block = np.ones(size, np.uint8)
+        wait_until(lambda: meter.peak_bytes > size, "a look at the process")
         del block
     assert meter.growth_bytes > 200_000_000
     assert meter.peak_bytes > meter.growth_bytes

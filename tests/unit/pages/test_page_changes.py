@@ -33,7 +33,7 @@ def test_a_report_of_the_page_before_does_not_lead_back() -> None:
     assert changes.page_of(tab, "viewer", report_of("viewer")) == "viewer"
     assert changes.page_of(tab, "viewer", way_to("inference")) == "inference"
     assert changes.page_of(tab, "viewer", report_of("viewer")) == "inference", "while nothing has begun yet"
-    assert changes.page_of(tab, "inference", report_of("viewer")) == "inference", "while the browser has not heard of it"
+    assert changes.page_of(tab, "inference", report_of("viewer")) == "inference", "while the browser does not know it"
     assert changes.page_of(tab, "inference", report_of("viewer")) == "inference"
     assert changes.page_of(tab, "inference", report_of("inference")) == "inference"
     assert changes.page_of(tab, "inference", way_to("viewer")) == "viewer", "the way back is one"
