@@ -42,7 +42,7 @@ def _folder_of_this_computer(session: Session) -> None:
         path = st.text_input(
             "Folder of this computer",
             roots.names[0],
-            help=f"In {', '.join(map(escape, roots.names))}. It is not copied.",
+            help=f"In {escape(', '.join(roots.names))}. It is not copied.",
         )
         if st.form_submit_button("Open", icon=":material/folder_open:"):
             try:
