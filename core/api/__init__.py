@@ -25,7 +25,7 @@ from core.api.live_teaching import live_teaching_router
 from core.api.metrics import Metrics
 from core.api.predictions import PredictionThreads
 from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_problems
-from core.api.receive import OPENING_AT_ONCE
+from core.api.receive import UNPACKING_AT_ONCE
 from core.api.service import service_router
 from core.api.short_routes import short_routes
 from core.api.stacks import stacks_router
@@ -119,9 +119,9 @@ def create_api(
             expose_headers=["Content-Range", "ETag", "Location", "Retry-After", "X-Image-Shape", "X-Image-Dtype"],
         )
     api.include_router(service_router(registry, metrics))
-    opening = CapacityLimiter(OPENING_AT_ONCE)
-    api.include_router(short_routes(store, registry, predictions, threads, settings, opening))
-    api.include_router(stacks_router(store, registry, service, predictions, settings, opening))
+    unpacking = CapacityLimiter(UNPACKING_AT_ONCE)
+    api.include_router(short_routes(store, registry, predictions, threads, settings, unpacking))
+    api.include_router(stacks_router(store, registry, service, predictions, settings, unpacking))
     api.include_router(teaching_router(store, teaching))
     api.include_router(live_teaching_router(store, teaching))
     api.include_router(evaluations_router(store, registry, teaching, evaluation or EvaluationService(service)))

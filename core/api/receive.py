@@ -15,6 +15,7 @@ from core.base.errors import Cancelled, LimitExceeded, UnsupportedType
 from core.base.settings import MIB, Settings
 from core.images.formats import formats
 from core.stacks.files import FileStore, KeptFile
+from core.stacks.sources import must_unpack
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.stacks.upload import too_large
@@ -26,7 +27,7 @@ ARCHIVE_TYPES = (
     *("application/zip", "application/x-zip-compressed", "application/octet-stream", "application/x-tar"),
     *("application/gzip", "application/x-gzip", "application/x-bzip2", "application/x-xz", "application/zstd"),
 )
-OPENING_AT_ONCE = 8  # stacks; each takes up to 80 MB while a compressed one is unpacked
+UNPACKING_AT_ONCE = 4  # compressed archives; each takes up to 80 MB and a core
 
 
 async def receive_stack(
@@ -36,14 +37,14 @@ async def receive_stack(
     client: str,
     name: str = "",
     *,
-    opening: CapacityLimiter | None = None,
+    unpacking: CapacityLimiter | None = None,
     piece_bytes: int = PIECE_BYTES,
 ) -> ImageStack:
     """The stack made of a request's body: an archive or image as it is, or a form with fields ``file``.
 
     Args:
         name: what the stack is called where the body does not say it.
-        opening: how many stacks are opened at once: compressed ones take a while and some memory.
+        unpacking: how many compressed archives are opened at once; nobody else waits for them.
         piece_bytes: collected before they are written.
 
     Raises:
@@ -77,7 +78,8 @@ async def receive_stack(
                     )
                 name = file_name(name or called)
                 await _pump(request.stream(), upload.write, piece_bytes)
-            return await run_sync(upload.finish, name, limiter=opening)
+            limiter = unpacking if await run_sync(must_unpack, upload.path) else None
+            return await run_sync(upload.finish, name, limiter=limiter)
     except ClientDisconnect as error:
         raise Cancelled("The upload was cancelled.") from error
 

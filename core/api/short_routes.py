@@ -53,7 +53,7 @@ def short_routes(
     predictions: PredictionThreads,
     threads: ImageThreads,
     settings: Settings,
-    opening: CapacityLimiter,
+    unpacking: CapacityLimiter,
 ) -> APIRouter:
     """``/upload``, ``/uploaded_images/...``, ``/predict``, ``/predict_optimized``."""
     router = APIRouter(tags=["short routes"])
@@ -68,7 +68,7 @@ def short_routes(
         """Open a ZIP or TAR of images, or images, as a stack; the cookie in the answer lets the next calls find it."""
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise InvalidRequest("No file provided")
-        stack = await receive_stack(request, store, settings, client_of(request), opening=opening)
+        stack = await receive_stack(request, store, settings, client_of(request), unpacking=unpacking)
         response = await json_answer(lambda: UploadAnswer.of(stack), 200)
         remember_stack(request, response, stack, settings)
         return response

@@ -50,7 +50,7 @@ def stacks_router(
     service: RecognitionService,
     predictions: PredictionThreads,
     settings: Settings,
-    opening: CapacityLimiter,
+    unpacking: CapacityLimiter,
 ) -> APIRouter:
     """Create, look into, recognise and delete stacks."""
     router = APIRouter(prefix="/api/v1/stacks", tags=["stacks"])
@@ -69,7 +69,7 @@ def stacks_router(
         ] = "",
     ) -> Response:
         """Open a ZIP or TAR of images, or images; they are written to disk as they arrive. The id is the key to it."""
-        stack = await receive_stack(request, store, settings, client_of(request), name, opening=opening)
+        stack = await receive_stack(request, store, settings, client_of(request), name, unpacking=unpacking)
         headers = {"Location": f"{request.url.path}/{stack.id}"}
         return await json_answer(lambda: StackIndex.of(stack), 201, headers)
 

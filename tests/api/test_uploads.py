@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from anyio import CapacityLimiter, create_task_group, run
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from hypothesis import HealthCheck, given
@@ -17,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import Message
 
 from core.api import receive
 from core.api.file_form import FORM_OVERHEAD_BYTES, HEADER_BYTES
@@ -517,6 +519,33 @@ class TestLimits:
             for connection in slow:
                 connection.close()
             wait_until(lambda: service.store.usage.stacks == 1, "the abandoned uploads to be gone")
+
+
+def test_who_sends_no_compressed_archive_waits_for_none(make_service: MakeService) -> None:
+    """All places for unpacking are taken: a compressed archive waits for one, and nothing else does."""
+    service = make_service()
+    opened: list[str] = []
+
+    async def create(name: str, data: bytes, unpacking: CapacityLimiter) -> None:
+        async def body() -> Message:
+            return {"type": "http.request", "body": data, "more_body": False}
+
+        scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/octet-stream")]}
+        limits = Settings()
+        await receive.receive_stack(Request(scope, body), service.store, limits, "a", name, unpacking=unpacking)
+        opened.append(name)
+
+    async def create_all() -> None:
+        unpacking = CapacityLimiter(1)
+        async with create_task_group() as tasks, unpacking:
+            tasks.start_soon(create, "a.tgz", tar_bytes({"1.png": grey_png(1)}, "gz"), unpacking)
+            await create("a.zip", SMALL, unpacking)
+            await create("a.tar", tar_bytes({"1.png": grey_png(1)}), unpacking)
+            await create("1.png", grey_png(1), unpacking)
+            assert opened == ["a.zip", "a.tar", "1.png"]
+
+    run(create_all)
+    assert opened[-1] == "a.tgz"
 
 
 def test_many_uploads_at_once_stay_apart(make_service: MakeService) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from core.base.errors import NotAZip
 from core.base.settings import Settings
 from core.images.formats import format_names, format_of_name
+from core.stacks.sources._decompress import compression_of
 from core.stacks.sources.parts import Part, PartsSource
 from core.stacks.sources.source import Scratch, Source, SourceKind
 
@@ -20,7 +21,7 @@ _NO_SOURCES = {"names", "parts", "rules", "source", "span", "zip_directory"}
 
 # Reading these would take half a dozen packages of native code, each of which hostile files would reach.
 _REFUSED = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR"}
-_HEAD_BYTES = max(map(len, _REFUSED))
+_HEAD_BYTES = 8
 
 
 @cache
@@ -29,6 +30,12 @@ def sources() -> tuple[SourceKind, ...]:
     names = (module.name for module in pkgutil.iter_modules(__path__))
     found = sorted(name for name in names if name not in _NO_SOURCES and not name.startswith("_"))
     return tuple(import_module(f"{__name__}.{name}").SOURCE for name in found)
+
+
+def must_unpack(path: Path) -> bool:
+    """Whether the file at ``path`` is compressed as a whole: opening it may take minutes, and 80 MB of memory."""
+    with path.open("rb") as file:
+        return compression_of(file.read(_HEAD_BYTES)) is not None
 
 
 def open_source(path: Path, settings: Settings, scratch: Scratch | None = None, *, name: str = "") -> Source:
