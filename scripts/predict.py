@@ -1,4 +1,4 @@
-"""Recognise every image of a ZIP or folder.
+"""Recognise every image of a ZIP, TAR or folder.
 
     python -m scripts.predict STACK.zip --engine openvino-int8 --out results.csv
 
@@ -58,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of PNG images")
+    parser.add_argument(
+        "stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP, TAR or folder of images, or one image"
+    )
     parser.add_argument("--engine", choices=engine_names(), default=default_engine().name, help="default: %(default)s")
     parser.add_argument("--model", help="name of an installed model (default: the app's)")
     parser.add_argument("--batch-size", type=batch_size_argument, default=0, metavar="auto|N", help="default: auto")
