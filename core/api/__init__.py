@@ -26,6 +26,7 @@ from core.api.metrics import Metrics
 from core.api.predictions import PredictionThreads
 from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_problems
 from core.api.receive import UNPACKING_AT_ONCE
+from core.api.resumable import TUS_HEADERS, resumable_router
 from core.api.service import service_router
 from core.api.short_routes import short_routes
 from core.api.stacks import stacks_router
@@ -114,14 +115,18 @@ def create_api(
         api.add_middleware(
             CORSMiddleware,
             allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Content-Type", "If-None-Match", "Range"],
-            expose_headers=["Content-Range", "ETag", "Location", "Retry-After", "X-Image-Shape", "X-Image-Dtype"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Content-Type", "If-None-Match", "Range", *TUS_HEADERS],
+            expose_headers=[
+                *("Content-Range", "ETag", "Location", "Retry-After", "X-Image-Shape", "X-Image-Dtype"),
+                *TUS_HEADERS,
+            ],
         )
     api.include_router(service_router(registry, metrics))
     unpacking = CapacityLimiter(UNPACKING_AT_ONCE)
     api.include_router(short_routes(store, registry, predictions, threads, settings, unpacking))
     api.include_router(stacks_router(store, registry, service, predictions, settings, unpacking))
+    api.include_router(resumable_router(store, settings, unpacking))
     api.include_router(teaching_router(store, teaching))
     api.include_router(live_teaching_router(store, teaching))
     api.include_router(evaluations_router(store, registry, teaching, evaluation or EvaluationService(service)))

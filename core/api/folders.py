@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from core.api.clients import client_of
 from core.api.json_answer import json_answer
 from core.api.problems import responses
+from core.api.receive import stack_address
 from core.api.schemas import FolderRequest, Folders, StackIndex
 from core.base.errors import NotAllowed
 from core.base.reach import names_this_computer
@@ -34,8 +35,8 @@ def folders_router(store: StackStore, roots: StackRoots) -> APIRouter:
         """Open a folder, or an archive or image in one, as a stack. It is read where it is, and nothing is copied."""
         _check(request)
         stack = await run_sync(roots.open, body.path, store, client_of(request))
-        location = str(request.url_for("index", stack_id=stack.id).path)
-        return await json_answer(lambda: StackIndex.of(stack), 201, {"Location": location})
+        headers = {"Location": stack_address(request, "folders", stack)}
+        return await json_answer(lambda: StackIndex.of(stack), 201, headers)
 
     return router
 

@@ -67,7 +67,7 @@ async def receive_stack(
         with await run_sync(store.receive, client) as upload:
             if is_form:
                 form = FileForm(upload, options.get(b"boundary", b""), settings)
-                await _pump(request.stream(), form.write, piece_bytes)
+                await pump(request.stream(), form.write, piece_bytes)
                 name = form.finish(name)
             else:
                 called = _of_type(content_type)
@@ -77,7 +77,7 @@ async def receive_stack(
                         "fields “file”."
                     )
                 name = file_name(name or called)
-                await _pump(request.stream(), upload.write, piece_bytes)
+                await pump(request.stream(), upload.write, piece_bytes)
             limiter = unpacking if await run_sync(must_unpack, upload.path) else None
             return await run_sync(upload.finish, name, limiter=limiter)
     except ClientDisconnect as error:
@@ -101,10 +101,16 @@ async def receive_file(request: Request, files: FileStore, client: str, name: st
         raise LimitExceeded(too_large(limit))
     try:
         with await run_sync(files.receive, client, limit, ending) as upload:
-            await _pump(request.stream(), upload.write, PIECE_BYTES)
+            await pump(request.stream(), upload.write, PIECE_BYTES)
             return await run_sync(upload.finish, name[-MAX_NAME:])
     except ClientDisconnect as error:
         raise Cancelled("The upload was cancelled.") from error
+
+
+def stack_address(request: Request, here: str, stack: ImageStack) -> str:
+    """The path of a stack that a route below ``here`` has made, beside which stacks are."""
+    # Where the app is mounted, this application's routes are not the ones that ``url_for`` looks at.
+    return f"{request.url.path.rpartition(f'/{here}')[0]}/stacks/{stack.id}"
 
 
 def _of_type(content_type: str) -> str | None:
@@ -114,7 +120,7 @@ def _of_type(content_type: str) -> str | None:
     return next((f"image{one.extensions[0]}" for one in formats() if content_type == one.media_type), None)
 
 
-async def _pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None], piece_bytes: int) -> None:
+async def pump(body: AsyncGenerator[bytes], write: Callable[[bytes], None], piece_bytes: int) -> None:
     """Give ``body`` to ``write``, in pieces, in another thread."""
     waiting = bytearray()
     while True:

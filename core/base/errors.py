@@ -83,6 +83,28 @@ class StackNotFound(AppError):
     status = 404
 
 
+class UploadNotFound(AppError):
+    """No upload of this id that could go on."""
+
+    code = "upload_not_found"
+    status = 404
+
+
+class OffsetConflict(AppError):
+    """An upload goes on from another place than a request says."""
+
+    code = "offset_conflict"
+    status = 409
+
+
+class UploadBusy(AppError):
+    """Another request sends bytes of the same upload."""
+
+    code = "upload_busy"
+    status = 423
+    retry_after = 5
+
+
 class FileNotKept(AppError):
     """A file that was sent for a page is not there (any more)."""
 

@@ -26,6 +26,7 @@ from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
 from core.stacks.files import FileStore
 from core.stacks.quota import Place, Quota, Share, Usage, place_to_free
+from core.stacks.resumable import ResumableUploads
 from core.stacks.sources import open_parts, open_source
 from core.stacks.sources.parts import Part
 from core.stacks.sources.source import Scratch, Source
@@ -52,8 +53,9 @@ class StackStore:
 
     Every process works in a folder of its own below ``settings.work_dir`` and holds a lock on it for as long as it
     lives; folders without a living owner are removed when the next process starts. ``folder`` is that folder.
-    ``files`` are those that are no stacks; ``memory`` is what everything that reads images draws from, ``answers`` what
-    is made of them, until it is sent. ``clock`` tells seconds; only their differences count.
+    ``files`` are those that are no stacks, ``resumable`` uploads that may go on later; ``memory`` is what everything
+    that reads images draws from, ``answers`` what is made of them, until it is sent. ``clock`` tells seconds; only
+    their differences count.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class StackStore:
             self.folder, self._run_lock = _create_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
         self.files = FileStore(self.folder / "files", self._place_for, clock)
+        self.resumable = ResumableUploads(self.receive, clock)
         self._deleted: weakref.WeakSet[ImageStack] = weakref.WeakSet()
         self._deleted_lately = False
         self._stopping = threading.Event()
@@ -187,6 +190,7 @@ class StackStore:
             # Failed work and its errors refer to each other in circles, and keep a stack's unlinked files with them.
             gc.collect()
         self.files.sweep()
+        self.resumable.sweep()
         oldest = self._clock() - self._settings.stack_ttl_seconds
         with self._lock:
             expired = [kept for kept in self._stacks.values() if kept.used < oldest]
@@ -215,6 +219,7 @@ class StackStore:
                 raise
             self.delete(found)
             self.files.delete(found)
+            self.resumable.delete(found)
             return self._quota.open(client)
 
     def _places(self) -> list[Place]:
@@ -224,7 +229,7 @@ class StackStore:
                 Place(stack_id, kept.share.client, kept.share.bytes, now - kept.used)
                 for stack_id, kept in self._stacks.items()
             ]
-        return stacks + self.files.places()
+        return stacks + self.files.places() + self.resumable.places()
 
     def _discard(self, kept: _Kept) -> None:
         self._deleted.add(kept.stack)

@@ -81,11 +81,15 @@ class Upload(Generic[Made]):
         self._file.close()
         return self._make(self, name)
 
+    def discard(self) -> None:
+        """Leave nothing of it; what is written afterwards goes nowhere."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.share.release()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._file.close()
         if error is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.share.release()
+            self.discard()

@@ -225,6 +225,13 @@ def test_a_folder_of_this_computer_is_opened_where_it_is(empty: Page, root: Path
     expect(empty.locator("strong", has_text="summer")).to_be_visible()
 
 
+def test_and_over_the_api_of_the_whole_app(page: Page, server: str, root: Path) -> None:
+    opened = page.request.post(f"{server}/api/v1/folders", data={"path": str(root)})
+    assert opened.status == 201
+    stack = page.request.get(server + opened.headers["location"])
+    assert [image[0] for image in stack.json()["images"]] == ["summer/0.png", "summer/1.png"]
+
+
 def test_a_slow_upload_shows_how_far_it_is_and_can_be_cancelled(empty: Page, work_dir: Path) -> None:
     def stored() -> set[Path]:
         return set(work_dir.glob("run-*/*/stack.zip"))
