@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.images.preprocessing import Preprocessing
+from core.models.card import ModelCard
 from core.optimize.gate import GATE_AGREEMENT
 
 
@@ -45,6 +46,13 @@ TAUGHT_LADDER = (
     LADDER[-1],
 )
 RECIPES = {recipe.name: recipe for recipe in (*LADDER, *TAUGHT_LADDER)}
+
+
+def recipe_of(card: ModelCard) -> Recipe:
+    """The recipe that a model's INT8 form was made by, as its card says; the first one where it says another."""
+    title = card.quantization.get("recipe", "").casefold()
+    return next((recipe for recipe in RECIPES.values() if recipe.title.casefold() == title), LADDER[0])
+
 
 OnProgress = Callable[[str, int, int], None]
 
