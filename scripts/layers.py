@@ -113,7 +113,7 @@ def _kept(model: Model, stack: ImageStack, layers: tuple[str, ...], store: Stack
     job = OptimizationJob(model, plan, recipe_of(model.card), store.folder / "models" / "kept", settings)
     _follow(job)
     assert job.model is not None  # noqa: S101 - it is done
-    print(f"\nIn FP32: {', '.join(layers)}")
+    print(f"\nIn FP32: {'; '.join(layers)}")
     for when, report in (("before", job.before), ("after", job.report)):
         if report is not None:
             same = report.agreement

@@ -276,7 +276,7 @@ class OptimizationJob(BackgroundJob):
                     "method": "NNCF post-training quantization, INT8",
                     "recipe": self.recipe.title,
                     "calibration": f"{calibrated_on} images of one stack",
-                    **({"kept in FP32": ", ".join(self.plan.float_layers)} if self.plan.float_layers else {}),
+                    **({"kept in FP32": "; ".join(self.plan.float_layers)} if self.plan.float_layers else {}),
                     "agreement with FP32": f"{same.top1:.2%} of {same.images} others "
                     f"(95% interval {same.low:.2%} to {same.high:.2%})",
                 },

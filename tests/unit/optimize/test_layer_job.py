@@ -88,6 +88,6 @@ def test_layers_that_are_kept_stay_fp32_and_the_speed_is_told(
         if layer.operation.input_value(1).get_node().get_type_name() == "Constant"
     }
     assert floats == set(kept), "and no other"
-    assert job.model.card.quantization["kept in FP32"] == ", ".join(kept)
+    assert job.model.card.quantization["kept in FP32"] == "; ".join(kept)
     assert job.speed is not None
     assert 0 < job.speed.low <= job.speed.ratio <= job.speed.high

@@ -69,7 +69,7 @@ def test_it_names_the_worst_layers_keeps_them_and_measures_again(
         "own": 5.0,
         "carried": 5.0,
     }
-    assert "In FP32: stage 4, block 2, convolution 2, first convolution\n" in printed
+    assert "In FP32: stage 4, block 2, convolution 2; first convolution\n" in printed
     assert "before: same class as FP32 on 0.00% of 10 images" in printed
     assert "after: same class as FP32 on 0.00% of 10 images" in printed
     assert "images per second before" in printed
