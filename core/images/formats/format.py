@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -58,6 +58,11 @@ class FileReader(Protocol):
         """Bytes."""
         ...
 
+    @property
+    def key(self) -> Hashable:
+        """The same for all readers of this file, and for those of no other, ever; it keeps nothing open."""
+        ...
+
     def read(self, start: int = 0, count: int | None = None) -> bytes:
         """``count`` bytes from ``start`` on, fewer where the file ends before; without ``count`` all of them, checked.
 
@@ -78,10 +83,11 @@ class FileReader(Protocol):
 class InMemory:
     """A file whose bytes are at hand."""
 
-    __slots__ = ("_data",)
+    __slots__ = ("_data", "key")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self.key: Hashable = object()
 
     @property
     def size(self) -> int:
@@ -123,8 +129,10 @@ class ImageFormat(Protocol):
         """Whether a file that begins with ``head`` is one of this format."""
         ...
 
-    def read_headers(self, file: FileReader) -> Sequence[ImageHeader]:
+    def read_headers(self, file: FileReader) -> Iterable[ImageHeader]:
         """One for each frame, at least one, from as few bytes as possible and without decoding.
+
+        Of a file with more frames than anybody wants only some are taken, so they are read one after the other.
 
         Raises:
             ImageError: not a file of this format, or damaged.

@@ -11,7 +11,7 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -43,8 +43,9 @@ _DAMAGED = "The file is damaged inside the ZIP; make the archive again."
 class ZipSource(Source):
     """The images of a ZIP."""
 
-    def __init__(self, archive: io.FileIO, selection: Selection, places: list[_Place]) -> None:
+    def __init__(self, archive: io.FileIO, selection: Selection, places: list[_Place], key: Hashable) -> None:
         self._archive = archive
+        self._key = key
         self._places = [places[place] for place in selection.places]
         self.entries = selection.entries
         self.skipped = selection.skipped
@@ -59,17 +60,19 @@ class ZipSource(Source):
             ArchiveError: the archive's list of files is damaged.
         """
         archive = path.open("rb", buffering=0)
+        key = object()
         try:
             directory = _read_directory(archive, settings)
             places = _places(archive, directory)
-            return cls(archive, select(_candidates(archive, directory, places, settings), settings), places)
+            selection = select(_candidates(archive, directory, places, settings, key), settings)
+            return cls(archive, selection, places, key)
         except BaseException:
             archive.close()
             raise
 
     def file(self, index: int) -> FileReader:
         """See ``Source.file``."""
-        return _File(self._archive, self._places[index])
+        return _File(self._archive, self._places[index], self._key)
 
     def close(self) -> None:
         """See ``Source.close``."""
@@ -101,11 +104,12 @@ _Place = tuple[int, int, int, int, int]
 class _File:
     """One file of a ZIP, read by position (``pread``), so that threads share the archive without a lock."""
 
-    __slots__ = ("_archive", "_crc", "_method", "_packed_size", "_start", "size")
+    __slots__ = ("_archive", "_crc", "_method", "_packed_size", "_start", "key", "size")
 
-    def __init__(self, archive: io.FileIO, place: _Place) -> None:
+    def __init__(self, archive: io.FileIO, place: _Place, key: Hashable) -> None:
         self._archive = archive
         self._start, self._packed_size, self.size, self._crc, self._method = place
+        self.key: Hashable = (key, self._start)
 
     def read(self, start: int = 0, count: int | None = None) -> bytes:
         """See ``FileReader.read``. A part behind the start of a compressed file takes as long as the whole."""
@@ -207,7 +211,7 @@ def _data_start(descriptor: int, offset: int, limit: int) -> int:
 
 
 def _candidates(
-    archive: io.FileIO, directory: Directory, places: list[_Place], settings: Settings
+    archive: io.FileIO, directory: Directory, places: list[_Place], settings: Settings, key: Hashable
 ) -> Iterator[Candidate]:
     """All files, with what is wrong with each as far as list and local header tell."""
     overlaps = _overlapping(directory, places)
@@ -215,7 +219,7 @@ def _candidates(
         start, packed_size, *_ = place
         is_inside = 0 <= start <= directory.start - packed_size
         refused = _refuse(member, is_inside, number in overlaps, settings)
-        yield Candidate(member.path, member.size, _File(archive, place), refused)
+        yield Candidate(member.path, member.size, _File(archive, place, key), refused)
 
 
 def _overlapping(directory: Directory, places: list[_Place]) -> set[int]:

@@ -14,14 +14,17 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from core.api import create_api
-from core.base.errors import ArchiveEmpty, ImageError
+from core.base.errors import ArchiveEmpty, ImageError, LimitExceeded
 from core.base.settings import Settings
 from core.base.workers import Priority
 from core.images import formats
-from core.images.formats.format import InMemory
+from core.images.formats.format import ImageHeader, InMemory
+from core.images.formats.png import FORMAT as PNG
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
+from core.stacks.sources.rules import Candidate, select
+from core.stacks.sources.source import Kinds
 from core.stacks.store import StackStore
 from tests.builders import photo_png, zip_bytes
 from tests.conftest import MakeStack
@@ -40,6 +43,7 @@ class Raw:
     media_type = "image/x-raw"
     head_bytes = 4
     read = []
+    seen = 0
 
     def matches(self, head):
         return head.startswith(b"RAW1")
@@ -49,10 +53,15 @@ class Raw:
         if len(head) < 7 or not self.matches(head):
             raise ImageError("The Raw file is damaged; copy it again.")
         frames, width, height = head[4:]
-        return [ImageHeader(width, height, 16, "grey", f"z {number}") for number in range(frames)]
+        return self.frames(frames, width, height)
+
+    def frames(self, count, width, height):
+        for number in range(count):
+            self.seen += 1
+            yield ImageHeader(width, height, 16, "grey", f"z {number}")
 
     def decode(self, file, frame=0, *, max_pixels, at_least=None):
-        header = self.read_headers(file)[frame]
+        header = list(self.read_headers(file))[frame]
         check_size(header, max_pixels)
         size = 2 * header.pixels
         self.read.append((7 + frame * size, size))
@@ -123,6 +132,31 @@ def test_one_more_file_is_a_format_from_the_upload_to_the_model(
         stack.inputs(STANDARD).read(index, out)
         assert out.max() > out.min()
     assert stack.original(1) == RAW
+
+
+def test_frames_beyond_the_limit_are_not_even_looked_at(dummy: None) -> None:
+    data = b"RAW1" + bytes([250, 30, 20])
+    candidate = Candidate("cells.raw", len(data), InMemory(data))
+    with pytest.raises(LimitExceeded, match="more than 50 images"):
+        select([candidate], Settings(max_entries=50))
+    raw = formats.format_of(data)
+    assert getattr(raw, "seen") == 51  # noqa: B009 - of this made up format alone
+
+
+def test_frames_of_all_sizes_keep_their_own_headers_and_names() -> None:
+    kinds = Kinds()
+    headers = [ImageHeader(width, 7, 16, "grey", f"z {width}") for width in (5, 6, 5)]
+    numbers = [kinds.number(PNG, header) for header in headers]
+    assert numbers == [0, 1, 0], "a label makes no kind"
+    assert [kinds.header(number).width for number in numbers] == [5, 6, 5]
+    assert not any(kinds.header(number).label for number in numbers)
+
+
+def test_readers_of_a_file_share_its_key_and_no_other_has_it(make_stack: MakeStack) -> None:
+    files = {"a.png": photo_png(), "b.png": photo_png(seed=1)}
+    first, second = make_stack(files), make_stack(files)
+    assert first.file(0).key == first.file(0).key
+    assert len({first.file(0).key, first.file(1).key, second.file(0).key, InMemory(RAW).key, InMemory(RAW).key}) == 5
 
 
 def test_the_api_serves_it_under_its_own_media_type(
