@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from threading import Event
 
@@ -51,13 +52,15 @@ def stage_costs(stack: ImageStack, preprocessing: Preprocessing, settings: Setti
     Images that cannot be read are left out; without any that can, everything costs nothing.
     """
 
+    enough = partial(pixels.enough, preprocessing=preprocessing)
+
     def cost(index: int) -> tuple[float, float, float] | None:
         check_cancelled(cancelled)
         marks = [time.thread_time()]
         try:
             data = stack.original(index)
             marks.append(time.thread_time())
-            decoded = formats.decode(data, max_pixels=settings.max_pixels)
+            decoded = formats.decode(data, max_pixels=settings.max_pixels, enough=enough)
             marks.append(time.thread_time())
             pixels.to_model_input(pixels.to_rgb(decoded), preprocessing)
             marks.append(time.thread_time())

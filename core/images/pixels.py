@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.images.formats.format import Pixels
+from core.images.formats.format import Pixels, Size
 from core.images.preprocessing import Preprocessing
 
 RENDERING_RULES = (
@@ -22,12 +23,11 @@ _JPEG_QUALITY = 80
 # How many source pixels on each side of a place count for it, where nothing is made smaller (Pillow's Resample.c).
 RESAMPLING_REACH = {"bilinear": 1, "bicubic": 2}
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+OVERSAMPLING = 2  # how much larger than the resized image a decoded one is at least, if it was
 BAND_PIXELS = 1024 * 1024  # converted at a time, so that the intermediate values of a huge image take no memory
 
 ValueRange = tuple[int, int]
 """The values of an image that become 0 and 255."""
-Size = tuple[int, int]
-"""Width and height, in pixels."""
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
 
@@ -65,6 +65,15 @@ def visible_values(pixels: Pixels) -> ValueRange:
 def scalable(low: int, high: int) -> ValueRange:
     """The range to scale a 16-bit image by: a constant one has none, and is scaled by 65535."""
     return (low, high) if low < high else (0, 65535)
+
+
+def enough(size: Size, preprocessing: Preprocessing, side: int = 0) -> Size:
+    """The width and height from which an image of ``size`` may be decoded to make a model input of it.
+
+    With ``side``, a thumbnail too. Twice the resized image is as good as all of it: see ``docs/formats.md``.
+    """
+    factor = min(1.0, max(OVERSAMPLING * preprocessing.resize / min(size), side / max(size)))
+    return math.ceil(size[0] * factor), math.ceil(size[1] * factor)
 
 
 def to_model_input(rgb: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,7 +14,10 @@ from core.base.errors import ImageTooLarge
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """Samples ``[H, W, C]``: C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)."""
 
-ColorKind = Literal["grey", "grey + alpha", "RGB", "RGBA", "palette"]
+Size = tuple[int, int]
+"""Width and height, in pixels."""
+
+ColorKind = Literal["grey", "grey + alpha", "RGB", "RGBA", "palette", "CMYK"]
 
 PIECE_BYTES = 256 * 1024  # of a file that is read piece by piece
 MAX_SIDE = 1_000_000  # pixels; libpng's own limit, PNG_USER_WIDTH_MAX and PNG_USER_HEIGHT_MAX
@@ -43,6 +46,11 @@ class ImageHeader:
     def highest_sample(self) -> int:
         """The highest value of a decoded sample: fewer than 8 bits, and palettes, are decoded to 8."""
         return 65535 if self.bit_depth > 8 else 255
+
+    @property
+    def working_bytes(self) -> int:
+        """What a decoder needs beside the file and the samples, in whichever size it decodes."""
+        return 0
 
     @property
     def description(self) -> str:
@@ -139,9 +147,7 @@ class ImageFormat(Protocol):
         """
         ...
 
-    def decode(
-        self, file: FileReader, frame: int = 0, *, max_pixels: int, at_least: tuple[int, int] | None = None
-    ) -> Pixels:
+    def decode(self, file: FileReader, frame: int = 0, *, max_pixels: int, at_least: Size | None = None) -> Pixels:
         """Decode one frame. uint16 where it has more than 8 bits a sample, uint8 otherwise, of the full range.
 
         Args:
@@ -199,6 +205,23 @@ class FormatInStrips(ImageFormat, Protocol):
             ImageError: as for ``for_browser``; after the last piece at the latest.
         """
         ...
+
+
+@runtime_checkable
+class FormatInSizes(ImageFormat, Protocol):
+    """A format that decodes smaller sizes faster, see ``at_least`` of ``decode``."""
+
+    def decoded_size(self, header: ImageHeader, at_least: Size) -> Size:
+        """Width and height that ``decode`` gives."""
+        ...
+
+
+def decoded(image_format: ImageFormat, header: ImageHeader, at_least: Size) -> ImageHeader:
+    """The header of what ``decode`` gives of a frame where ``at_least`` is enough."""
+    if not isinstance(image_format, FormatInSizes):
+        return header
+    width, height = image_format.decoded_size(header, at_least)
+    return replace(header, width=width, height=height)
 
 
 def in_strips(pixels: Pixels, strip_pixels: int) -> Iterator[Pixels]:

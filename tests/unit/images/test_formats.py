@@ -102,17 +102,21 @@ def _forget() -> None:
 
 
 def test_what_ships_is_found_by_itself() -> None:
-    assert [(one.name, one.extensions, one.media_type) for one in formats.formats()] == [
-        ("PNG", (".png",), "image/png")
-    ]
-    assert formats.format_names() == "PNG"
+    found = {one.name: one for one in formats.formats()}
+    assert (found["PNG"].extensions, found["PNG"].media_type) == ((".png",), "image/png")
+    assert {"JPEG", "PNG"} <= found.keys()
+    assert formats.format_names().startswith("JPEG")
+    assert formats.format_names().count(" or ") == 1
+    endings = [ending for one in formats.formats() for ending in one.extensions]
+    assert len(set(endings)) == len(endings), "a name has one format"
+    assert all(ending == ending.lower() for ending in endings)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_one_more_file_is_a_format_from_the_upload_to_the_model(
     dummy: None, store: StackStore, compression: int
 ) -> None:
-    assert formats.format_names() == "PNG or Raw"
+    assert "Raw" in formats.format_names()
     files = {"cells.raw": RAW, "photo.png": photo_png(), "SINGLE.RW2": RAW[:4] + b"\1" + RAW[5:1207]}
     stack = store.create(io.BytesIO(zip_bytes(files, compression)), "cells.zip")
     names = [entry.name for entry in stack.entries]
@@ -189,20 +193,20 @@ def test_a_damaged_file_of_it_is_left_out_with_its_own_reason(dummy: None, make_
     assert {item.name: item.reason for item in stack.skipped} == {
         "a.raw": "The Raw file is damaged; copy it again.",
         "b.raw": "The Raw file is damaged; copy it again.",
-        "notes.txt": "Not an image that can be read; convert it to PNG or Raw.",
+        "notes.txt": f"Not an image that can be read; convert it to {formats.format_names()}.",
     }
     stack.prepare(2, Priority.VISIBLE).result(SECONDS)
     assert stack.error(2) == "The Raw file ends too early; copy it again."
 
 
 def test_without_it_such_a_file_is_no_image(make_stack: MakeStack) -> None:
-    with pytest.raises(ArchiveEmpty, match=r"1 not an image\); pack PNG images"):
+    with pytest.raises(ArchiveEmpty, match=rf"1 not an image\); pack {formats.format_names()} images"):
         make_stack({"cells.raw": RAW})
 
 
-@pytest.mark.parametrize("data", [b"", b"RAW1", RAW, b"GIF89a", b"\x89PNG"])
+@pytest.mark.parametrize("data", [b"", b"RAW1", RAW, b"%PDF-1.7", b"\x89PNG"])
 def test_bytes_of_no_format_are_refused_with_what_could_be_read(data: bytes) -> None:
-    with pytest.raises(ImageError, match=r"not a PNG image; export it as PNG"):
+    with pytest.raises(ImageError, match=rf"not a {formats.format_names()} image; export it as"):
         formats.decode(data, max_pixels=1000)
 
 
