@@ -146,3 +146,114 @@ def _broken_jpegs() -> dict[str, bytes]:
 
 
 BROKEN_JPEGS = _broken_jpegs()
+
+
+def _animation(frames: list[Array], kind: str, **options: Any) -> bytes:
+    first, *others = [Image.fromarray(frame) for frame in frames]
+    return saved(first, kind, save_all=True, append_images=others, duration=50, **options)
+
+
+def _moving(channels: int = 3) -> list[Array]:
+    """Frames of which each changes a part of the one before."""
+    frames = [picture(channels=channels)]
+    if channels == 4:
+        frames[0][..., 3] = 255
+    for number in range(1, 5):
+        frame = frames[-1].copy()
+        frame[4 * number : 4 * number + 6, 5 * number : 5 * number + 9, :3] = (250, 10 * number, 60)
+        frames.append(frame)
+    return frames
+
+
+def _gif_kinds() -> dict[str, Kind]:
+    few = [np.asarray(Image.fromarray(frame).quantize(16).convert("RGB")) for frame in _moving()]
+    see_through = Image.fromarray(few[0]).quantize(16)
+    one = saved(see_through, "GIF", transparency=3)
+    return {
+        "still": Kind(saved(Image.fromarray(few[0]).quantize(16), "GIF"), "8-bit palette", few[:1]),
+        "interlaced": Kind(saved(Image.fromarray(few[0]).quantize(16), "GIF", interlace=1), "8-bit palette", few[:1]),
+        "transparent": Kind(one, "8-bit palette", [np.asarray(Image.open(io.BytesIO(one)).convert("RGBA"))]),
+        "animation": Kind(_animation(few, "GIF"), "8-bit palette", few),
+    }
+
+
+GIF_KINDS = _gif_kinds()
+
+
+def _webp_kinds() -> dict[str, Kind]:
+    photo, clear, moving = picture(), picture(channels=4), _moving()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lossy = saved(photo, "WEBP", quality=90)
+    return {
+        "lossless": Kind(saved(photo, "WEBP", lossless=True), "8-bit RGB", [photo]),
+        "lossless transparent": Kind(saved(clear, "WEBP", lossless=True, exact=True), "8-bit RGBA", [clear]),
+        "lossy": Kind(lossy, "8-bit RGB", [opened(lossy)]),
+        "turned": Kind(saved(photo, "WEBP", lossless=True, exif=exif), "8-bit RGB", [np.rot90(photo, -1)]),
+        "animation": Kind(_animation(moving, "WEBP", lossless=True), "8-bit RGBA", moving),
+    }
+
+
+WEBP_KINDS = _webp_kinds()
+
+
+def _apng_kinds() -> dict[str, Kind]:
+    moving = _moving(4)
+    return {
+        f"dispose {dispose} blend {blend}": Kind(
+            _animation(moving, "PNG", disposal=dispose, blend=blend), "8-bit RGBA", moving
+        )
+        for dispose in (0, 1)  # Pillow writes the third way as nobody reads it
+        for blend in (0, 1)
+    }
+
+
+APNG_KINDS = _apng_kinds()
+
+
+def _bmp_kinds() -> dict[str, Kind]:
+    photo, grey = picture(), picture(channels=1)
+    indexed = Image.fromarray(photo).quantize(32)
+    return {
+        "24 bits": Kind(saved(photo, "BMP"), "8-bit RGB", [photo]),
+        "8 bits grey": Kind(saved(grey, "BMP"), "8-bit palette", [grey]),
+        "palette": Kind(saved(indexed, "BMP"), "8-bit palette", [np.asarray(indexed.convert("RGB"))]),
+        "1 bit": Kind(
+            saved(Image.fromarray(grey[..., 0] > 99), "BMP"), "1-bit palette", [(grey > 99).astype(np.uint8) * 255]
+        ),
+    }
+
+
+BMP_KINDS = _bmp_kinds()
+
+
+def _pnm_kinds() -> dict[str, Kind]:
+    photo, grey = picture(9, 5), picture(9, 5, 1)
+    bits = (grey > 99).astype(np.uint8)
+    deep = grey.astype(np.uint16) * 16
+    text = " ".join(map(str, photo.ravel()))
+    black = "".join(map(str, 1 - bits.ravel()))
+    return {
+        "P1": Kind(f"P1 # comment\n9 5\n{black}\n".encode(), "1-bit grey", [bits * 255]),
+        "P2": Kind(f"P2\n9 5 15\n{' '.join(map(str, grey.ravel() // 17))}".encode(), "4-bit grey", [grey // 17 * 17]),
+        "P3": Kind(f"P3\n# a\n#b\n9 5\n255\n{text}\n".encode(), "8-bit RGB", [photo]),
+        "P4": Kind(b"P4 9 5\n" + np.packbits(1 - bits[..., 0], axis=1).tobytes(), "1-bit grey", [bits * 255]),
+        "P5": Kind(b"P5\n9 5\n255\n" + grey.tobytes(), "8-bit grey", [grey]),
+        "P5 12 bits": Kind(b"P5 9 5 4095\n" + deep.astype(">u2").tobytes(), "12-bit grey", [deep]),
+        "P6": Kind(b"P6\n#x\n9 5 255\n" + photo.tobytes(), "8-bit RGB", [photo]),
+        "P6 16 bits": Kind(
+            b"P6 9 5 65535\n" + (photo.astype(">u2") * 257).tobytes(), "16-bit RGB", [photo * np.uint16(257)]
+        ),
+    }
+
+
+PNM_KINDS = _pnm_kinds()
+
+KINDS: dict[str, dict[str, Kind]] = {
+    "jpeg": JPEG_KINDS,
+    "gif": GIF_KINDS,
+    "webp": WEBP_KINDS,
+    "apng": APNG_KINDS,
+    "bmp": BMP_KINDS,
+    "pnm": PNM_KINDS,
+}

@@ -19,8 +19,9 @@ import png
 from core.base.errors import ArchiveError, ImageError
 from core.base.settings import Settings
 from core.images import pixels
+from core.images.formats import bmp, gif, jpeg, pnm, webp
+from core.images.formats import png as png_format
 from core.images.formats.format import FileReader, ImageFormat, ImageHeader, InMemory, decoded
-from core.images.formats.jpeg import FORMAT as JPEG
 from core.images.formats.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
 from core.stacks.sources import open_source
 from core.stacks.sources.source import Source
@@ -94,7 +95,12 @@ def _check_frame(image_format: ImageFormat, file: FileReader, frame: int, header
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "archive": check_archive,
     "png": check_png,
-    "jpeg": partial(check_image, JPEG),
+    "jpeg": partial(check_image, jpeg.FORMAT),
+    "gif": partial(check_image, gif.FORMAT),
+    "webp": partial(check_image, webp.FORMAT),
+    "apng": partial(check_image, png_format.FORMAT),
+    "bmp": partial(check_image, bmp.FORMAT),
+    "pnm": partial(check_image, pnm.FORMAT),
 }
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import PurePosixPath
 
 from core.base.errors import ImageError
+from core.images.formats._unread import why_unread as known_unread
 from core.images.formats.format import ImageFormat, InMemory, Pixels, Size
 
 _NO_FORMATS = ("format", "_")  # what modules of this package that are none begin with
@@ -25,6 +26,11 @@ def format_of_name(name: str) -> ImageFormat | None:
     """The format that reads files of this name; None where no format does."""
     suffix = PurePosixPath(name).suffix.lower()
     return next((one for one in formats() if suffix in one.extensions), None)
+
+
+def why_unread(name: str) -> str:
+    """The sentence about a file whose name no format reads."""
+    return known_unread(name) or f"Not an image that can be read; convert it to {format_names()}."
 
 
 def format_of(data: bytes) -> ImageFormat:

@@ -11,7 +11,7 @@ from itertools import islice
 from core.base.errors import ArchiveEmpty, ArchiveEncrypted, ArchiveError, ImageError, LimitExceeded
 from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
-from core.images.formats import format_names, format_of_name
+from core.images.formats import format_names, format_of_name, why_unread
 from core.images.formats.format import FileReader, ImageFormat, check_size
 from core.stacks.sources.names import MAX_FOLDERS, MAX_NAME_CHARACTERS, UniqueNames, in_natural_order, tidy
 from core.stacks.sources.source import Entries, Kinds, Row, Skipped
@@ -122,7 +122,7 @@ def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, s
         (
             image_format is None,
             "not_an_image",
-            f"Not an image that can be read; convert it to {format_names()}.",
+            why_unread(name),
         ),
         (
             candidate.size > settings.max_entry_bytes,

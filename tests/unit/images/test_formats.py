@@ -103,9 +103,8 @@ def _forget() -> None:
 
 def test_what_ships_is_found_by_itself() -> None:
     found = {one.name: one for one in formats.formats()}
-    assert (found["PNG"].extensions, found["PNG"].media_type) == ((".png",), "image/png")
-    assert {"JPEG", "PNG"} <= found.keys()
-    assert formats.format_names().startswith("JPEG")
+    assert (found["PNG"].extensions, found["PNG"].media_type) == ((".png", ".apng"), "image/png")
+    assert {"BMP", "GIF", "JPEG", "PNG", "PNM", "WebP"} <= found.keys()
     assert formats.format_names().count(" or ") == 1
     endings = [ending for one in formats.formats() for ending in one.extensions]
     assert len(set(endings)) == len(endings), "a name has one format"
@@ -197,6 +196,29 @@ def test_a_damaged_file_of_it_is_left_out_with_its_own_reason(dummy: None, make_
     }
     stack.prepare(2, Priority.VISIBLE).result(SECONDS)
     assert stack.error(2) == "The Raw file ends too early; copy it again."
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("IMG_1.HEIC", "A HEIC photo, which cannot be read; export it as JPEG"),
+        ("a/brain.nii.gz", "A NIfTI volume, which cannot be read; export its slices as PNG"),
+        ("a.b.mp4", "A film, which cannot be read; export its frames as PNG."),
+        ("heic", "Not an image that can be read; convert it to"),
+        ("a.gz", "Not an image that can be read; convert it to"),
+    ],
+)
+def test_what_is_known_and_not_read_is_called_by_its_name(make_stack: MakeStack, name: str, sentence: str) -> None:
+    stack = make_stack({"a.png": photo_png(), name: b"anything"})
+    (skipped,) = stack.skipped
+    assert (skipped.name, skipped.code) == (name, "not_an_image")
+    assert skipped.reason.startswith(sentence)
+
+
+def test_no_ending_that_is_read_is_said_to_be_unread() -> None:
+    for one in formats.formats():
+        for ending in one.extensions:
+            assert formats.why_unread(f"a{ending}").startswith("Not an image"), ending
 
 
 def test_without_it_such_a_file_is_no_image(make_stack: MakeStack) -> None:

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.targets import TARGETS
-from tests.pictures import BROKEN_JPEGS, JPEG_KINDS
+from tests.pictures import BROKEN_JPEGS, KINDS
 
-SEEDS = {"jpeg": [*(kind.data for kind in JPEG_KINDS.values()), *BROKEN_JPEGS.values()]}
+SEEDS = {name: [kind.data for kind in kinds.values()] for name, kinds in KINDS.items()}
+SEEDS["jpeg"] += BROKEN_JPEGS.values()
 
 
 @st.composite
