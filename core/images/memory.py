@@ -34,14 +34,10 @@ def whole_bytes(header: ImageHeader, file_size: int) -> int:
 
     The file and its compressed data; two copies of the samples; one more as 8-bit RGB and as a Pillow image.
     """
-    of_pixel = 2 * _SAMPLES[header.color] * _sample_bytes(header) + _PICTURE_BYTES
-    return file_bytes(file_size) + header.working_bytes + header.pixels * of_pixel
+    of_pixel = 2 * _SAMPLES[header.color] * header.dtype.itemsize + _PICTURE_BYTES
+    return file_bytes(header.stored_bytes(file_size)) + header.working_bytes + header.pixels * of_pixel
 
 
 def sample_bytes(header: ImageHeader) -> int:
     """All samples of a frame, at most, in bytes."""
-    return header.pixels * _SAMPLES[header.color] * _sample_bytes(header)
-
-
-def _sample_bytes(header: ImageHeader) -> int:
-    return 2 if header.highest_sample > 255 else 1
+    return header.pixels * _SAMPLES[header.color] * header.dtype.itemsize

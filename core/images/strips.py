@@ -54,11 +54,11 @@ def without_whole(image_format: ImageFormat, header: ImageHeader) -> bool:
 
 
 def value_range(strips: Iterator[Pixels], header: ImageHeader) -> pixels.ValueRange:
-    """The values that become black and white; see ``pixels.value_range``. Only 16-bit images are looked through."""
+    """The values that become black and white; see ``pixels.value_range``. Images of 8 bits are not looked through."""
     if header.highest_sample == 255:
         return 0, 255
     lows, highs = zip(*(pixels.visible_values(strip) for strip in strips), strict=True)
-    return pixels.scalable(min(lows), max(highs))
+    return pixels.scalable(min(lows), max(highs), header.dtype)
 
 
 def to_rgb(strips: Iterator[Pixels], shown: pixels.ValueRange) -> RgbStrips:

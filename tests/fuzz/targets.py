@@ -19,7 +19,7 @@ import png
 from core.base.errors import ArchiveError, ImageError
 from core.base.settings import Settings
 from core.images import pixels
-from core.images.formats import bmp, gif, jpeg, pnm, webp
+from core.images.formats import bmp, gif, jpeg, pnm, tiff, webp
 from core.images.formats import png as png_format
 from core.images.formats.format import FileReader, ImageFormat, ImageHeader, InMemory, decoded
 from core.images.formats.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
@@ -79,6 +79,7 @@ def _check_frame(image_format: ImageFormat, file: FileReader, frame: int, header
     assert header.pixels <= LIMITS.max_pixels, "more than is allowed was decoded"
     assert found.shape[:2] == (header.height, header.width)
     assert found.shape[2] in (1, 2, 3, 4)
+    assert found.dtype == header.dtype
     rgb = pixels.to_rgb(found)
     assert (rgb.shape, rgb.dtype) == ((header.height, header.width, 3), np.uint8)
     half = (header.width + 1) // 2, (header.height + 1) // 2
@@ -101,6 +102,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "apng": partial(check_image, png_format.FORMAT),
     "bmp": partial(check_image, bmp.FORMAT),
     "pnm": partial(check_image, pnm.FORMAT),
+    "tiff": partial(check_image, tiff.FORMAT),
 }
 
 

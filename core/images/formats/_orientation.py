@@ -47,5 +47,5 @@ def turn(pixels: Pixels, orientation: int) -> Pixels:
         return pixels
     down, across = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}.get(orientation, (1, 1))
     order = (1, 0, 2) if is_turned(orientation) else (0, 1, 2)
-    turned: Pixels = np.ascontiguousarray(pixels.transpose(order)[::down, ::across])  # type: ignore[assignment]
+    turned: Pixels = np.ascontiguousarray(pixels.transpose(order)[::down, ::across])
     return turned

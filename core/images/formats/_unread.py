@@ -10,7 +10,6 @@ _UNREAD = (
     ("A JPEG XL image", _PNG, ".jxl"),
     ("A JPEG 2000 image", _PNG, ".jp2 .j2k .jpf .jpx .j2c .jpc"),
     ("An AVIF image", _PNG, ".avif .avifs"),
-    ("A TIFF", "export its pages as PNG", ".tif .tiff .ome.tif .btf .tf8"),
     ("A camera's raw file", "develop it to JPEG or TIFF", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw"),
     ("A DICOM file", "export its slices as PNG of 16 bits", ".dcm .dicom .ima"),
     ("A NIfTI volume", "export its slices as PNG of 16 bits", ".nii .nii.gz"),

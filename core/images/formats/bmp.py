@@ -23,6 +23,7 @@ class Bmp:
     extensions = (".bmp", ".dib")
     media_type = "image/bmp"
     head_bytes = 2
+    reads_parts = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

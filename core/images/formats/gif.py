@@ -29,6 +29,7 @@ class Gif:
     extensions = (".gif",)
     media_type = "image/gif"
     head_bytes = 6
+    reads_parts = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

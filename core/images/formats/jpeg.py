@@ -31,6 +31,7 @@ class Jpeg:
     extensions = (".jpg", ".jpeg", ".jpe", ".jfif")
     media_type = "image/jpeg"
     head_bytes = len(parts.SIGNATURE)
+    reads_parts = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

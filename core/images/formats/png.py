@@ -97,6 +97,7 @@ class Png:
     extensions = (".png", ".apng")
     media_type = "image/png"
     head_bytes = HEADER_BYTES
+    reads_parts = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

@@ -29,6 +29,7 @@ class Pnm:
     extensions = (".pnm", ".pbm", ".pgm", ".ppm")
     media_type = "image/x-portable-anymap"
     head_bytes = 3
+    reads_parts = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

@@ -30,6 +30,7 @@ class WebP:
     extensions = (".webp",)
     media_type = "image/webp"
     head_bytes = 12
+    reads_parts = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

@@ -104,6 +104,8 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
 
 def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, settings: Settings) -> Skipped | None:
     """Why the file is left out; ``None`` if it is worth opening."""
+    reads_parts = image_format is not None and image_format.reads_parts
+    largest = settings.max_total_bytes if reads_parts else settings.max_entry_bytes
     shown = _UNSAFE_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", name)
     checks = (
         (
@@ -125,9 +127,9 @@ def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, s
             why_unread(name),
         ),
         (
-            candidate.size > settings.max_entry_bytes,
+            candidate.size > largest,
             "entry_too_large",
-            f"Larger than {settings.max_entry_bytes / MIB:,.1f} MiB; make it smaller.",
+            f"Larger than {largest / MIB:,.1f} MiB; make it smaller.",
         ),
     )
     for failed, code, reason in checks:

@@ -108,6 +108,11 @@ class Source(ABC):
     entries: Sequence[Entry]
     skipped: tuple[Skipped, ...]
 
+    @property
+    def scratch_bytes(self) -> int:
+        """What it has written to disk beside what it was opened from, which goes with it."""
+        return 0
+
     @abstractmethod
     def file(self, index: int) -> FileReader:
         """The file that ``entries[index]`` is in."""

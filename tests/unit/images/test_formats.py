@@ -42,6 +42,7 @@ class Raw:
     extensions = (".raw", ".rw2")
     media_type = "image/x-raw"
     head_bytes = 4
+    reads_parts = False
     read = []
     seen = 0
 
