@@ -19,6 +19,7 @@ from core.base.settings import Settings
 from core.base.workers import Job, Priority, WorkerPool
 from core.images import pixels, strips
 from core.images.display import Picture, to_picture
+from core.images.formats import format_of_name
 from core.images.formats.format import FileReader, Pixels, Size, decoded
 from core.images.memory import preparing_bytes, whole_bytes
 from core.images.preprocessing import STANDARD, Preprocessing
@@ -166,6 +167,18 @@ class ImageStack:
         """
         self.check(index)
         return self._source.read(index)
+
+    def as_file(self, index: int) -> tuple[str, bytes]:
+        """Name and bytes of the image by itself: as uploaded, or a PNG of what is shown where its file holds several.
+
+        Raises:
+            ImageNotFound, ImageError: as for ``picture``.
+        """
+        self.check(index)
+        entry = self.entries[index]
+        if format_of_name(entry.name) is entry.format:
+            return entry.name, self.original(index)
+        return f"{entry.name}.png", to_picture(pixels.to_rgb(self.values(index))).content
 
     def file(self, index: int) -> FileReader:
         """The same, to read parts of.
