@@ -21,6 +21,7 @@ from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
 from core.engines.registry import default_engine, engine_names
 from core.models.registry import ModelRegistry
+from core.recognition.results import THRESHOLD
 from core.recognition.service import RecognitionService
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
@@ -28,7 +29,14 @@ from core.trust.evaluation.evaluation import Evaluation, Subject
 from core.trust.evaluation.job import EvaluationJob, Plan
 from core.trust.evaluation.known import KnownClasses, from_csv, from_folders
 from core.trust.evaluation.report import EvaluationReport, RunReport
-from core.trust.evaluation.sentences import accuracy_sentence, comparison_sentence, coverage_sentence, interval, share
+from core.trust.evaluation.sentences import (
+    accuracy_sentence,
+    comparison_sentence,
+    coverage_sentence,
+    interval,
+    known_sentence,
+    share,
+)
 from core.trust.evaluation.service import EvaluationService
 from core.trust.evaluation.tables import classes_csv, images_csv
 from scripts._arguments import batch_size_argument
@@ -146,6 +154,8 @@ def _print_run(run: RunReport) -> None:
         f"of which chance alone explains up to {run.calibration_error_by_chance:.3f}."
     )
     print(next(coverage_sentence(one) for one in run.coverage if one.threshold == SAID_AT))
+    if run.known is not None:
+        print(f"None of these: {known_sentence(run.known, THRESHOLD)}")
     for pair in run.confusion[:PAIRS_PRINTED]:
         print(f"{pair.images:6,}  {pair.known} taken for {pair.named}")
 

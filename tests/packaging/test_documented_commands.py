@@ -83,6 +83,9 @@ TESTED_FAMILIES = {
     "python -m scripts.evaluate ": (
         "unit/scripts/test_evaluate.py::test_two_engines_are_evaluated_compared_and_written_down"
     ),
+    "python -m scripts.layers ": (
+        "unit/scripts/test_layers.py::test_it_names_the_worst_layers_keeps_them_and_measures_again"
+    ),
     "python -m scripts.teach ": "unit/scripts/test_teach.py::test_a_model_is_taught_judged_and_used",
     "python -m scripts.predict STACK.zip --maps ": (
         "unit/scripts/test_predict.py::test_maps_are_kept_where_they_are_asked_for"

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import weakref
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -100,6 +100,7 @@ class _Root:
         except OSError as error:
             raise ArchiveError(_UNREADABLE) from error
         self._descriptor = descriptor
+        self.key = object()  # tells it from all others, and keeps nothing open
         self.close = weakref.finalize(self, os.close, descriptor)
 
     @contextmanager
@@ -135,11 +136,12 @@ class _Root:
 class _File:
     """One file of a folder, opened each time that it is read: a stack may have more files than a process may open."""
 
-    __slots__ = ("_changed", "_path", "_root", "size")
+    __slots__ = ("_changed", "_path", "_root", "key", "size")
 
     def __init__(self, root: _Root, place: _Place) -> None:
         self._root = root
         self._path, self.size, self._changed = place
+        self.key: Hashable = (root.key, self._path)
 
     def read(self, start: int = 0, count: int | None = None) -> bytes:
         """See ``FileReader.read``."""

@@ -37,8 +37,9 @@ class PartsSource(Source):
             LimitExceeded: a file holds more images than ``settings.max_entries``.
         """
         self._file = path.open("rb", buffering=0)
+        self._whole = object()
         try:
-            selection = select(_candidates(self._file, parts), settings)
+            selection = select(_candidates(self._file, self._whole, parts), settings)
         except BaseException as error:
             self._file.close()
             if isinstance(error, ArchiveEmpty) and len(parts) > 1 and any(is_archive(part.name) for part in parts):
@@ -51,13 +52,13 @@ class PartsSource(Source):
     def file(self, index: int) -> FileReader:
         """See ``Source.file``."""
         part = self._parts[index]
-        return Span(self._file, part.start, part.size)
+        return Span(self._file, self._whole, part.start, part.size)
 
     def close(self) -> None:
         """See ``Source.close``."""
         self._file.close()
 
 
-def _candidates(file: io.FileIO, parts: Sequence[Part]) -> Iterator[Candidate]:
+def _candidates(file: io.FileIO, whole: object, parts: Sequence[Part]) -> Iterator[Candidate]:
     for part in parts:
-        yield Candidate(part.name, part.size, Span(file, part.start, part.size))
+        yield Candidate(part.name, part.size, Span(file, whole, part.start, part.size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from core.base.errors import ImageError
 from core.images.formats.format import PIECE_BYTES
@@ -13,12 +13,16 @@ _CUT_OFF = "The file it is in has been cut off since the stack was opened; open 
 
 
 class Span:
-    """``size`` bytes from ``start`` on, read by position (``pread``), so that threads share the file without a lock."""
+    """``size`` bytes from ``start`` on, read by position (``pread``), so that threads share the file without a lock.
 
-    __slots__ = ("_file", "_start", "size")
+    ``whole`` tells the file from all others, for ``key``.
+    """
 
-    def __init__(self, file: io.FileIO, start: int, size: int) -> None:
+    __slots__ = ("_file", "_start", "key", "size")
+
+    def __init__(self, file: io.FileIO, whole: object, start: int, size: int) -> None:
         self._file = file
+        self.key: Hashable = (whole, start, size)
         self._start = start
         self.size = size
 

@@ -34,9 +34,10 @@ class TarSource(Source):
     def __init__(self, archive: io.FileIO, settings: Settings) -> None:
         """Index ``archive``, which is closed with the source, or where it is refused."""
         self._archive = archive
+        self._whole = object()
         places: list[tuple[int, int]] = []
         try:
-            selection = select(_candidates(archive, places, settings), settings)
+            selection = select(_candidates(archive, self._whole, places, settings), settings)
         except BaseException:
             archive.close()
             raise
@@ -46,7 +47,7 @@ class TarSource(Source):
 
     def file(self, index: int) -> FileReader:
         """See ``Source.file``."""
-        return Span(self._archive, *self._places[index])
+        return Span(self._archive, self._whole, *self._places[index])
 
     def close(self) -> None:
         """See ``Source.close``."""
@@ -133,11 +134,14 @@ def _check(unpacked: int, packed: int, settings: Settings) -> None:
         raise LimitExceeded("The TAR is compressed far more than real images can be; export them again.")
 
 
-def _candidates(archive: io.FileIO, places: list[tuple[int, int]], settings: Settings) -> Iterator[Candidate]:
+def _candidates(
+    archive: io.FileIO, whole: object, places: list[tuple[int, int]], settings: Settings
+) -> Iterator[Candidate]:
     """All files; where each one is, is added to ``places``."""
     for member in members(archive, settings):
         places.append((member.start, member.size))
-        yield Candidate(member.path, member.size, Span(archive, member.start, member.size), _refuse(member))
+        file = Span(archive, whole, member.start, member.size)
+        yield Candidate(member.path, member.size, file, _refuse(member))
 
 
 def _refuse(member: Member) -> Refusal | None:

@@ -13,6 +13,7 @@ import pytest
 
 from core.base.errors import ArchiveEmpty, NotAZip
 from core.base.workers import Priority
+from core.images.formats import format_names
 from core.stacks import sources
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
@@ -119,7 +120,8 @@ def test_one_image_is_a_stack_of_one_by_its_name(store: StackStore) -> None:
 
 
 def test_what_no_source_knows_is_refused_with_what_could_be_opened(dummy: None, store: StackStore) -> None:
-    with pytest.raises(NotAZip, match=r"not a ZIP archive, TAR archive, list or folder; pack the PNG"):
+    names = rf"not a ZIP archive, TAR archive, list or folder; pack the {format_names()} images into one\."
+    with pytest.raises(NotAZip, match=names):
         store.create(io.BytesIO(b"LISA"), "a.zip")
     with pytest.raises(ArchiveEmpty, match="is empty"):
         store.create(listed({}), "a.list")
