@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of PNG images")
+    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of images")
     parser.add_argument("--counts", type=_counts, default=DEFAULT_COUNTS, metavar="50,100", help="images in a pass")
     parser.add_argument(
         "--engines",

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of PNG images")
+    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of images")
     parser.add_argument("--engine", choices=engine_names(), default=default_engine().name, help="default: %(default)s")
     parser.add_argument("--model", help="name of an installed model (default: the app's)")
     parser.add_argument("--batch-size", type=batch_size_argument, default=0, metavar="auto|N", help="default: auto")

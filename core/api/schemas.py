@@ -167,7 +167,7 @@ class PixelKind(BaseModel):
 
     bit_depth: int
     colour: str = Field(description="such as `grey` or `RGB`")
-    highest: int = Field(description="255, or 65535 where the file has 16 bits")
+    highest: int | float = Field(description="255, 65535 where the file has 16 bits, or what another type can have")
     description: str = Field(description="for people, such as `16-bit grey`")
 
 

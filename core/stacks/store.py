@@ -205,7 +205,7 @@ class StackStore:
 
     def _add(self, upload: Upload[ImageStack], name: str) -> ImageStack:
         source = open_source(upload.path, self._settings)
-        upload.share.grow(prepared_bytes(len(source.entries)))
+        upload.share.grow(prepared_bytes(len(source.entries)) + source.scratch_bytes)
         stack = ImageStack(
             upload.folder.name,
             name,

@@ -1,4 +1,4 @@
-"""What must hold for any bytes at all. Hypothesis, the corpus and atheris all feed these two functions.
+"""What must hold for any bytes at all. Hypothesis, the corpus and atheris all feed these functions.
 
 Each raises only where the product is wrong: an exception that is none of its own, or a broken promise.
 """
@@ -9,6 +9,8 @@ import tempfile
 import unicodedata
 import zlib
 from collections.abc import Callable
+from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -17,6 +19,9 @@ import png
 from core.base.errors import ArchiveError, ImageError
 from core.base.settings import Settings
 from core.images import pixels
+from core.images.formats import bmp, gif, jpeg, pnm, tiff, webp
+from core.images.formats import png as png_format
+from core.images.formats.format import FileReader, ImageFormat, ImageHeader, InMemory, decoded
 from core.images.formats.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
 from core.stacks.sources import open_source
 from core.stacks.sources.source import Source
@@ -49,7 +54,56 @@ def check_archive(data: bytes) -> None:
         assert list(Path(folder).iterdir()) == [path]
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"archive": check_archive, "png": check_png}
+def check_image(image_format: ImageFormat, data: bytes) -> None:
+    """Headers and frames agree, and are bounded; or there is an error with a sentence, and nothing else ever."""
+    file = InMemory(data)
+    try:
+        headers = list(islice(image_format.read_headers(file), LIMITS.max_entries))
+    except ImageError as error:
+        assert _is_sentence(error)
+        return
+    assert headers
+    for frame, header in enumerate(headers):
+        assert header.width >= 1
+        assert header.height >= 1
+        assert not any(unicodedata.category(character).startswith("C") for character in header.label)
+        _check_frame(image_format, file, frame, header)
+
+
+def _check_frame(image_format: ImageFormat, file: FileReader, frame: int, header: ImageHeader) -> None:
+    try:
+        found = image_format.decode(file, frame, max_pixels=LIMITS.max_pixels)
+    except ImageError as error:
+        assert _is_sentence(error)
+        return
+    assert header.pixels <= LIMITS.max_pixels, "more than is allowed was decoded"
+    assert found.shape[:2] == (header.height, header.width)
+    assert found.shape[2] in (1, 2, 3, 4)
+    assert found.dtype == header.dtype
+    rgb = pixels.to_rgb(found)
+    assert (rgb.shape, rgb.dtype) == ((header.height, header.width, 3), np.uint8)
+    half = (header.width + 1) // 2, (header.height + 1) // 2
+    smaller = image_format.decode(file, frame, max_pixels=LIMITS.max_pixels, at_least=half)
+    announced = decoded(image_format, header, half)
+    assert smaller.shape[:2] == (announced.height, announced.width)
+    if image_format.browsers_show(header):
+        sent = InMemory(image_format.for_browser(file, frame))
+        (again,) = image_format.read_headers(sent)
+        assert (again.width, again.height) == (header.width, header.height)
+        np.testing.assert_array_equal(image_format.decode(sent, max_pixels=LIMITS.max_pixels), found)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "archive": check_archive,
+    "png": check_png,
+    "jpeg": partial(check_image, jpeg.FORMAT),
+    "gif": partial(check_image, gif.FORMAT),
+    "webp": partial(check_image, webp.FORMAT),
+    "apng": partial(check_image, png_format.FORMAT),
+    "bmp": partial(check_image, bmp.FORMAT),
+    "pnm": partial(check_image, pnm.FORMAT),
+    "tiff": partial(check_image, tiff.FORMAT),
+}
 
 
 def with_right_checksums(data: bytes) -> bytes:
@@ -66,26 +120,26 @@ def with_right_checksums(data: bytes) -> bytes:
 
 def _check_png(data: bytes) -> None:
     try:
-        decoded = decode(data, max_pixels=LIMITS.max_pixels)
+        found = decode(data, max_pixels=LIMITS.max_pixels)
     except ImageError as error:
         assert _is_sentence(error)
         return
     header = read_header(data)
-    assert decoded.shape[:2] == (header.height, header.width)
-    assert decoded.shape[2] in (1, 2, 3, 4)
-    assert decoded.size <= 4 * LIMITS.max_pixels
-    assert decoded.dtype == (np.uint16 if header.bit_depth == 16 else np.uint8)
-    rgb = pixels.to_rgb(decoded)
+    assert found.shape[:2] == (header.height, header.width)
+    assert found.shape[2] in (1, 2, 3, 4)
+    assert found.size <= 4 * LIMITS.max_pixels
+    assert found.dtype == (np.uint16 if header.bit_depth == 16 else np.uint8)
+    rgb = pixels.to_rgb(found)
     assert (rgb.shape, rgb.dtype) == ((header.height, header.width, 3), np.uint8)
     stripped = strip(data)
-    np.testing.assert_array_equal(decode(stripped, max_pixels=LIMITS.max_pixels), decoded)
+    np.testing.assert_array_equal(decode(stripped, max_pixels=LIMITS.max_pixels), found)
     if not _is_transparent_colour_in_range(stripped):
         return
     try:
         samples, maximum = read_samples(stripped)
     except _FAILURES_OF_PYPNG:
         return
-    np.testing.assert_array_equal(decoded, samples * max(1, 255 // maximum))
+    np.testing.assert_array_equal(found, samples * max(1, 255 // maximum))
 
 
 def _is_transparent_colour_in_range(stripped: bytes) -> bool:

@@ -12,7 +12,7 @@ from core.base.settings import Settings
 from core.images.formats import format_names
 from core.stacks.sources.source import Source, SourceKind
 
-_NO_SOURCES = {"rules", "names", "source", "zip_directory"}  # modules of this package that are none
+_NO_SOURCES = {"rules", "names", "source", "unpacked", "zip_directory"}  # modules of this package that are none
 
 
 @cache

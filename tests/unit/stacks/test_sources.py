@@ -13,6 +13,7 @@ import pytest
 
 from core.base.errors import ArchiveEmpty, NotAZip
 from core.base.workers import Priority
+from core.images.formats import format_names
 from core.stacks import sources
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
@@ -103,7 +104,7 @@ def test_one_more_file_is_a_source_with_the_rules_of_all_others(dummy: None, sto
 
 
 def test_what_no_source_knows_is_refused_with_what_could_be_opened(dummy: None, store: StackStore) -> None:
-    with pytest.raises(NotAZip, match=r"not a list or ZIP archive; pack the PNG images into one\."):
+    with pytest.raises(NotAZip, match=rf"not a list or ZIP archive; pack the {format_names()} images into one\."):
         store.create(io.BytesIO(b"LISA"), "a.zip")
     with pytest.raises(ArchiveEmpty, match="is empty"):
         store.create(listed({}), "a.list")

@@ -199,7 +199,7 @@ export interface PixelKind {
    */
   colour: string;
   /**
-   * 255, or 65535 where the file has 16 bits
+   * 255, 65535 where the file has 16 bits, or what another type can have
    */
   highest: number;
   /**
