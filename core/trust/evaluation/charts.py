@@ -144,7 +144,9 @@ def confusion_chart(
         for column, count in zip(columns, line, strict=True)
         if count
     ]
-    axis = alt.Axis(labelLimit=140, labelExpr=f"truncate(datum.label, {_LABEL})", grid=True, tickBand="extent")
+    axis = alt.Axis(
+        labelLimit=140, labelExpr=f"truncate(datum.label, {_LABEL})", labelOverlap=False, grid=True, tickBand="extent"
+    )
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("Was called:N", scale=alt.Scale(domain=list(columns)), axis=axis),
         y=alt.Y("Shows:N", scale=alt.Scale(domain=list(names)), axis=axis),
@@ -162,7 +164,7 @@ def confusion_chart(
             text=alt.Text("Of its class:Q", format=".0%") if shares else alt.Text("Images:Q", format=",")
         ),
     ]
-    return alt.LayerChart(layer=layers).properties(height=max(HEIGHT, 24 * len(names)))
+    return alt.LayerChart(layer=layers).properties(height=alt.Step(26))
 
 
 def class_chart(run: RunReport, most: int = MOST_CLASSES) -> alt.LayerChart:
