@@ -40,7 +40,7 @@ from core.trust.evaluation.sentences import (
 from core.trust.evaluation.service import EvaluationService
 from core.trust.evaluation.tables import classes_csv, images_csv
 from scripts._arguments import batch_size_argument
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 FOLDERS = "folders"
 SAID_AT = 0.8  # confidence of which the output says what it would leave
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of images")
+    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP, TAR or folder of images")
     parser.add_argument("--labels", required=True, metavar=f"{FOLDERS}|FILE.csv", help="where the classes stand")
     parser.add_argument("--model", nargs="+", metavar="NAME", help="names of installed models (default: the app's)")
     parser.add_argument(
@@ -84,8 +84,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> tuple[Evaluati
     registry, store = ModelRegistry(settings), StackStore(settings)
     try:
         models = [registry.get(name) for name in options.model or [None]]
-        with open_stack_file(options.stack) as source:
-            stack = store.create(source, options.stack.name)
+        stack = open_stack(store, options.stack)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
         subjects = tuple(Subject(model, engine) for model in models for engine in options.engines)

@@ -36,7 +36,7 @@ from core.recognition.service import Order, RecognitionService, Watcher
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.trust.disagreement import flips
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 _POLL_SECONDS = 0.2
 
@@ -68,8 +68,7 @@ def _explain(options: argparse.Namespace, settings: Settings) -> int:
     registry, store = ModelRegistry(settings), StackStore(settings)
     try:
         model = registry.get(options.model)
-        with open_stack_file(options.stack) as source:
-            stack = store.create(source, options.stack.name)
+        stack = open_stack(store, options.stack)
         found = _differently_named(model, stack, settings)
         print(f"{len(found):,} of {len(stack):,} images are named differently by {INT8.label} and {FP32.label}.")
         if not found:

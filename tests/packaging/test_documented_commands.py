@@ -64,6 +64,7 @@ TESTED = {
     ),
     ".venv/bin/python -m tests.fuzz png -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
     ".venv/bin/python -m tests.fuzz archive -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
+    ".venv/bin/python -m tests.fuzz tar -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
 }
 # The same for commands of which the arguments are checked by their own parser: beginning -> test.
 TESTED_FAMILIES = {
@@ -322,7 +323,7 @@ def test_pre_commit_can_be_set_up(clone: Path, environment: dict[str, str]) -> N
 
 
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has no wheel for this Python")
-@pytest.mark.parametrize("target", ["png", "archive"])
+@pytest.mark.parametrize("target", ["png", "archive", "tar"])
 def test_the_fuzzers_start(target: str, clone: Path, environment: dict[str, str]) -> None:
     said = run(f".venv/bin/python -m tests.fuzz {target} -runs=50", clone, environment)
     assert re.search(r"Done \d+ runs", said)
