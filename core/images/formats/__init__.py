@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 from core.base.errors import ImageError
 from core.images.formats._unread import why_unread as known_unread
@@ -24,8 +24,12 @@ def formats() -> tuple[ImageFormat, ...]:
 
 def format_of_name(name: str) -> ImageFormat | None:
     """The format that reads files of this name; None where no format does."""
-    suffix = PurePosixPath(name).suffix.lower()
-    return next((one for one in formats() if suffix in one.extensions), None)
+    return _by_extension(formats()).get(splitext(name)[1].lower())
+
+
+@cache
+def _by_extension(known: tuple[ImageFormat, ...]) -> dict[str, ImageFormat]:
+    return {extension: one for one in known for extension in one.extensions}
 
 
 def why_unread(name: str) -> str:
