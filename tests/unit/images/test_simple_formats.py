@@ -1,4 +1,4 @@
-"""GIF, WebP, animated PNG, BMP and PNM: frames as they were written, names, limits, and what is refused."""
+"""GIF, WebP, animated PNG, BMP, PNM, JPEG 2000, AVIF: frames as they were written, limits, what is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from core.base.errors import ImageError, ImageTooLarge
 from core.base.workers import Priority
 from core.images import formats
-from core.images.formats import bmp, gif, png, pnm, webp
+from core.images.formats import avif, bmp, gif, jpeg2000, png, pnm, webp
 from core.images.formats.format import ImageFormat, InMemory
 from tests.builders import assemble_png, chunk, header_chunk
 from tests.conftest import MakeStack
@@ -20,7 +20,8 @@ from tests.pictures import APNG_KINDS, GIF_KINDS, KINDS, WEBP_KINDS, Kind, pictu
 
 MAX_PIXELS = 100_000
 FORMATS: dict[str, ImageFormat] = {
-    "gif": gif.FORMAT, "webp": webp.FORMAT, "apng": png.FORMAT, "bmp": bmp.FORMAT, "pnm": pnm.FORMAT
+    "gif": gif.FORMAT, "webp": webp.FORMAT, "apng": png.FORMAT, "bmp": bmp.FORMAT, "pnm": pnm.FORMAT,
+    "jpeg2000": jpeg2000.FORMAT, "avif": avif.FORMAT,
 }  # fmt: skip
 EACH = [
     pytest.param(FORMATS[name], kind, id=f"{name}-{words}") for name in FORMATS for words, kind in KINDS[name].items()
