@@ -19,7 +19,7 @@ TRUNCATED = "The JPEG 2000 ends too early; copy or export it again."
 
 _SIZE = struct.Struct(">2H8LH")  # from the length of SIZ to the number of components
 _COLORS: dict[int, ColorKind] = {1: "grey", 2: "grey + alpha", 3: "RGB", 4: "RGBA"}
-_MOST_TILES = 65_535
+_FEW_TILES, _TILE_PIXELS = 64, 1024  # more than a few of them have so many pixels each; OpenJPEG takes 6 kB for one
 _END = b"\xff\xd9"
 
 
@@ -97,7 +97,7 @@ def _header(head: bytes, start: int) -> ImageHeader:
     width, height = right - left, bottom - top
     if width <= 0 or height <= 0 or not tile_width or not tile_height:
         raise ImageError(DAMAGED)
-    if -(-width // tile_width) * -(-height // tile_height) > _MOST_TILES:
+    if -(-right // tile_width) * -(-bottom // tile_height) > _FEW_TILES + width * height // _TILE_PIXELS:
         raise ImageError(DAMAGED)
     parts = [head[start + 42 + 3 * number : start + 45 + 3 * number] for number in range(min(components, 4))]
     depths = {part[0] for part in parts if part}

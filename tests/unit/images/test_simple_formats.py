@@ -78,6 +78,15 @@ def test_an_animation_that_would_take_minutes_is_refused_before_it_is_decoded() 
         list(gif.FORMAT.read_headers(InMemory(screen + 500 * frame + b"\x3b")))
 
 
+def test_a_jpeg_2000_of_tiny_tiles_is_refused_by_its_header() -> None:
+    data = bytearray(KINDS["jpeg2000"]["codestream"].data)
+    struct.pack_into(">8L", data, 8, 250, 250, 0, 0, 1, 1, 0, 0)
+    with pytest.raises(ImageError, match="is damaged"):
+        jpeg2000.FORMAT.read_headers(InMemory(bytes(data)))
+    struct.pack_into(">8L", data, 8, 250, 250, 0, 0, 64, 64, 0, 0)
+    assert jpeg2000.FORMAT.read_headers(InMemory(bytes(data)))[0].width == 250
+
+
 def test_one_large_still_is_no_animation() -> None:
     data = saved(np.zeros((4001, 4000, 1), np.uint8), "GIF")
     (header,) = gif.FORMAT.read_headers(InMemory(data))
