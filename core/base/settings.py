@@ -77,7 +77,10 @@ class Settings(BaseSettings):
     )
     max_entries: int = Field(20_000, gt=0, description="Most entries a ZIP may list, images or not.")
     max_entry_bytes: int = Field(
-        256 * MIB, gt=0, description="Largest single file in a ZIP after decompression; holds any image of max_pixels."
+        256 * MIB,
+        gt=0,
+        description="Largest single file in a ZIP after decompression; holds any image of max_pixels. A TIFF of many "
+        "pages, which is read in parts, may be as large as max_total_bytes.",
     )
     max_total_bytes: int = Field(8192 * MIB, gt=0, description="Largest sum of the files in a ZIP after decompression.")
     max_compression_ratio: int = Field(

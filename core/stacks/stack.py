@@ -120,6 +120,11 @@ class ImageStack:
         return self._source.entries
 
     @property
+    def file_bytes(self) -> int:
+        """Of all files that the images are in; one of several frames counts once."""
+        return sum(entry.file_size for entry in self._source.entries if entry.frame == 0)
+
+    @property
     def skipped(self) -> tuple[Skipped, ...]:
         """What the source held besides, each with a reason."""
         return self._source.skipped

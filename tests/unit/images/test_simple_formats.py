@@ -12,6 +12,7 @@ from core.base.errors import ImageError, ImageTooLarge
 from core.base.workers import Priority
 from core.images import formats
 from core.images.formats import avif, bmp, gif, jpeg2000, png, pnm, webp
+from core.images.formats._animation import Animations
 from core.images.formats.format import ImageFormat, InMemory
 from tests.builders import assemble_png, chunk, header_chunk
 from tests.conftest import MakeStack
@@ -69,6 +70,20 @@ def test_frames_of_one_file_are_never_those_of_another(image_format: ImageFormat
         for file in (first, second):
             found = image_format.decode(file, frame, max_pixels=MAX_PIXELS)
             np.testing.assert_array_equal(visible(found), visible(kind.frames[frame]))
+
+
+def test_what_stands_open_takes_only_so_much_and_is_given_to_one_alone() -> None:
+    kept: Animations[str] = Animations(most_bytes=2500)
+    for name in "abc":
+        kept.leave(name, 5, name, 400, 50)  # 1,000 bytes each
+    assert kept.take("a", 9) is None, "the first had to go"
+    assert kept.take("b", 4) is None, "it stands behind that frame"
+    assert kept.take("b", 5) == (5, "b")
+    assert kept.take("b", 5) is None, "somebody has it"
+    kept.leave("c", 3, "earlier", 400, 50)
+    assert kept.take("c", 8) == (5, "c")
+    kept.leave("d", 0, "too large", 3000, 0)
+    assert kept.take("d", 0) is None
 
 
 def test_an_animation_that_would_take_minutes_is_refused_before_it_is_decoded() -> None:
