@@ -5,6 +5,7 @@ Each raises only where the product is wrong: an exception that is none of its ow
 
 from __future__ import annotations
 
+import re
 import tempfile
 import unicodedata
 import zlib
@@ -25,7 +26,7 @@ from core.images.formats import png as png_format
 from core.images.formats.format import FileReader, ImageFormat, ImageHeader, InMemory, decoded
 from core.images.formats.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
 from core.stacks.sources import open_source
-from core.stacks.sources.source import Source
+from core.stacks.sources.source import Scratch, Source
 from tests.builders import read_samples
 
 # Far below the defaults, so that every limit is met by small inputs.
@@ -43,13 +44,24 @@ def check_png(data: bytes) -> None:
 
 def check_archive(data: bytes) -> None:
     """Opening and reading stay within the limits, and give whole files under safe names, or errors with a sentence."""
+    # No ZIP gives more than its own bytes can hold: none of them counts twice, and deflate has a highest ratio.
+    _check_archive(data, most_bytes=min(LIMITS.max_total_bytes, 1032 * len(data)))
+
+
+def check_tar(data: bytes) -> None:
+    """The same for a TAR, compressed or not."""
+    _check_archive(data, most_bytes=LIMITS.max_total_bytes)
+    _check_archive(with_right_sums(data), most_bytes=min(LIMITS.max_total_bytes, len(data)))
+
+
+def _check_archive(data: bytes, most_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "any.zip"
         path.write_bytes(data)
         try:
-            with open_source(path, LIMITS) as archive:
+            with open_source(path, LIMITS, Scratch(Path(folder))) as archive:
                 _check_names(archive)
-                assert sum(_check_entry(archive, index) for index in range(len(archive.entries))) <= _most_bytes(data)
+                assert sum(_check_entry(archive, index) for index in range(len(archive.entries))) <= most_bytes
         except ArchiveError as error:
             assert _is_sentence(error)
         assert list(Path(folder).iterdir()) == [path]
@@ -97,6 +109,7 @@ def _check_frame(image_format: ImageFormat, file: FileReader, frame: int, header
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "archive": check_archive,
+    "tar": check_tar,
     "png": check_png,
     "jpeg": partial(check_image, jpeg.FORMAT),
     "gif": partial(check_image, gif.FORMAT),
@@ -108,6 +121,20 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "jpeg2000": partial(check_image, jpeg2000.FORMAT),
     "avif": partial(check_image, avif.FORMAT),
 }
+
+
+def with_right_sums(data: bytes) -> bytes:
+    """The same headers as far as their sizes lead, each with the checksum that belongs to it."""
+    fixed, position = bytearray(data), 0
+    while position + 512 <= len(data):
+        header = fixed[position : position + 512]
+        header[148:156] = b" " * 8
+        fixed[position + 148 : position + 156] = b"%06o\0 " % sum(header)
+        size = re.match(rb"[0-7]*", bytes(header[124:136]))
+        position += 512 + -(-int(size[0] or b"0", 8) // 512) * 512 if size else 512
+        if not any(data[position : position + 512]):
+            break
+    return bytes(fixed)
 
 
 def with_right_checksums(data: bytes) -> bytes:
@@ -182,11 +209,6 @@ def _check_entry(archive: Source, index: int) -> int:
     assert len(data) == entry.file_size
     assert read_header(data) == entry.header
     return len(data)
-
-
-def _most_bytes(data: bytes) -> int:
-    """No archive gives more than the limits, nor more than its own bytes can hold: none of them counts twice."""
-    return min(LIMITS.max_total_bytes, 1032 * len(data))  # the highest ratio of deflate
 
 
 def _is_sentence(error: Exception) -> bool:

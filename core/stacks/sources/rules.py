@@ -102,25 +102,35 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     return Selection(entries, [places[index] for index in order], tuple(skipped))
 
 
+def shown(name: str) -> str:
+    """The name with U+FFFD in the place of what cannot be shown, or would make it pose as another one."""
+    return _UNSAFE_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", name)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is one of those that systems put beside people's files."""
+    return _HIDDEN.search(name) is not None
+
+
 def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, settings: Settings) -> Skipped | None:
     """Why the file is left out; ``None`` if it is worth opening."""
     reads_parts = image_format is not None and image_format.reads_parts
     largest = settings.max_total_bytes if reads_parts else settings.max_entry_bytes
-    shown = _UNSAFE_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", name)
+    label = shown(name)
     checks = (
         (
             len(candidate.path) > MAX_NAME_CHARACTERS,
             "unsafe_name",
             f"The name is longer than {MAX_NAME_CHARACTERS:,} characters; shorten it.",
         ),
-        (shown != name, "unsafe_name", "The name contains control characters; rename the file."),
-        (_UNSAFE_PATH.match(name), "unsafe_name", "The name leads outside the archive; rename it."),
+        (label != name, "unsafe_name", "The name contains control characters; rename the file."),
+        (_UNSAFE_PATH.match(name), "unsafe_name", "The name leads outside the stack; rename it."),
         (
             name.count("/") > MAX_FOLDERS,
             "unsafe_name",
             f"It lies in more than {MAX_FOLDERS} folders, one within the other; move it out of some.",
         ),
-        (_HIDDEN.search(name), "hidden", "A hidden or system file."),
+        (is_hidden(name), "hidden", "A hidden or system file."),
         (
             image_format is None,
             "not_an_image",
@@ -134,8 +144,8 @@ def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, s
     )
     for failed, code, reason in checks:
         if failed:
-            return Skipped(shown, code, reason)
-    return Skipped(shown, candidate.refused.code, candidate.refused.reason) if candidate.refused else None
+            return Skipped(label, code, reason)
+    return Skipped(label, candidate.refused.code, candidate.refused.reason) if candidate.refused else None
 
 
 def _frames(file: FileReader, image_format: ImageFormat, kinds: Kinds, settings: Settings) -> tuple[_Frame, ...]:

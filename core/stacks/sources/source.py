@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -137,6 +137,17 @@ class Source(ABC):
         self.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Where a source may keep what it unpacks, in files without a name.
+
+    ``grow`` is told of bytes before they are written, and raises where there is no room for them.
+    """
+
+    folder: Path
+    grow: Callable[[int], None] = lambda count: None
+
+
 class SourceKind(Protocol):
     """One kind of source. To add one: a module in this package with such an object called ``SOURCE``.
 
@@ -151,10 +162,11 @@ class SourceKind(Protocol):
         """Whether what is at ``path`` is of this kind, by its content; damaged ones included, to say what is wrong."""
         ...
 
-    def open(self, path: Path, settings: Settings) -> Source:
+    def open(self, path: Path, settings: Settings, scratch: Scratch) -> Source:
         """Index what is at ``path``, which must stay there until ``Source.close``.
 
         Raises:
             ArchiveError: it is unusable, holds nothing to show, or passes a limit of ``settings``.
+            TooManyStacks, QuotaExceeded, DiskFull: ``scratch`` has no room for what must be unpacked.
         """
         ...

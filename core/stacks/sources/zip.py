@@ -22,7 +22,7 @@ from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
 from core.images.formats.format import PIECE_BYTES, FileReader
 from core.stacks.sources.rules import Candidate, Refusal, Selection, select
-from core.stacks.sources.source import Source
+from core.stacks.sources.source import Scratch, Source
 from core.stacks.sources.unpacked import Unpacked
 from core.stacks.sources.zip_directory import IN_PARTS, Directory, Member, has_end, read_directory
 
@@ -51,7 +51,7 @@ class ZipSource(Source):
         self.skipped = selection.skipped
 
     @classmethod
-    def open(cls, path: Path, settings: Settings) -> Self:
+    def open(cls, path: Path, settings: Settings, scratch: Scratch) -> Self:
         """Index the ZIP at ``path``, which must stay there until ``close``.
 
         Raises:
@@ -63,7 +63,7 @@ class ZipSource(Source):
         try:
             directory = _read_directory(file, settings)
             places = _places(file, directory)
-            archive = _Archive(file, Unpacked(path.parent, settings.min_free_bytes))
+            archive = _Archive(file, Unpacked(scratch.folder, settings.min_free_bytes))
             return cls(archive, select(_candidates(archive, directory, places, settings), settings), places)
         except BaseException:
             file.close()
@@ -93,9 +93,9 @@ class _Zip:
         with path.open("rb", buffering=0) as file:
             return file.read(len(_LOCAL_SIGNATURE)) in (_LOCAL_SIGNATURE, _PART_SIGNATURE) or has_end(file)
 
-    def open(self, path: Path, settings: Settings) -> Source:
+    def open(self, path: Path, settings: Settings, scratch: Scratch) -> Source:
         """See ``ZipSource.open``."""
-        return ZipSource.open(path, settings)
+        return ZipSource.open(path, settings, scratch)
 
 
 SOURCE = _Zip()

@@ -119,7 +119,7 @@ def test_broken_file_is_an_error_and_never_pixels(data: bytes) -> None:
     assert str(caught.value).endswith(".")
 
 
-@pytest.mark.parametrize("name", BROKEN_JPEGS.keys() - {"huffman table beyond its segment"})
+@pytest.mark.parametrize("name", [name for name in BROKEN_JPEGS if name != "huffman table beyond its segment"])
 def test_what_is_broken_outside_of_its_tables_is_not_sent_to_browsers(name: str) -> None:
     with pytest.raises(ImageError):
         FORMAT.for_browser(InMemory(BROKEN_JPEGS[name]))

@@ -202,7 +202,7 @@ WHOLE = zip_bytes({"a.png": PHOTO, "b.png": PHOTO}, zipfile.ZIP_STORED)
         (b"", NotAZip, "not a ZIP"),
         (b"hello", NotAZip, "not a ZIP"),
         (PHOTO, NotAZip, "not a ZIP"),
-        (b"\x1f\x8b" + bytes(100), NotAZip, "not a ZIP"),
+        (b"\x1f\x8b" + bytes(100), ArchiveError, "damaged"),
         (WHOLE[:100], ArchiveTruncated, "ends too early"),
         (WHOLE[:-30], ArchiveTruncated, "ends too early"),
         (WHOLE[:-1], ArchiveTruncated, "ends too early"),

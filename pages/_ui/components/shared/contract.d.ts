@@ -131,6 +131,10 @@ export interface UploaderData {
    */
   url: string;
   /**
+   * without, it takes one file at a time
+   */
+  several?: Several | null;
+  /**
    * what a new stack's page needs first; with `{stack}`
    */
   prefetch: string[];
@@ -146,6 +150,25 @@ export interface Refusals {
   several: string;
   wrong_kind: string;
   too_large: string;
+}
+/**
+ * How a field takes several files as one: chosen, dropped, also in folders, or pasted.
+ */
+export interface Several {
+  /**
+   * so many files
+   */
+  most: number;
+  /**
+   * endings of the names of files that are sent alone, in lower case
+   */
+  archives: string[];
+  /**
+   * what the file dialog offers beside the endings
+   */
+  media_types: string[];
+  too_many: string;
+  unreadable: string;
 }
 /**
  * What the browser reports as the trigger `event`: the id of the new stack or file, or why there is none.
