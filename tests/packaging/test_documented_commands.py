@@ -62,6 +62,7 @@ TESTED = {
     ".venv/bin/pytest tests/unit/stacks/test_hostile_properties.py --hypothesis-profile=long": (
         "unit/stacks/test_hostile_properties.py::"
     ),
+    "python -m scripts.try_files FOLDER": "unit/scripts/test_try_files.py::",
     ".venv/bin/python -m tests.fuzz png -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
     ".venv/bin/python -m tests.fuzz archive -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
     ".venv/bin/python -m tests.fuzz tar -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
