@@ -1,32 +1,51 @@
-"""The command that reads image files of others and compares them with Pillow."""
+"""``scripts.dev.try_files``: what becomes of files that others have made."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from scripts.dev.try_files import main
-from tests.pictures import GIF_KINDS, JPEG_KINDS, TIFF_KINDS, picture, saved
+from scripts.dev import try_files
+from tests.builders import photo_png
 
 
-def test_files_are_the_same_refused_or_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "a.jpg").write_bytes(JPEG_KINDS["progressive"].data)
-    (tmp_path / "deep" / "b.gif").write_bytes(GIF_KINDS["animation"].data)
-    (tmp_path / "c.jpg").write_bytes(JPEG_KINDS["baseline"].data[:-9])
-    (tmp_path / "d.tif").write_bytes(TIFF_KINDS["float64"].data)
-    (tmp_path / "notes.txt").write_text("not looked at")
-    assert main([str(tmp_path)]) == 0
+def saved(kind: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(64 * 48 * 3, dtype=np.uint8).reshape(48, 64, 3)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def test_each_file_is_the_same_or_refused_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, data in {
+        "deep/a.png": photo_png(40, 30),
+        "a.bmp": saved("BMP"),
+        "cut.bmp": saved("BMP")[:1000],
+        "notes.txt": b"no image",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    assert try_files.main([str(tmp_path), "--all"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[:-1]] == [["refused", "c.jpg:"], ["alone", "d.tif:"]]
-    assert lines[-1] == "2 same, 1 refused, 1 alone"
+    assert [line.split(":")[0].split() for line in lines[:-1]] == [
+        ["same", "a.bmp"],
+        ["refused", "cut.bmp"],
+        ["same", "deep/a.png"],
+    ]
+    assert lines[-1] == "2 same, 1 refused"
 
 
-def test_what_is_shown_otherwise_than_pillow_does_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # which is not applied to a PNG, and Pillow's judge turns it
-    (tmp_path / "a.png").write_bytes(saved(picture(), "PNG", exif=exif))
-    main([str(tmp_path)])
-    assert capsys.readouterr().out.startswith("differs  a.png: 1 x 40 x 30, 8-bit RGB, by 255")
+def test_a_reader_that_fails_in_its_own_way_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.bmp").write_bytes(saved("BMP"))
+
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("out of bounds")
+
+    monkeypatch.setattr("core.images.formats.bmp.Bmp.decode", fails)
+    assert try_files.main([str(tmp_path)]) == 1
+    assert "RuntimeError: out of bounds" in capsys.readouterr().out
