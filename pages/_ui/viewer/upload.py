@@ -65,7 +65,7 @@ def stack_summary(stack: ImageStack) -> None:
     sizes = Counter((entry.header.width, entry.header.height) for entry in stack.entries)
     (width, height), _ = sizes.most_common(1)[0]
     size = f"{width:d} × {height:d} px" + (f" and {len(sizes) - 1:,} other sizes" if len(sizes) > 1 else "")
-    volume = megabytes(sum(entry.file_size for entry in stack.entries))
+    volume = megabytes(stack.file_bytes)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {volume}", width="content")
         if stack.skipped:
