@@ -264,7 +264,7 @@ class AnswerColumns(BaseModel):
 
 
 class TopAnswer(BaseModel):
-    """What one engine says of one image, the most probable class first; none, and ``error``, where it cannot be read."""
+    """What one engine says of an image, the most probable class first; none, and ``error``, where it cannot be read."""
 
     engine: str = Field(description="its title")
     engine_name: str = Field(description="as requests name it")

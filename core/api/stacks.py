@@ -116,7 +116,7 @@ def stacks_router(
         columns = AnswerColumns.of(service.results(store.get(stack_id)))
         return Response(columns.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 
-    @router.get("/{stack_id}/images/{index}/answers", responses=responses(404))
+    @router.get("/{stack_id}/images/{index}/answers", responses=responses(400, 404))
     def image_answers(stack_id: str, index: int, response: Response) -> ImageAnswers:
         """What has been recognised in one image: each engine's best classes."""
         stack = store.get(stack_id)
