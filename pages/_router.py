@@ -26,9 +26,10 @@ st.html(
     "[data-testid='stElementToolbarButton']:has(button[aria-label^='Download as CSV']) { display: none; }</style>"
 )
 
+viewer = st.Page("viewer.py", title="Viewer", icon=":material/photo_library:", default=True)
 page = st.navigation(
     [
-        st.Page("viewer.py", title="Viewer", icon=":material/photo_library:", default=True),
+        viewer,
         st.Page("inference.py", title="Inference", icon=":material/label:"),
         st.Page("review.py", title="Review", icon=":material/compare:"),
         st.Page("teach.py", title="Teach", icon=":material/school:"),
@@ -44,13 +45,14 @@ if current_visit().is_new:
     go_where_the_link_leads(session)
 adopt_taught(session)
 session.drawn_working = session.working
-with st.sidebar:
-    st.subheader("Recognition")
-    try:
-        model_choice(session)
-    except AppError as error:
-        st.error(escape(error), icon=":material/error:")
-    engine_options(session)
-    st.caption(f"Version {VERSION}")
+if page != viewer:  # which has the same choices in its row of actions
+    with st.sidebar:
+        st.subheader("Recognition")
+        try:
+            model_choice(session)
+        except AppError as error:
+            st.error(escape(error), icon=":material/error:")
+        engine_options(session)
+        st.caption(f"Version {VERSION}")
 page.run()
 tell_other_tabs()

@@ -45,16 +45,21 @@ def stack_summary(stack: ImageStack) -> None:
     volume = megabytes(sum(entry.file_size for entry in stack.entries))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {volume}", width="content")
-        if stack.skipped:
-            with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
-                st.caption("These files of the ZIP are not part of the stack.")
-                rows = [(item.name, item.reason) for item in stack.skipped]
-                st.dataframe(pd.DataFrame(rows, columns=["File", "Reason"]), hide_index=True, width="stretch")
+        skipped_files(stack)
+
+
+def skipped_files(stack: ImageStack) -> None:
+    """A button with what was left out of the stack, and why; nothing where that is nothing."""
+    if stack.skipped:
+        with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
+            st.caption("These files of the ZIP are not part of the stack.")
+            rows = [(item.name, item.reason) for item in stack.skipped]
+            st.dataframe(pd.DataFrame(rows, columns=["File", "Reason"]), hide_index=True, width="stretch")
 
 
 def rendering_note() -> None:
     """How pixels are shown and given to the model."""
-    with st.expander("How images are shown and recognised", icon=":material/help:"):
+    with st.popover("How images are shown and recognised", icon=":material/help:"):
         st.markdown(
             f"{RENDERING_RULES} Zoom, rotation and flips are for your eyes only: the model always gets the image "
             "as it is in the file, scaled to 256 px on its shorter side and cut to the central 224 × 224 px."

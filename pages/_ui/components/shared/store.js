@@ -2,9 +2,9 @@
  * What the viewer and the gallery of a page share: one StackStore for each stack id.
  *
  * The store owns the current image and the selection; components change it through its methods and draw when its
- * events fire ("current", "selection", "index", "results", "teaching"). Python hears of a change once things have been quiet
- * for REPORT_DELAY_MS, through the one mounted component that reports, and overrules the browser only by sending
- * a new `version`.
+ * events fire ("current", "selection", "index", "results", "teaching", and "arranged" when the gallery shows others).
+ * Python hears of a change once things have been quiet for REPORT_DELAY_MS, through the one mounted component that
+ * reports, and overrules the browser only by sending a new `version`.
  */
 import { NO_ANSWER, failureMessage, resolveUrl } from "./addresses.js";
 import { answersByImage } from "./answers.js";
@@ -41,6 +41,7 @@ export class StackStore extends EventTarget {
   thumbnailUrl = "";
   valuesUrl = "";
   explanationUrl = "";
+  answerUrl = "";
   /** @type {string | null} */
   indexUrl = null;
   /** @type {string | undefined} */
@@ -69,6 +70,7 @@ export class StackStore extends EventTarget {
     this.imageUrl = data.image_url;
     this.valuesUrl = data.values_url;
     this.explanationUrl = data.explanation_url;
+    this.answerUrl = data.answer_url;
     this.tag = data.tag;
     this.thumbnailUrl = data.thumbnail_url;
     if (data.version !== this.version) {
@@ -213,7 +215,7 @@ export class StackStore extends EventTarget {
     return Array.from({ length: this.count }, (_, index) => index);
   }
 
-  /** @param {"current" | "selection" | "index" | "results" | "teaching"} type */
+  /** @param {"current" | "selection" | "index" | "results" | "teaching" | "arranged"} type */
   emit(type) {
     this.dispatchEvent(new Event(type));
   }

@@ -22,7 +22,7 @@ const ZOOM_STEP = 1.25;
 const PAGE = 10;
 
 /** @implements {Component} */
-class StackViewer {
+export class StackViewer {
   isViewer = true;
   /** @type {Component["report"]} */
   report = null;
@@ -33,11 +33,13 @@ class StackViewer {
   /**
    * @param {HTMLElement} root
    * @param {StackStore} store
+   * @param {HTMLElement} [frame] where its elements are, and what full screen shows
    */
-  constructor(root, store) {
+  constructor(root, store, frame = root) {
     this.root = root;
+    this.frame = frame;
     this.store = store;
-    this.ref = /** @type {ViewerElements} */ (elementsOf(root));
+    this.ref = /** @type {ViewerElements} */ (elementsOf(frame));
     this.stage = new Stage(this.ref, store, () => this.showView());
     this.film = new Film(this.ref, store, this.stage);
     this.panel = new WindowPanel(this.ref, this.stage);
@@ -161,11 +163,11 @@ class StackViewer {
 
   async toggleFullScreen() {
     if (rootOf(this.root).fullscreenElement) await document.exitFullscreen();
-    else if (document.fullscreenEnabled) await this.root.requestFullscreen();
+    else if (document.fullscreenEnabled) await this.frame.requestFullscreen();
   }
 
   showFullScreen() {
-    const on = rootOf(this.root).fullscreenElement === this.root;
+    const on = rootOf(this.root).fullscreenElement === this.frame;
     this.ref.fullScreen.setAttribute("aria-pressed", String(on));
   }
 
