@@ -40,7 +40,7 @@ else:
         run_actions = st.container(key="run-actions", horizontal=True, vertical_alignment="center", width="content")
     upload_error(session)
     live = watched(session, stack)
-    notes = st.container()
+    notes = st.container(key="notes")
     links = stack_links(stack) if live is None else label_links(stack, live, session.saved_labels)
     session.view = workspace(key="workspace", stack=links, view=session.view, version=session.view_version)
     with notes:

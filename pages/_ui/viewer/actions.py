@@ -23,9 +23,9 @@ def stack_actions(session: Session, stack: ImageStack) -> None:
     """What is open, what was left out of it, and the way to another ZIP."""
     with st.container(key="stack-name", width="content"):
         st.markdown(f"**{escape(stack.name)}** · {images(len(stack))}", width="content")
-    skipped_files(stack)
     open_stacks(session)
     uploader(session, key="upload-another", compact=True)
+    skipped_files(stack)  # last: a list that stands open stays so while one goes from stack to stack
 
 
 def model_popover(session: Session) -> None:
@@ -33,9 +33,9 @@ def model_popover(session: Session) -> None:
     title = "No model"
     with suppress(AppError):  # missing or damaged: the list inside says so
         title = session.model.card.title
-    short = title.partition(":")[0]
+    short, engine = title.partition(":")[0], session.engine
     with st.popover(
-        f"{escape(short)} · {engine_label(session.engine)}", icon=":material/tune:", help="Model, engine and batch size"
+        f"{escape(short)} · {engine_label(engine)}", icon=":material/tune:", help="Model, engine and batch size"
     ):
         try:
             model_choice(session)
@@ -45,3 +45,5 @@ def model_popover(session: Session) -> None:
         with suppress(AppError):
             meaning_of_answers(session.model)
         st.caption(f"Version {VERSION}")
+    if session.engine != engine:
+        st.rerun()  # the button, and what is missing for the engine, are drawn already

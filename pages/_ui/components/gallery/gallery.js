@@ -4,6 +4,7 @@
  */
 import { elementsOf, focusedIn } from "../shared/elements.js";
 import { showFill } from "../shared/format.js";
+import { linkedArrangement } from "../shared/link.js";
 import { mount } from "../shared/mount.js";
 import { clamp } from "../shared/numbers.js";
 import { keepPreference, readPreference } from "../shared/preferences.js";
@@ -37,6 +38,7 @@ export class Gallery {
   /** @type {number[]} the images on show, in order */
   shown = [];
   filtered = false;
+  remembers = false; // whether what it filters and sorts by is found again
   reserved = false; // whether captions have room for answers before there are any
   /** @type {Map<number, number>} image -> its place among those on show */
   placeOf = new Map();
@@ -61,7 +63,10 @@ export class Gallery {
     this.ref = /** @type {GalleryElements} */ (elementsOf(frame));
     this.ref.grid.replaceChildren();
     this.ref.size.value = readPreference("thumbnail-size", this.ref.size.value);
-    this.controls = new ArrangementControls(this.ref, store, () => this.arrange());
+    this.controls = new ArrangementControls(this.ref, store, () => {
+      this.arrange();
+      if (this.remembers) store.keepArrangement(this.controls.arrangement);
+    });
     this.labelBar = new LabelBar(root, this.ref, store);
     store.teaching.shown = () => this.shown;
     this.marquee = new Marquee(this.ref, store, (...box) => this.grid.touched(this.shown, ...box));
@@ -84,6 +89,20 @@ export class Gallery {
       this.settle();
     });
     this.resizeObserver.observe(this.ref.scroller);
+  }
+
+  /** Filter and sort as the page's address says, else as before; and keep both in step from now on. */
+  remember() {
+    const { store, controls } = this;
+    this.remembers = true;
+    const follow = () => {
+      const wanted = linkedArrangement(store.tag);
+      if (wanted) store.arrangement = wanted;
+      controls.restore(store.arrangement ?? {});
+      this.arrange();
+    };
+    window.addEventListener("popstate", follow, { signal: this.listeners.signal });
+    follow();
   }
 
   /** @param {ViewData} data */

@@ -15,6 +15,7 @@ import { Teaching } from "./teaching.js";
 
 /** @import { Answer } from "./answers.js" */
 /** @import { ImageColumns, ViewData, ViewReport } from "./contract.js" */
+/** @import { Arrangement } from "./link.js" */
 /** @import { Component } from "./mount.js" */
 
 export const REPORT_DELAY_MS = 250;
@@ -48,6 +49,8 @@ export class StackStore extends EventTarget {
   resultsUrl;
   /** @type {number | undefined} */
   version;
+  /** @type {Arrangement | undefined} what the gallery filters and sorts by, where it is to be found again */
+  arrangement;
   reported = "";
   held = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -175,6 +178,12 @@ export class StackStore extends EventTarget {
     this.changed("current");
   }
 
+  /** @param {Arrangement} arrangement */
+  keepArrangement(arrangement) {
+    this.arrangement = arrangement;
+    showLink(this.tag, this.current, arrangement);
+  }
+
   /** @param {Iterable<number>} indices */
   setSelected(indices) {
     this.selected = new Set(indices);
@@ -255,7 +264,7 @@ export class StackStore extends EventTarget {
     const text = JSON.stringify(state);
     if (text === this.reported) return;
     this.reported = text;
-    showLink(this.tag, this.current);
+    showLink(this.tag, this.current, this.arrangement);
     report(state);
   }
 }

@@ -4,7 +4,7 @@ import { formatBytes, formatShare, showAnswers, showFill, showName } from "../sh
 import { linkedImage } from "../shared/link.js";
 import { onLongPress } from "../shared/long_press.js";
 import { mount } from "../shared/mount.js";
-import { keepPreference, readPreference } from "../shared/preferences.js";
+import { keepForTab, keepPreference, readForTab, readPreference } from "../shared/preferences.js";
 import { Film } from "./film.js";
 import { MapPanel } from "./map_panel.js";
 import { Probe } from "./probe.js";
@@ -65,6 +65,17 @@ export class StackViewer {
     this.stage.measure();
     this.showKeys();
     this.show();
+  }
+
+  /** Zoom, pan and orientation are found again after a reload or a change of page, where they stay while moving. */
+  remember() {
+    const { store, stage, ref } = this;
+    const key = `view-${store.tag}`;
+    if (!store.tag) return;
+    if (ref.keep.checked) stage.wanted = readForTab(key);
+    const keep = () => keepForTab(key, stage.viewport.state);
+    window.addEventListener("pagehide", keep, { signal: this.listeners.signal });
+    this.listeners.signal.addEventListener("abort", keep);
   }
 
   remove() {

@@ -32,6 +32,8 @@ export class Stage {
   valueUsers = new Set();
   /** @type {{ index: number, kind: Painting }} */
   painted = { index: -1, kind: "none" };
+  /** @type {Partial<Viewport["state"]> | null} the view to take up once there is an image */
+  wanted = null;
   direction = 1;
   /** @type {(Layer | null)[]} what lies over the image: it is shown once for each, side by side */
   layers = [null];
@@ -250,6 +252,10 @@ export class Stage {
     if (bitmap) {
       const { width, height } = this.store.image(index) ?? bitmap;
       this.viewport.setImage(width, height);
+      if (this.wanted) {
+        this.viewport.restore(this.wanted);
+        this.wanted = null;
+      }
       this.layers.forEach((layer, pane) => this.paintPane(bitmap, layer, pane));
       this.setPainted(index, samples || sharp ? "sharp" : "thumbnail");
     } else if (error) {

@@ -40,6 +40,30 @@ export class Viewport {
     return this.fitted && this.orientation.join() === UPRIGHT.join();
   }
 
+  /** What {@link restore} takes. */
+  get state() {
+    const { fitted, scale, panX, panY, orientation } = this;
+    return { fitted, scale, panX, panY, orientation };
+  }
+
+  /**
+   * The view as it was; anything that makes no sense is left as it is.
+   *
+   * @param {Partial<Viewport["state"]> | null} state
+   */
+  restore(state) {
+    const { fitted, scale, panX, panY, orientation } = state ?? {};
+    const turned = [UPRIGHT, TURN_RIGHT, TURN_LEFT, [-1, 0, 0, -1]].map(String);
+    const mirrored = [FLIP_HORIZONTAL, FLIP_VERTICAL, [0, 1, 1, 0], [0, -1, -1, 0]].map(String);
+    if (orientation && [...turned, ...mirrored].includes(String(orientation))) this.orientation = orientation;
+    this.fitted = fitted !== false;
+    if (!this.fitted && [scale, panX, panY].every(Number.isFinite)) {
+      this.scale = clamp(Number(scale), MIN_SCALE, MAX_SCALE);
+      [this.panX, this.panY] = [Number(panX), Number(panY)];
+    }
+    this.settle(this.reach);
+  }
+
   /** Size of the image as it stands, after turning. */
   get turned() {
     const { width, height } = this.image;

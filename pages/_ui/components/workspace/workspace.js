@@ -34,6 +34,8 @@ class Workspace {
     this.answer = new AnswerPane(ref, store);
     this.film = new Filmstrip(ref, store, () => this.gallery.shown);
     this.panes = new Panes(root, ref, () => this.moved());
+    this.viewer.remember();
+    this.gallery.remember();
   }
 
   /** @param {ViewData} data */
