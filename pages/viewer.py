@@ -3,11 +3,12 @@
 import streamlit as st
 
 from core.images.formats import format_names
+from pages._ui.inference.model_popover import model_popover
 from pages._ui.inference.run_panel import is_running, run_buttons, run_notes, run_outcome, run_progress
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import label_links, stack_links
 from pages._ui.teach.mode import label_panel, label_switch, to_the_model, watched
-from pages._ui.viewer.actions import model_popover, stack_actions
+from pages._ui.viewer.actions import stack_actions
 from pages._ui.viewer.open_stacks import open_stacks
 from pages._ui.viewer.upload import rendering_note, upload_area, upload_error
 from pages._ui.viewer.workspace import lay_out, workspace
@@ -38,9 +39,10 @@ else:
         with st.container(key="stack-actions", horizontal=True, vertical_alignment="center", width="content"):
             stack_actions(session, stack)
         run_actions = st.container(key="run-actions", horizontal=True, vertical_alignment="center", width="content")
-    upload_error(session)
-    live = watched(session, stack)
     notes = st.container(key="notes")
+    with notes:
+        upload_error(session)
+        live = watched(session, stack)
     links = stack_links(stack) if live is None else label_links(stack, live, session.saved_labels)
     session.view = workspace(key="workspace", stack=links, view=session.view, version=session.view_version)
     with notes:

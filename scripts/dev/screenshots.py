@@ -77,10 +77,12 @@ def take(browser: Browser, url: str, look: str, out: Path, wait: float) -> None:
     page.get_by_role("button", name="All (").click()
     page.get_by_text(re.compile(r"PyTorch FP32: [\d,]+ images")).wait_for()
     shoot(page, out / f"viewer-{look}.png", wait)
-    page.get_by_label("Filter by name").scroll_into_view_if_needed()
-    page.mouse.move(5, height / 2)
-    page.mouse.wheel(0, 2000)
+    gallery = page.get_by_role("button", name="Gallery", exact=True)
+    if look == "phone":
+        gallery.click()
     shoot(page, out / f"gallery-{look}.png", wait)
+    if look == "phone":
+        page.get_by_role("button", name="Close the gallery").click()
     go(page, look, "Inference")
     page.get_by_role("button", name="Download CSV").wait_for()
     shoot(page, out / f"inference-{look}.png", wait)
@@ -102,7 +104,6 @@ def take(browser: Browser, url: str, look: str, out: Path, wait: float) -> None:
     page.locator(".cell[data-kind=suggestion]").first.wait_for()
     page.get_by_role("slider", name="Position in the stack").fill(str(TAUGHT["rocket"] + 4))
     page.get_by_role("button", name="Accept rocket").wait_for()
-    page.get_by_test_id("stMain").evaluate("(main, top) => main.scrollTo(0, top)", 480 if look == "phone" else 340)
     shoot(page, out / f"label-{look}.png", wait)
     context.close()
 

@@ -91,7 +91,7 @@ def test_wide_everything_is_on_one_screen(wide: Page, width: int, height: int) -
     resize(wide, width, height)
     names = ("stage", "answers", "verdict", "scroller", "filter", "slider", "position", "percent", "windowing")
     is_on_screen(wide, *(part(wide, name) for name in (*names, "fullScreen", "keep")), run_button(wide))
-    is_on_screen(wide, wide.get_by_role("button", name=re.compile("Starter")).first, wide.get_by_text("Label").first)
+    is_on_screen(wide, wide.get_by_role("button", name=re.compile("Starter · ")), wide.get_by_text("Label").first)
     assert box(part(wide, "stage"))["height"] >= 0.6 * height
     main = wide.get_by_test_id("stMain")
     assert main.evaluate("(main) => main.scrollHeight - main.clientHeight") == 0, "the page scrolls"
@@ -203,7 +203,7 @@ def test_nothing_jumps_while_something_runs_or_another_model_is_chosen(wide: Pag
     assert shifts(wide) <= MOST_SHIFT, "a run"
     assert box(part(wide, "stage")) == stands
 
-    wide.get_by_role("button", name=re.compile("^.*Starter ·")).click()
+    wide.get_by_role("button", name=re.compile("Starter · ")).click()
     engine = wide.get_by_role("combobox", name="Engine")
     engine.click()
     wide.get_by_role("option", name="OpenVINO FP32").click()
@@ -216,8 +216,49 @@ def test_nothing_jumps_while_something_runs_or_another_model_is_chosen(wide: Pag
     wide.get_by_role("link", name="Inference").click()
     expect(wide.get_by_role("button", name="Download CSV")).to_be_visible()
     shifts(wide)
-    wide.get_by_role("link", name="Viewer").click()
+    wide.get_by_test_id("stTopNav").get_by_role("link", name="Viewer").click()
     expect(part(wide, "canvas")).to_have_attribute("data-painted", "sharp")
     expect(run_button(wide)).to_be_visible()
     assert shifts(wide) <= MOST_SHIFT, "back from another page"
     assert box(part(wide, "stage")) == stands
+
+
+def test_filter_order_view_and_selection_are_found_again(browser: Browser, app_server: str) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = open_stack(context.new_page(), app_server)
+    run_button(page).click()
+    expect(page.locator(".cell .confidence").first).to_be_visible()
+    part(page, "filter").fill("photo 1")
+    page.get_by_role("button", name="Filter and sort").click()
+    page.get_by_label("Sort by").select_option("By confidence")
+    page.get_by_role("button", name="All matching").click()
+    part(page, "stage").focus()
+    for key in ("ArrowRight", "ArrowRight", "r", "1"):
+        page.keyboard.press(key)
+    expect(page).to_have_url(re.compile(r"image=3&name=photo\+1&sort=-confidence$"))
+    expect(page.get_by_role("button", name="Selected (11)")).to_be_enabled()
+    order = [cell.get_attribute("data-index") for cell in page.locator(".cell").all()]
+
+    def is_as_before() -> None:
+        expect(part(page, "position")).to_have_text(f"3 / {COUNT}")
+        expect(part(page, "filter")).to_have_value("photo 1")
+        expect(part(page, "sort")).to_have_value("confidence")
+        expect(part(page, "count")).to_have_text(f"11 of {COUNT} selected, 11 shown")
+        expect(part(page, "percent")).to_have_value("100%")
+        expect(part(page, "reset")).to_be_enabled()
+        found = {cell.get_attribute("data-index") for cell in page.locator(".cell").all()}
+        assert found == set(order)
+
+    page.reload()
+    is_as_before()
+    page.get_by_role("link", name="Inference").click()
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
+    page.go_back()
+    is_as_before()
+    page.go_forward()
+    expect(page.get_by_role("button", name="Download CSV")).to_be_visible()
+    page.go_back()
+    is_as_before()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page).to_have_url(re.compile(r"image=3&sort=-confidence$"))
+    context.close()

@@ -83,7 +83,7 @@ def run_buttons(session: Session, stack: ImageStack, *, key: str) -> None:
 
 
 def engine_options(session: Session) -> None:
-    """Engine and batch size, for the sidebar."""
+    """Engine and batch size."""
     settings = get_runtime().settings
     session.engine = st.selectbox(
         "Engine",

@@ -1,18 +1,11 @@
-"""The rows around the workspace: what can be done with the stack on show, and a line about what was done."""
+"""The row above the workspace: what is open, and the way to another ZIP."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import streamlit as st
 
-from core.base.errors import AppError
-from core.base.version import VERSION
-from core.engines.registry import engine_label
 from core.stacks.stack import ImageStack
-from pages._ui.inference.run_panel import engine_options, meaning_of_answers
 from pages._ui.shell.messages import escape, images
-from pages._ui.shell.models import model_choice
 from pages._ui.shell.session import Session
 from pages._ui.viewer.open_stacks import open_stacks
 from pages._ui.viewer.upload import skipped_files
@@ -26,24 +19,3 @@ def stack_actions(session: Session, stack: ImageStack) -> None:
     open_stacks(session)
     uploader(session, key="upload-another", compact=True)
     skipped_files(stack)  # last: a list that stands open stays so while one goes from stack to stack
-
-
-def model_popover(session: Session) -> None:
-    """Model and engine in one button, which opens what chooses them."""
-    title = "No model"
-    with suppress(AppError):  # missing or damaged: the list inside says so
-        title = session.model.card.title
-    short, engine = title.partition(":")[0], session.engine
-    with st.popover(
-        f"{escape(short)} · {engine_label(engine)}", icon=":material/tune:", help="Model, engine and batch size"
-    ):
-        try:
-            model_choice(session)
-        except AppError as error:
-            st.error(escape(error), icon=":material/error:")
-        engine_options(session)
-        with suppress(AppError):
-            meaning_of_answers(session.model)
-        st.caption(f"Version {VERSION}")
-    if session.engine != engine:
-        st.rerun()  # the button, and what is missing for the engine, are drawn already

@@ -64,4 +64,5 @@ export interface ViewerElements {
   zoomKeys: HTMLElement;
   labelKeys: HTMLElement;
   alikeKeys: HTMLElement;
+  galleryKeys: HTMLElement;
 }

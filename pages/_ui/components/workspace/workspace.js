@@ -34,6 +34,7 @@ class Workspace {
     this.answer = new AnswerPane(ref, store);
     this.film = new Filmstrip(ref, store, () => this.gallery.shown);
     this.panes = new Panes(root, ref, () => this.moved());
+    ref.galleryKeys.hidden = false;
     this.viewer.remember();
     this.gallery.remember();
   }
