@@ -65,4 +65,5 @@ export interface ViewerElements {
   labelKeys: HTMLElement;
   alikeKeys: HTMLElement;
   galleryKeys: HTMLElement;
+  undoKeys: HTMLElement;
 }

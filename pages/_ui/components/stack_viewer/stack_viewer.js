@@ -221,7 +221,7 @@ export class StackViewer {
   showKeys() {
     const { on } = this.store.teaching;
     this.ref.labelKeys.hidden = this.ref.alikeKeys.hidden = !on;
-    this.ref.zoomKeys.hidden = on;
+    this.ref.zoomKeys.hidden = this.ref.undoKeys.hidden = on;
   }
 
   showPosition() {

@@ -37,11 +37,16 @@ export class AnswerPane {
     clearTimeout(this.timer);
   }
 
+  /** What is said where there is no answer. */
+  get nothing() {
+    return this.store.teaching.on ? "No label yet" : "Not recognised yet";
+  }
+
   show() {
     const { ref, store } = this;
     const answers = store.answers.get(store.current) ?? [];
     this.showSummary(answers[0]);
-    ref.verdict.textContent = verdict(answers[0]);
+    ref.verdict.textContent = answers.length > 0 ? verdict(answers[0]) : `${this.nothing}.`;
     clearTimeout(this.timer);
     const url = store.answerUrl && resolveUrl(store.answerUrl, { index: store.current });
     const kept = this.kept.get(url);
@@ -85,7 +90,7 @@ export class AnswerPane {
     const { ref, store } = this;
     const name = store.name(store.current);
     const share = leading ? formatShare(leading) : "";
-    ref.said.textContent = leading ? `${caption(leading)} ${share}` : "Not recognised yet";
+    ref.said.textContent = leading ? `${caption(leading)} ${share}` : this.nothing;
     ref.said.classList.toggle("quiet", !leading);
     ref.what.textContent = name.slice(name.lastIndexOf("/") + 1);
     if (leading && !leading.kind && leading.known !== false) ref.summary.dataset.band = band(leading.confidence);
@@ -93,9 +98,8 @@ export class AnswerPane {
   }
 }
 
-/** @param {Answer | undefined} leading */
+/** @param {Answer} leading */
 function verdict(leading) {
-  if (!leading) return "Not recognised yet.";
   if (leading.kind === "label") return "Your label.";
   if (leading.kind) return "A suggestion, from the labels so far.";
   if (leading.known === undefined) return "This model cannot tell images it knows from others.";
