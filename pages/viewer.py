@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.images.formats import format_names
 from pages._ui.inference.model_popover import model_popover
 from pages._ui.inference.run_panel import is_running, run_buttons, run_notes, run_outcome, run_progress
 from pages._ui.shell.browsers import current_session
@@ -11,18 +10,14 @@ from pages._ui.teach.mode import label_panel, label_switch, to_the_model, watche
 from pages._ui.viewer.actions import stack_actions
 from pages._ui.viewer.open_stacks import open_stacks
 from pages._ui.viewer.upload import rendering_note, upload_area, upload_error
+from pages._ui.viewer.welcome import welcome
 from pages._ui.viewer.workspace import lay_out, workspace
 
 session = current_session()
 stack = session.stack
 
 if stack is None:
-    st.title("AI Image Stack Recognizer")
-    st.markdown(
-        f"Drop a ZIP of {format_names()} images, look through it like in a desktop viewer, and have ResNet18 name what "
-        "it shows: "
-        "OpenVINO INT8 for speed, PyTorch FP32 beside it to see what the speed costs."
-    )
+    welcome()
     if "stack" in st.query_params:
         st.info(
             "This link is to an image of a stack that is not open here. Open its ZIP to see it.", icon=":material/link:"

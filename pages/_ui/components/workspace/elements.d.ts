@@ -22,6 +22,9 @@ export interface WorkspaceElements extends ViewerElements, GalleryElements {
   said: HTMLElement;
   what: HTMLElement;
 
+  hints: HTMLElement;
+  closeHints: HTMLButtonElement;
+
   toolsSide: HTMLElement;
   closeTools: HTMLButtonElement;
   toolsToggle: HTMLButtonElement;

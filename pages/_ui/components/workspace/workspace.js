@@ -5,6 +5,7 @@ import { mount } from "../shared/mount.js";
 import { StackViewer } from "../stack_viewer/stack_viewer.js";
 import { AnswerPane } from "./answer_pane.js";
 import { Filmstrip } from "./filmstrip.js";
+import { Hints } from "./hints.js";
 import { Panes } from "./panes.js";
 
 /** @import { ViewData } from "../shared/contract.js" */
@@ -34,6 +35,7 @@ class Workspace {
     this.answer = new AnswerPane(ref, store);
     this.film = new Filmstrip(ref, store, () => this.gallery.shown);
     this.panes = new Panes(root, ref, () => this.moved());
+    this.hints = new Hints(ref, store);
     ref.galleryKeys.hidden = false;
     this.viewer.remember();
     this.gallery.remember();
@@ -48,7 +50,7 @@ class Workspace {
   }
 
   remove() {
-    for (const part of [this.viewer, this.gallery, this.answer, this.film, this.panes]) part.remove();
+    for (const part of [this.viewer, this.gallery, this.answer, this.film, this.panes, this.hints]) part.remove();
   }
 
   /** Something has another place: what was hidden has a size now. */
