@@ -36,7 +36,7 @@ export class Panes {
     ref.toolsToggle.onclick = () => this.toggle("tools");
     for (const button of [ref.closeGallery, ref.closeAnswer, ref.closeTools]) button.onclick = () => this.close();
     ref.splitter.onpointerdown = (event) => this.drag(event);
-    ref.splitter.ondblclick = () => this.setWidth(this.usualWidth);
+    ref.splitter.ondblclick = () => this.keepWidth(this.usualWidth);
     // A tap on an image of the sheet is to see it; the capturing listener of a long press swallows its click.
     ref.gallerySide.onclick = (event) => {
       const onImage = /** @type {Element} */ (event.target).closest(".open");
@@ -125,6 +125,12 @@ export class Panes {
     for (const [name, value] of [["min", LEAST], ["max", most], ["now", this.width]]) splitter.setAttribute(`aria-value${name}`, String(value));
   }
 
+  /** @param {number} width CSS pixels */
+  keepWidth(width) {
+    this.setWidth(width);
+    keepPreference("gallery-width", String(this.width));
+  }
+
   /** @param {PointerEvent} event */
   drag(event) {
     if (event.button !== 0) return;
@@ -139,11 +145,8 @@ export class Panes {
     };
     splitter.onpointerup = splitter.onpointercancel = () => {
       splitter.onpointermove = splitter.onpointerup = splitter.onpointercancel = null;
-      if (wanted < CLOSES_BELOW) {
-        this.setWidth(startWidth);
-        this.toggle("gallery");
-      }
-      keepPreference("gallery-width", String(this.width));
+      this.keepWidth(wanted < CLOSES_BELOW ? startWidth : wanted);
+      if (wanted < CLOSES_BELOW) this.toggle("gallery");
     };
   }
 
@@ -161,8 +164,7 @@ export class Panes {
     }
     const by = { ArrowLeft: -STEP, ArrowRight: STEP }[event.key];
     if (target !== this.ref.splitter || by === undefined) return false;
-    this.setWidth(this.width + by);
-    keepPreference("gallery-width", String(this.width));
+    this.keepWidth(this.width + by);
     return true;
   }
 }
