@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages._ui.inference.by_itself import recognise_on_screen
 from pages._ui.inference.model_popover import model_popover
 from pages._ui.inference.run_panel import is_running, run_buttons, run_notes, run_outcome, run_progress
 from pages._ui.shell.browsers import current_session
@@ -40,6 +41,8 @@ else:
         live = watched(session, stack)
     links = stack_links(stack) if live is None else label_links(stack, live, session.saved_labels)
     session.view = workspace(key="workspace", stack=links, view=session.view, version=session.view_version)
+    if live is None and recognise_on_screen(session, stack):
+        st.rerun()
     with notes:
         if live is not None:
             label_panel(session, stack, live)

@@ -73,7 +73,8 @@ def run_buttons(session: Session, stack: ImageStack, *, key: str) -> None:
             disabled=not indices,
             key=f"{key}-run-{number}",
         ):
-            _start(session, stack, indices)
+            start_run(session, stack, indices)
+            st.rerun()
     session.compare = st.toggle(
         f"Compare with {reference.library}",
         value=session.compare,
@@ -104,7 +105,12 @@ def engine_options(session: Session) -> None:
     )
 
 
-def _start(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
+def start_run(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
+    """Recognise these images in the background, by the session's model and engines.
+
+    Raises:
+        AppError: there is no model.
+    """
     runtime = get_runtime()
     engines = [session.engine]
     if session.compare and (reference := reference_engine().name) not in engines:
@@ -113,7 +119,6 @@ def _start(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
     session.job = RecognitionJob(order, runtime.recognition)
     session.watch(session.job)
     session.job.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress bar would only flicker
-    st.rerun()
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)

@@ -37,14 +37,19 @@ def upload_error(session: Session) -> None:
         st.error(escape(session.upload_error) + kept, icon=":material/error:")
 
 
-def stack_summary(stack: ImageStack) -> None:
-    """One line about what came in, and everything that was skipped, with its reason."""
+def facts(stack: ImageStack) -> str:
+    """``47 images · 480 × 319 px and 3 other sizes · 6.6 MB``."""
     sizes = Counter((entry.header.width, entry.header.height) for entry in stack.entries)
     (width, height), _ = sizes.most_common(1)[0]
     size = f"{width:d} × {height:d} px" + (f" and {len(sizes) - 1:,} other sizes" if len(sizes) > 1 else "")
     volume = megabytes(sum(entry.file_size for entry in stack.entries))
+    return f"{images(len(stack))} · {size} · {volume}"
+
+
+def stack_summary(stack: ImageStack) -> None:
+    """One line about what came in, and everything that was skipped, with its reason."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {volume}", width="content")
+        st.markdown(f"**{escape(stack.name)}** · {facts(stack)}", width="content")
         skipped_files(stack)
 
 

@@ -13,6 +13,8 @@ import { Panes } from "./panes.js";
 /** @import { StackStore } from "../shared/store.js" */
 /** @import { WorkspaceElements } from "./elements.js" */
 
+const THUMBNAIL_SIZE = "112"; // two columns in a pane of the usual width
+
 /** @implements {Component} */
 class Workspace {
   isViewer = true;
@@ -29,6 +31,7 @@ class Workspace {
     const ref = /** @type {WorkspaceElements} */ (elementsOf(root));
     const [viewerRoot, galleryRoot] = [".viewer", ".gallery"].map((name) => find(root, name));
     for (const part of [viewerRoot, galleryRoot]) part.dataset.component = "ready";
+    ref.size.value = THUMBNAIL_SIZE; // unless a person has chosen another
     this.viewer = new StackViewer(viewerRoot, store, root);
     this.gallery = new Gallery(galleryRoot, store, root);
     this.gallery.reserved = true;
