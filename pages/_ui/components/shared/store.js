@@ -8,6 +8,7 @@
  */
 import { NO_ANSWER, failureMessage, resolveUrl } from "./addresses.js";
 import { answersByImage } from "./answers.js";
+import { History } from "./history.js";
 import { showLink } from "./link.js";
 import { clamp } from "./numbers.js";
 import { decodeRanges, encodeRanges } from "./ranges.js";
@@ -21,17 +22,13 @@ import { Teaching } from "./teaching.js";
 export const REPORT_DELAY_MS = 250;
 const KEPT_STORES = 4; // Coming back to a page finds its stack as it was left; older stacks are forgotten.
 const EIGHT_BIT_MAX = 255;
-const MOST_UNDONE = 100; // changes of the selection
 
 export class StackStore extends EventTarget {
   count = 0;
   current = 0;
   /** @type {Set<number>} */
   selected = new Set();
-  /** @type {string[]} selections before this one, as ranges */
-  before = [];
-  /** @type {string[]} those that were undone, the last one at the end */
-  undone = [];
+  selections = new History(); // as ranges
   anchor = 0; // where a shift-click range starts
   /** @type {ImageColumns | null} what is known of the images, once fetched */
   images = null;
@@ -87,7 +84,7 @@ export class StackStore extends EventTarget {
       this.current = clamp(data.current, 0, Math.max(0, this.count - 1));
       this.anchor = this.current;
       this.selected = decodeRanges(data.selected);
-      [this.before, this.undone] = [[], []];
+      this.selections.forget();
       this.reported = JSON.stringify(this.state());
       if (overruled) showLink(this.tag, this.current);
       this.emit("current");
@@ -192,7 +189,7 @@ export class StackStore extends EventTarget {
 
   /** @param {Iterable<number>} indices */
   setSelected(indices) {
-    this.remember();
+    this.selections.remember(encodeRanges(this.selected));
     this.selected = new Set(indices);
     this.changed("selection");
   }
@@ -202,7 +199,7 @@ export class StackStore extends EventTarget {
    * @param {boolean} [on]
    */
   toggle(index, on = !this.selected.has(index)) {
-    this.remember();
+    this.selections.remember(encodeRanges(this.selected));
     if (on) this.selected.add(index);
     else this.selected.delete(index);
     this.anchor = index;
@@ -215,7 +212,7 @@ export class StackStore extends EventTarget {
    * @param {Iterable<number>} indices
    */
   extend(indices) {
-    this.remember();
+    this.selections.remember(encodeRanges(this.selected));
     for (const index of indices) this.selected.add(index);
     this.changed("selection");
   }
@@ -229,25 +226,10 @@ export class StackStore extends EventTarget {
     this.setSelected(among.filter((index) => !this.selected.has(index)));
   }
 
-  /** The selection is about to change. */
-  remember() {
-    this.before = [...this.before.slice(1 - MOST_UNDONE), encodeRanges(this.selected)];
-    this.undone = [];
-  }
-
-  undoSelection() {
-    const last = this.before.pop();
-    if (last === undefined) return;
-    this.undone.push(encodeRanges(this.selected));
-    this.selected = decodeRanges(last);
-    this.changed("selection");
-  }
-
-  redoSelection() {
-    const next = this.undone.pop();
-    if (next === undefined) return;
-    this.before.push(encodeRanges(this.selected));
-    this.selected = decodeRanges(next);
+  /** @param {string | undefined} ranges undefined where there is nothing to go back or forth to */
+  takeUp(ranges) {
+    if (ranges === undefined) return;
+    this.selected = decodeRanges(ranges);
     this.changed("selection");
   }
 
@@ -260,8 +242,8 @@ export class StackStore extends EventTarget {
     if (this.teaching.onShortcut(event)) return true;
     const key = event.key.toLowerCase();
     if (this.teaching.on || event.altKey || (key !== "z" && key !== "y")) return false;
-    if (key === "y" || event.shiftKey) this.redoSelection();
-    else this.undoSelection();
+    const now = encodeRanges(this.selected);
+    this.takeUp(key === "y" || event.shiftKey ? this.selections.redo(now) : this.selections.undo(now));
     return true;
   }
 

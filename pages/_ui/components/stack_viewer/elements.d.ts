@@ -32,6 +32,8 @@ export interface ViewerElements {
   reset: HTMLButtonElement;
   select: HTMLButtonElement;
   map: HTMLButtonElement;
+  beside: HTMLButtonElement;
+  besideName: HTMLElement;
   windowing: HTMLButtonElement;
   fullScreen: HTMLButtonElement;
   help: HTMLButtonElement;

@@ -47,6 +47,7 @@ export class StackViewer {
     this.maps = new MapPanel(this.ref, this.stage, store);
     this.seen = store.current;
     this.bindControls();
+    this.keepBeside(null); // what the stack before may have left
     const { signal } = this.listeners;
     store.addEventListener("current", () => this.moved(), { signal });
     store.addEventListener("index", () => this.show(), { signal });
@@ -107,6 +108,7 @@ export class StackViewer {
     ref.keep.checked = readPreference("keep-view", "true") === "true";
     ref.keep.onchange = () => keepPreference("keep-view", String(ref.keep.checked));
     ref.select.onclick = () => store.toggle(store.current);
+    ref.beside.onclick = () => this.keepBeside(stage.beside === null ? store.current : null);
     ref.fullScreen.onclick = () => this.toggleFullScreen();
     ref.fullScreen.hidden = !document.fullscreenEnabled;
     ref.help.onclick = () => ref.dialog.showModal();
@@ -154,6 +156,7 @@ export class StackViewer {
       f: () => this.toggleFullScreen(),
       w: () => this.panel.toggle(),
       m: () => this.maps.toggle(),
+      b: () => ref.beside.click(),
       " ": () => this.film.toggle(),
       "?": () => ref.help.click(),
     };
@@ -180,6 +183,20 @@ export class StackViewer {
   showFullScreen() {
     const on = rootOf(this.root).fullscreenElement === this.frame;
     this.ref.fullScreen.setAttribute("aria-pressed", String(on));
+  }
+
+  /**
+   * Keep an image beside the one on show, or none.
+   *
+   * @param {number | null} index
+   */
+  keepBeside(index) {
+    const { ref, store, stage } = this;
+    ref.beside.setAttribute("aria-pressed", String(index !== null));
+    ref.besideName.hidden = index === null;
+    ref.besideName.textContent = index === null ? "" : `${index + 1}: ${store.name(index)}`;
+    ref.stage.toggleAttribute("data-beside", index !== null);
+    stage.keepBeside(index);
   }
 
   /** Go where the page's address points, if that is in this stack. */

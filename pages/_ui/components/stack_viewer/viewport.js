@@ -200,9 +200,10 @@ export class Viewport {
    * @param {ImageBitmap | HTMLCanvasElement} bitmap
    * @param {number} density
    * @param {number} [left] where the part begins, in CSS pixels
+   * @param {{ width: number, height: number }} [image] its size, where it is another than the one on show
    */
-  paint(context, bitmap, density, left = 0) {
-    const { width, height } = this.image;
+  paint(context, bitmap, density, left = 0, image = this.image) {
+    const { width, height } = image;
     const [a, b, c, d] = this.orientation.map((value) => value * this.scale * density);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(left * density, 0, context.canvas.width, context.canvas.height);
