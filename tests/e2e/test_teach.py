@@ -117,7 +117,7 @@ class Teach:
 
 def chosen(page: Page, name: str) -> Locator:
     """The button that says which model and engine are in use, where it names this one."""
-    return page.get_by_role("button", name=re.compile(f"({name} · |· {name}$)"))
+    return page.get_by_role("button", name=re.compile(f"^{name} · |· {name}$"))
 
 
 def choose(page: Page, field: str, before: str, name: str) -> None:

@@ -57,5 +57,7 @@ def to_the_model() -> None:
 
 def room_for_bar(height: float = 9.0) -> None:
     """Keep so much (rem) of the page's end clear of the buttons for classes, which stay there on a small screen."""
-    room = f"[data-testid='stMainBlockContainer'] {{ padding-bottom: calc({height}rem + env(safe-area-inset-bottom)) }}"
+    # Named more exactly than by the styles of a page, which may come later.
+    place = "[data-testid='stMain'] [data-testid='stMainBlockContainer']"
+    room = f"{place} {{ padding-bottom: calc({height}rem + env(safe-area-inset-bottom)); }}"
     st.html(f"<style>@media (max-width: 640px), (max-width: 1099px) and (max-height: 500px) {{ {room} }}</style>")
