@@ -21,7 +21,8 @@ if stack is None:
     welcome()
     if "stack" in st.query_params:
         st.info(
-            "This link is to an image of a stack that is not open here. Open its ZIP to see it.", icon=":material/link:"
+            "This link is to an image of a stack that is not open here. Open its files to see it.",
+            icon=":material/link:",
         )
     open_stacks(session)
     upload_area(session)

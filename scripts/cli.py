@@ -12,6 +12,7 @@ from pathlib import Path
 COMMANDS = {
     "predict": ("scripts.predict", "recognise every image of a ZIP or folder"),
     "optimize": ("scripts.optimize", "make an INT8 model, judge it against FP32, install it"),
+    "layers": ("scripts.layers", "say which layers make INT8 err, keep those in FP32"),
     "teach": ("scripts.teach", "teach a model classes of your own, install it"),
     "benchmark": ("scripts.benchmark", "measure the engines on this machine"),
     "evaluate": ("scripts.evaluate", "say how often models are right, where classes are known"),

@@ -15,6 +15,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/_python_env.sh"
 # Nothing here may wait for an answer.
 exec </dev/null
 
+# Where nothing compiled is kept, each process of the tests compiles them all anew.
+unset PYTHONDONTWRITEBYTECODE
+# More threads than cores: whoever waits for another sleeps meanwhile.
+export OMP_WAIT_POLICY=PASSIVE
+
 find_chromium() {
   local candidate
   for candidate in "${CHROMIUM:-chromium}" chromium-browser google-chrome; do
@@ -69,8 +74,8 @@ command -v bwrap >/dev/null || install_system bubblewrap || true
 if [[ ${#suites[@]} -eq 0 ]]; then
   step pytest "${pytest_arguments[@]}"
 else
-  # Three processes on two cores, a file each at a time: browser tests wait for half of their time.
-  step pytest --numprocesses 3 --dist loadfile "${suites[@]}" "${pytest_arguments[@]}"
+  # Four processes on two cores, a file each at a time: browser tests wait for half of their time.
+  step pytest --numprocesses 4 --dist loadfile "${suites[@]}" "${pytest_arguments[@]}"
 fi
 
 [[ $browser != unwanted ]] || say "The tests that drive a browser were not run: --no-browser."

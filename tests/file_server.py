@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.helpers import SECONDS
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -32,13 +34,15 @@ class FileServer:
     def __init__(self, answers: list[Answer]) -> None:
         self.answers = answers
         self.requested: list[str | None] = []
-        self.sent = 0  # bytes of bodies
         self.release = threading.Event()
-        self._lock = threading.Lock()
+        self._sent = 0
+        self._answering = 0
+        self._lock = threading.Condition()
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(handler) -> None:  # noqa: N805
-                self._answer(handler)
+                with self._answers():
+                    self._answer(handler)
 
             def log_message(handler, *arguments: object) -> None:  # noqa: N805
                 pass
@@ -50,11 +54,29 @@ class FileServer:
     def url(self, name: str = "weights.pth") -> str:
         return f"http://127.0.0.1:{self._server.server_port}/{name}"
 
+    @property
+    def sent(self) -> int:
+        """Bytes of bodies, once nothing is being sent."""
+        with self._lock:
+            assert self._lock.wait_for(lambda: not self._answering, SECONDS)
+            return self._sent
+
     def close(self) -> None:
         self.release.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    @contextmanager
+    def _answers(self) -> Iterator[None]:
+        with self._lock:
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._answering -= 1
+                self._lock.notify_all()
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         with self._lock:
@@ -85,7 +107,7 @@ class FileServer:
                 self.release.wait(20)
                 handler.wfile.write(body[stall_after:])
             with self._lock:
-                self.sent += len(body)
+                self._sent += len(body)
         except OSError:
             pass  # the client has gone
 

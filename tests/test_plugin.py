@@ -94,7 +94,7 @@ def test_a_run_with_such_an_id_is_refused_with_a_sentence(tmp_path: Path) -> Non
         "-p",
         "tests.plugin",
         "-n",
-        "2",
+        "1",
         "--rootdir",
         str(tmp_path),
         "test_bad.py",

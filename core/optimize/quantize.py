@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.images.preprocessing import Preprocessing
+from core.models.card import ModelCard
 from core.optimize.gate import GATE_AGREEMENT
 
 
@@ -46,6 +47,13 @@ TAUGHT_LADDER = (
 )
 RECIPES = {recipe.name: recipe for recipe in (*LADDER, *TAUGHT_LADDER)}
 
+
+def recipe_of(card: ModelCard) -> Recipe:
+    """The recipe that a model's INT8 form was made by, as its card says; the first one where it says another."""
+    title = card.quantization.get("recipe", "").casefold()
+    return next((recipe for recipe in RECIPES.values() if recipe.title.casefold() == title), LADDER[0])
+
+
 OnProgress = Callable[[str, int, int], None]
 
 
@@ -70,6 +78,7 @@ def quantize(
     *,
     validation: Validation | None = None,
     float_layers: Sequence[str] = (),
+    float_operations: Sequence[str] = (),
     on_progress: OnProgress = lambda activity, done, total: None,
 ) -> Any:
     """Quantize a converted model to INT8 with NNCF post-training quantization; returns a new ``ov.Model``.
@@ -81,6 +90,7 @@ def quantize(
         preprocessing: whose mean and scale the model's input has.
         validation: for an accuracy-aware recipe, other images on which INT8 is held against FP32.
         float_layers: kinds of layers, by OpenVINO's names, that stay in floating point.
+        float_operations: single operations that do, by their names in ``model``.
         on_progress: called with NNCF's name of what it is doing, and how much of it is done, of how much.
     """
     import nncf
@@ -93,7 +103,7 @@ def quantize(
         "preset": nncf.QuantizationPreset(recipe.preset),
         "subset_size": len(calibration),
         "fast_bias_correction": recipe.fast_bias_correction,
-        "ignored_scope": nncf.IgnoredScope(types=list(float_layers)) if float_layers else None,
+        "ignored_scope": nncf.IgnoredScope(types=list(float_layers), names=list(float_operations)),
     }
     if recipe.whole_range:
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -85,27 +86,49 @@ def let_callbacks_finish() -> None:
     SafeSessionState.on_script_will_rerun = undisturbed  # type: ignore[method-assign, assignment]
 
 
-class PageChanges:
-    """Keeps the page that a person has gone to, whatever the page before it reports until the new one is drawn.
+@dataclass(frozen=True)
+class _PageChange:
+    """The way to another page: until when those before it may still report, and the widgets that all pages have."""
 
-    Streamlit joins requests that no run has begun with, and takes the page of the newest: the way to the other page was
-    lost. ``clock`` tells seconds.
+    left: frozenset[str]
+    to: str
+    common: frozenset[str]
+    until: float
+
+    def is_report(self, asked: ClientState) -> bool:
+        """Whether the page before sent this; a way back to it is sent with the widgets alone that all pages have."""
+        return bool(asked.fragment_id) or asked.is_auto_rerun or not _widgets(asked) <= self.common
+
+
+def _widgets(asked: ClientState) -> frozenset[str]:
+    return frozenset(state.id for state in asked.widget_states.widgets)
+
+
+class PageChanges:
+    """Keeps the page that a person has gone to, whatever the one before it reports until the browser shows the new one.
+
+    Streamlit joins requests that no run has begun with, and takes the page of the newest; and a browser that has not
+    heard yet of the new page's run names the page before it in what it reports. Both lost the way to the other page.
+    ``clock`` tells seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._wanted: WeakKeyDictionary[Any, tuple[str, float]] = WeakKeyDictionary()
+        self._changes: WeakKeyDictionary[Any, _PageChange] = WeakKeyDictionary()
 
-    def page_of(self, session: Any, shown: str, asked: str) -> str:
-        """The page that is meant by a request for ``asked`` while ``shown`` is the last that was begun with."""
-        if asked != shown:
-            self._wanted[session] = asked, self._clock() + _PAGE_SECONDS
-            return asked
-        wanted, until = self._wanted.get(session, ("", 0.0))
-        if not wanted or wanted == shown or self._clock() > until:
-            self._wanted.pop(session, None)
-            return asked
-        return wanted
+    def page_of(self, session: Any, shown: str, asked: ClientState) -> str:
+        """The page that is meant by a request while ``shown`` is the last that was begun with."""
+        page, change = asked.page_script_hash, self._changes.get(session)
+        if change is not None and self._clock() > change.until:
+            change = None
+        if change is not None and page in change.left and (page == shown or change.is_report(asked)):
+            return change.to
+        if page != shown:
+            left = (change.left if change else frozenset()) | {shown}
+            self._changes[session] = _PageChange(left - {page}, page, _widgets(asked), self._clock() + _PAGE_SECONDS)
+        elif change is not None:
+            del self._changes[session]  # the browser shows it
+        return page
 
 
 def keep_page_changes() -> None:
@@ -114,8 +137,7 @@ def keep_page_changes() -> None:
 
     def request(session: AppSession, client_state: ClientState | None) -> None:
         if client_state is not None and client_state.page_script_hash:
-            shown = session._client_state.page_script_hash
-            page = changes.page_of(session, shown, client_state.page_script_hash)
+            page = changes.page_of(session, session._client_state.page_script_hash, client_state)
             if page != client_state.page_script_hash:
                 client_state = ClientState.FromString(client_state.SerializeToString())
                 client_state.page_script_hash = page

@@ -87,7 +87,7 @@ def test_pictures_and_values_are_those_of_the_whole_image(service: Service) -> N
         assert answer.headers.get("content-encoding", "identity") == encoding
         np.testing.assert_array_equal(np.frombuffer(answer.content, "<u2").reshape(VALUES.shape), VALUES)
     assert Image.open(io.BytesIO(client.get(f"{images}/0/thumbnail").content)).size == (242, 242)
-    assert service.store.answers.used == service.store.memory.used == 0
+    wait_until(lambda: service.store.answers.used == service.store.memory.used == 0, "nothing is held any more")
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -103,7 +103,7 @@ def test_a_bulky_file_is_sent_as_it_is_or_in_part(service: Service, compression:
     for_browsers = client.get(f"{images}/0/display").content
     assert b"tEXt" not in for_browsers
     np.testing.assert_array_equal(shown(for_browsers), shown(BULKY_8_BIT))
-    assert service.store.answers.used == service.store.memory.used == 0
+    wait_until(lambda: service.store.answers.used == service.store.memory.used == 0, "nothing is held any more")
 
 
 def test_what_cannot_be_read_is_said_before_anything_is_sent(service: Service) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from scripts.dev._chromium import find_chromium
 from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
@@ -47,11 +48,37 @@ def context_options(request: pytest.FixtureRequest) -> dict[str, Any]:
     return getattr(request, "param", {"viewport": {"width": 1280, "height": 900}})
 
 
+MakeContext = Callable[[dict[str, Any]], BrowserContext]
+
+
+@pytest.fixture(scope="module")
+def context_with(browser: Browser) -> MakeContext:
+    """One browser context for all tests of a module with the same options: they share scripts, and nothing else."""
+    made: dict[str, BrowserContext] = {}
+
+    def context(options: dict[str, Any]) -> BrowserContext:
+        key = json.dumps(options, sort_keys=True)
+        if key not in made:
+            made[key] = browser.new_context(reduced_motion="reduce", **options)
+            made[key].set_default_timeout(SECONDS * 1000)
+        return made[key]
+
+    return context
+
+
+def leave_nothing(context: BrowserContext, page: Page) -> None:
+    """Close what is open in ``context``, and forget what pages have kept in it."""
+    storage = {"origin": "*", "storageTypes": "cookies,local_storage,indexeddb,cache_storage,service_workers"}
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", storage)
+    context.clear_cookies()
+    for opened in context.pages:
+        opened.close()
+
+
 @pytest.fixture
-def page(browser: Browser, context_options: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(context_with: MakeContext, context_options: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Page]:
     """A fresh page; an error in its JavaScript fails the test, and a failing test leaves a screenshot."""
-    context = browser.new_context(**context_options)
-    context.set_default_timeout(SECONDS * 1000)
+    context = context_with(context_options)
     opened = context.new_page()
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
@@ -60,7 +87,7 @@ def page(browser: Browser, context_options: dict[str, Any], request: pytest.Fixt
     if errors or (report is not None and report.failed):
         ARTIFACTS.mkdir(exist_ok=True)
         opened.screenshot(path=ARTIFACTS / f"{re.sub(r'[^0-9A-Za-z-]+', '_', request.node.name)}.png")
-    context.close()
+    leave_nothing(context, opened)
     assert not errors, f"JavaScript errors on the page: {errors}"
 
 

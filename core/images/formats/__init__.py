@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import PurePosixPath
 
 from core.base.errors import ImageError
-from core.images.formats.format import ImageFormat, InMemory, Pixels
+from core.images.formats._unread import why_unread as known_unread
+from core.images.formats.format import ImageFormat, InMemory, Pixels, Size
 
 _NO_FORMATS = ("format", "_")  # what modules of this package that are none begin with
 
@@ -24,6 +26,11 @@ def format_of_name(name: str) -> ImageFormat | None:
     """The format that reads files of this name; None where no format does."""
     suffix = PurePosixPath(name).suffix.lower()
     return next((one for one in formats() if suffix in one.extensions), None)
+
+
+def why_unread(name: str) -> str:
+    """The sentence about a file whose name no format reads."""
+    return known_unread(name) or f"Not an image that can be read; convert it to {format_names()}."
 
 
 def format_of(data: bytes) -> ImageFormat:
@@ -44,10 +51,19 @@ def format_names() -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def decode(data: bytes, *, max_pixels: int) -> Pixels:
+def decode(data: bytes, *, max_pixels: int, enough: Callable[[Size], Size] | None = None) -> Pixels:
     """The first frame of a file of any format; see ``ImageFormat.decode``.
+
+    Args:
+        data: the file.
+        max_pixels: as for ``check_size``.
+        enough: tells of a frame's width and height which ones are enough, ``at_least``.
 
     Raises:
         ImageTooLarge, ImageError: as there.
     """
-    return format_of(data).decode(InMemory(data), max_pixels=max_pixels)
+    found, file = format_of(data), InMemory(data)
+    if enough is None:
+        return found.decode(file, max_pixels=max_pixels)
+    header = next(iter(found.read_headers(file)))
+    return found.decode(file, max_pixels=max_pixels, at_least=enough((header.width, header.height)))

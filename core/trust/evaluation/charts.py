@@ -8,13 +8,14 @@ from typing import TypeVar
 
 import altair as alt
 
-from core.trust.evaluation.report import RunReport
+from core.trust.evaluation.report import KnownReport, RunReport
 
 # At least 3:1 against both of the theme's backgrounds (WCAG 2.2, 1.4.11), and told apart by shape as well.
 COLORS = ("#2f86d6", "#d0700a", "#9a6ad6", "#c9566b", "#2b98a3", "#a07c2a")
 GREY = "#7d8590"
 HEIGHT = 320
 MOST_CLASSES = 40  # in one chart
+_KNOWN, _FOREIGN = "show a class", "label is no class"
 _LABEL = 40  # characters of a stranger's name beside an axis
 
 _Channel = TypeVar("_Channel", alt.X, alt.Y)
@@ -81,6 +82,32 @@ def coverage_chart(runs: Sequence[RunReport]) -> alt.LayerChart:
                 _tip("low"),
                 _tip("high"),
             ],
+        ),
+    ]
+    return alt.LayerChart(layer=layers).properties(height=HEIGHT)
+
+
+def known_chart(known: KnownReport) -> alt.LayerChart:
+    """The share of known and of foreign images that pass, with its interval, at each threshold of the known score."""
+    groups = {_KNOWN: [(one.threshold, one.known) for one in known.passing]}
+    if known.foreign:
+        groups[_FOREIGN] = [(one.threshold, one.foreign) for one in known.passing]
+    rows = [
+        {"Images": name, "Threshold": threshold, "Pass": passed.value, "low": passed.low, "high": passed.high}
+        for name, points in groups.items()
+        for threshold, passed in points
+    ]
+    names = list(groups)
+    legend = alt.Legend(orient="bottom", title=None, labelLimit=240, symbolOpacity=1)
+    color = alt.Color("Images:N", scale=alt.Scale(domain=names, range=list(COLORS[: len(names)])), legend=legend)
+    x = alt.X("Threshold:Q", title="Threshold of the known score", scale=alt.Scale(domain=[0, 1]))
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, color=color)
+    layers = [
+        base.mark_area(opacity=0.15).encode(y=_share(alt.Y, "low", "Share that passes"), y2="high:Q"),
+        base.mark_line(strokeWidth=2).encode(
+            y="Pass:Q",
+            strokeDash=alt.StrokeDash("Images:N", legend=None, sort=names),
+            tooltip=["Images:N", alt.Tooltip("Threshold:Q", format=".2f"), _tip("Pass"), _tip("low"), _tip("high")],
         ),
     ]
     return alt.LayerChart(layer=layers).properties(height=HEIGHT)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from core.trust.evaluation.charts import coverage_chart, reliability_chart, svg
+from core.recognition.results import THRESHOLD
+from core.trust.evaluation.charts import coverage_chart, known_chart, reliability_chart, svg
 from core.trust.evaluation.known import SOURCE_TITLES
 from core.trust.evaluation.report import ClassReport, EvaluationReport, RunReport
-from core.trust.evaluation.sentences import comparison_sentence, interval, percent, share
+from core.trust.evaluation.sentences import comparison_sentence, interval, known_sentence, percent, share
 
 CLASSES_SHOWN = 200
 PAIRS_SHOWN = 100
@@ -27,6 +28,9 @@ def to_html(report: EvaluationReport) -> str:
         worst_classes=_worst_classes,
         classes_shown=CLASSES_SHOWN,
         pairs_shown=PAIRS_SHOWN,
+        known_chart=lambda known: svg(known_chart(known)),
+        known_sentence=known_sentence,
+        threshold=THRESHOLD,
         comparison=comparison_sentence,
         share=share,
         interval=interval,

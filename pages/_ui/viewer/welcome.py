@@ -18,8 +18,7 @@ def welcome() -> None:
     """Title, sentence and picture."""
     st.title("AI Image Stack Recognizer")
     st.markdown(
-        f"Drop a ZIP of {format_names()} images, look through it like in a desktop viewer, and have ResNet18 name what "
-        "it shows: "
-        "OpenVINO INT8 for speed, PyTorch FP32 beside it to see what the speed costs."
+        f"Drop {format_names()} images, a folder or a ZIP of them, look through them as in a desktop viewer, and have "
+        "ResNet18 name what they show: OpenVINO INT8 for speed, PyTorch FP32 beside it to see what the speed costs."
     )
     _picture(key="welcome")
