@@ -226,6 +226,9 @@ def test_nothing_jumps_while_something_runs_or_another_model_is_chosen(wide: Pag
 def test_filter_order_view_and_selection_are_found_again(browser: Browser, app_server: str) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = open_stack(context.new_page(), app_server)
+    hints = part(page, "hints")
+    expect(hints.get_by_role("listitem")).to_have_count(3)
+    hints.get_by_role("button", name="Got it").click()
     run_button(page).click()
     expect(page.locator(".cell .confidence").first).to_be_visible()
     part(page, "filter").fill("photo 1")
@@ -249,6 +252,7 @@ def test_filter_order_view_and_selection_are_found_again(browser: Browser, app_s
         expect(part(page, "percent")).to_have_value("100%")
         expect(part(page, "reset")).to_be_enabled()
         expect(first).to_have_attribute("data-index", index)
+        expect(hints).to_be_hidden()  # for good
 
     page.reload()
     is_as_before()
