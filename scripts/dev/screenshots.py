@@ -72,6 +72,7 @@ def take(browser: Browser, url: str, look: str, out: Path, wait: float) -> None:
     shoot(page, out / f"home-{look}.png", wait)
     page.get_by_role("button", name="Try a sample stack").click()
     page.get_by_role("button", name="All (").wait_for()
+    page.get_by_role("button", name="Got it").click()
     page.get_by_text("Compare with PyTorch").click()
     page.wait_for_timeout(1000)
     page.get_by_role("button", name="All (").click()
