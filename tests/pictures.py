@@ -364,3 +364,50 @@ def _tiff_kinds() -> dict[str, Kind]:
 
 TIFF_KINDS = _tiff_kinds()
 KINDS["tiff"] = TIFF_KINDS
+
+
+def _jpeg2000_kinds() -> dict[str, Kind]:
+    photo, grey, clear = picture(), picture(channels=1), picture(channels=4)
+    deep, low = grey.astype(np.uint16) << 4, grey >> 4
+
+    def packed(pixels: Array, **options: Any) -> bytes:
+        flat = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+        return bytes(imagecodecs.jpeg2k_encode(flat, reversible=True, **options))
+
+    return {
+        "RGB": Kind(packed(photo), "8-bit RGB", [photo]),
+        "codestream": Kind(packed(photo, codecformat="j2k"), "8-bit RGB", [photo]),
+        "grey": Kind(packed(grey), "8-bit grey", [grey]),
+        "RGBA": Kind(packed(clear), "8-bit RGBA", [clear]),
+        "12 bits": Kind(packed(deep, bitspersample=12), "12-bit grey", [deep]),
+        "16 bits": Kind(packed(deep * 16 + 15), "16-bit grey", [deep * 16 + 15]),
+        "4 bits": Kind(packed(low, bitspersample=4), "4-bit grey", [low * 17]),
+        "from Pillow": Kind(saved(photo, "JPEG2000", irreversible=False), "8-bit RGB", [photo]),
+    }
+
+
+JPEG2000_KINDS = _jpeg2000_kinds()
+KINDS["jpeg2000"] = JPEG2000_KINDS
+
+
+def _avif_kinds() -> dict[str, Kind]:
+    still, clear = saved(picture(), "AVIF", quality=90), saved(picture(channels=4), "AVIF")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = saved(picture(), "AVIF", quality=90, exif=exif)
+    sequence = _animation(_moving()[:3], "AVIF", quality=90)
+    with Image.open(io.BytesIO(sequence)) as image:
+        frames = []
+        for number in range(3):
+            image.seek(number)
+            frames.append(np.asarray(image.convert("RGB")))
+    return {
+        "still": Kind(still, "8-bit RGB", [opened(still)]),
+        "transparent": Kind(clear, "8-bit RGBA", [opened(clear)]),
+        "turned": Kind(turned, "8-bit RGB", [np.rot90(opened(turned), -1)]),
+        "sequence": Kind(sequence, "8-bit RGB", frames),
+    }
+
+
+AVIF_KINDS = _avif_kinds()
+KINDS["avif"] = AVIF_KINDS

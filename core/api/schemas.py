@@ -192,7 +192,7 @@ class ImageColumns(BaseModel):
     names: list[str]
     widths: list[int] = Field(description="pixels")
     heights: list[int] = Field(description="pixels")
-    file_sizes: list[int] = Field(description="bytes")
+    file_sizes: list[int] = Field(description="bytes of the file that the image is in, of which it may be one frame")
     kinds: list[PixelKind] = Field(description="the kinds of image that occur")
     kind: list[int] = Field(description="of each image, its place in `kinds`")
     name_ranks: list[int] | None = Field(

@@ -79,7 +79,8 @@ class Settings(BaseSettings):
     max_entry_bytes: int = Field(
         256 * MIB,
         gt=0,
-        description="Largest single file of a stack after decompression; holds any image of max_pixels.",
+        description="Largest single file of a stack after decompression; holds any image of max_pixels. A TIFF of many "
+        "pages, which is read in parts, may be as large as max_total_bytes.",
     )
     max_total_bytes: int = Field(
         8192 * MIB, gt=0, description="Largest sum of the files in an archive after decompression."

@@ -120,6 +120,11 @@ class ImageStack:
         return self._source.entries
 
     @property
+    def file_bytes(self) -> int:
+        """Of all files that the images are in; one of several frames counts once."""
+        return sum(entry.file_size for entry in self._source.entries if entry.frame == 0)
+
+    @property
     def skipped(self) -> tuple[Skipped, ...]:
         """What the source held besides, each with a reason."""
         return self._source.skipped
@@ -346,17 +351,18 @@ class ImageStack:
     def _write(self, kept: _Inputs, index: int) -> None:
         entry, side = self.entries[index], self._settings.thumbnail_side
         enough = self._enough(kept, entry)
+        size = entry.header.width, entry.header.height
         if strips.is_large(decoded(entry.format, entry.header, enough)):
-            size = entry.header.width, entry.header.height
             thumbnail, model_input = strips.to_thumbnail_and_model_input(
                 self.rgb_in_strips(index), size, side, kept.preprocessing
             )
         elif kept is self._default:
             rgb = pixels.to_rgb(self.values(index, enough))
-            thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing)
+            thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing, size)
         else:
             thumbnail = b""
-            model_input = pixels.to_model_input(pixels.to_rgb(self.values(index, enough)), kept.preprocessing)
+            rgb = pixels.to_rgb(self.values(index, enough))
+            model_input = pixels.to_model_input(rgb, kept.preprocessing, size)
         if kept is self._default:
             self._thumbnails.write(index, thumbnail)
         kept.rows.write(index, model_input)

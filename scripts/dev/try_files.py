@@ -1,6 +1,6 @@
 """Read image files of others, such as a library's own test files, and compare what comes out with Pillow.
 
-``python -m scripts.dev.try_files FOLDER`` looks at every file below the folder whose name is that of a registered
+``python -m scripts.try_files FOLDER`` looks at every file below the folder whose name is that of a registered
 format, and prints what became of each: the same as Pillow gives, refused with a reason, or **wrong**, which is also an
 exception that is none of the product's own, more than five seconds, or a frame whose size is not that of its header.
 Exit code 1 says that something is wrong. Files that only one of the two can read are listed to be looked at.

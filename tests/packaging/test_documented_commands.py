@@ -79,6 +79,9 @@ TESTED_FAMILIES = {
     "python -m scripts.load ": "api/test_load.py::",
     "python -m scripts.measure_known ": "unit/scripts/test_trust_starter.py::test_every_score_gets_a_row",
     "python -m scripts.measure_maps ": "unit/scripts/test_measure_maps.py::",
+    "python -m scripts.try_files ": (
+        "unit/scripts/test_try_files.py::test_each_file_is_the_same_or_refused_with_a_reason"
+    ),
     "python -m scripts.time_teaching ": "unit/scripts/test_time_teaching.py::test_every_wait_has_a_time",
     "python -m scripts.evaluate ": (
         "unit/scripts/test_evaluate.py::test_two_engines_are_evaluated_compared_and_written_down"

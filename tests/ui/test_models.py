@@ -220,7 +220,7 @@ def test_once_installed_it_is_there_for_all_and_used_by_who_chooses_it(
 def test_a_copy_with_the_title_of_its_source_is_told_from_it(app: AppTest, data_dir: Settings, starter: Model) -> None:
     copy_model(starter, installed_folder("better", data_dir), title=starter.card.title, settings=data_dir)
     app.run()
-    titles = ["Starter: 12 everyday classes (starter)", "Starter: 12 everyday classes (better)"]
+    titles = ["starter · Starter: 12 everyday classes", "better · Starter: 12 everyday classes"]
     assert list(app.selectbox[0].options) == titles
     assert session(app).chosen_model is None, "nothing was chosen"
     app.selectbox[0].set_value(1).run()

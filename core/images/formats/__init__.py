@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 from core.base.errors import ImageError
 from core.images.formats._unread import why_unread as known_unread
@@ -24,8 +24,12 @@ def formats() -> tuple[ImageFormat, ...]:
 
 def format_of_name(name: str) -> ImageFormat | None:
     """The format that reads files of this name; None where no format does."""
-    suffix = PurePosixPath(name).suffix.lower()
-    return next((one for one in formats() if suffix in one.extensions), None)
+    return _by_extension(formats()).get(splitext(name)[1].lower())
+
+
+@cache
+def _by_extension(known: tuple[ImageFormat, ...]) -> dict[str, ImageFormat]:
+    return {extension: one for one in known for extension in one.extensions}
 
 
 def why_unread(name: str) -> str:
@@ -51,19 +55,18 @@ def format_names() -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def decode(data: bytes, *, max_pixels: int, enough: Callable[[Size], Size] | None = None) -> Pixels:
+def decode(data: bytes, *, max_pixels: int) -> Pixels:
     """The first frame of a file of any format; see ``ImageFormat.decode``.
-
-    Args:
-        data: the file.
-        max_pixels: as for ``check_size``.
-        enough: tells of a frame's width and height which ones are enough, ``at_least``.
 
     Raises:
         ImageTooLarge, ImageError: as there.
     """
+    return format_of(data).decode(InMemory(data), max_pixels=max_pixels)
+
+
+def decode_enough(data: bytes, enough: Callable[[Size], Size], *, max_pixels: int) -> tuple[Pixels, Size]:
+    """The same in a smaller size, if that is faster, and the full size; ``enough`` tells of that ``at_least``."""
     found, file = format_of(data), InMemory(data)
-    if enough is None:
-        return found.decode(file, max_pixels=max_pixels)
     header = next(iter(found.read_headers(file)))
-    return found.decode(file, max_pixels=max_pixels, at_least=enough((header.width, header.height)))
+    size = header.width, header.height
+    return found.decode(file, max_pixels=max_pixels, at_least=enough(size)), size

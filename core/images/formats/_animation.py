@@ -11,8 +11,9 @@ from core.images.formats.format import ImageHeader
 
 MAX_FRAME_PIXELS = 16_000_000
 MAX_ALL_PIXELS = 1_000_000_000  # of all frames together, which the last one may take: seconds
-_KEPT = 8  # animations that stand at some frame; at most 64 MB of picture each, and their files
-_KEPT_FILE_BYTES = 32 * 1024 * 1024  # larger files are not kept, and opened again for each frame
+KEPT_BYTES = 256 * 1024 * 1024  # of animations that stand at some frame: their files, and what is known of the picture
+_KEPT = 16  # of them at most
+_PIXEL_BYTES = 12  # the picture, the one before it, and what a frame brings
 
 Open = TypeVar("Open")  # an animation that stands before one of its frames
 
@@ -31,10 +32,14 @@ def check_animation(header: ImageHeader, frames: int) -> None:
 
 
 class Animations(Generic[Open]):
-    """Animations that were left at some frame, for whoever wants a later one. Safe to use from any thread."""
+    """Animations that were left at some frame, for whoever wants a later one. Safe to use from any thread.
 
-    def __init__(self) -> None:
-        self._kept: list[tuple[Hashable, int, Open]] = []
+    ``most_bytes`` is what they may take together; the one left first goes first.
+    """
+
+    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._kept: list[tuple[Hashable, int, Open, int]] = []
         self._lock = threading.Lock()
 
     def take(self, key: Hashable, frame: int) -> tuple[int, Open] | None:
@@ -44,12 +49,12 @@ class Animations(Generic[Open]):
             if not fitting:
                 return None
             found = max(fitting, key=lambda one: one[1])
-            self._kept.remove(found)
-        return found[1:]
+            self._kept = [one for one in self._kept if one is not found]
+        return found[1:3]
 
-    def leave(self, key: Hashable, frame: int, animation: Open, file_size: int) -> None:
-        """``animation`` stands before ``frame`` now."""
-        if file_size > _KEPT_FILE_BYTES:
-            return
+    def leave(self, key: Hashable, frame: int, animation: Open, file_size: int, pixels: int) -> None:
+        """``animation`` of so many ``pixels`` a frame stands before ``frame`` now."""
         with self._lock:
-            self._kept = [*self._kept[-_KEPT + 1 :], (key, frame, animation)]
+            self._kept = [*self._kept[-_KEPT + 1 :], (key, frame, animation, file_size + _PIXEL_BYTES * pixels)]
+            while sum(size for *_, size in self._kept) > self._most_bytes:
+                del self._kept[0]

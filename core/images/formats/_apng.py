@@ -83,7 +83,7 @@ def decode_frame(file: FileReader, frame: int, decode: Decode) -> Pixels:
     start, below = found or (0, np.zeros((header.height, header.width, 4), dtype))
     for number in range(start, frame + 1):
         shown, below = _draw(below, frames[number], decode(_as_png(data, header, frames[number])))
-    _CANVASES.leave(file.key, frame + 1, below, file.size)
+    _CANVASES.leave(file.key, frame + 1, below, 0, header.pixels)  # its file is read again
     return shown
 
 

@@ -22,5 +22,5 @@ class PillowFrames:
         image = open_image(file.read(), self._plugin) if found is None else found[1]
         image.seek(frame)
         pixels = to_pixels(image.convert(mode))
-        self._open.leave(file.key, frame + 1, image, file.size)
+        self._open.leave(file.key, frame + 1, image, file.size, image.width * image.height)
         return pixels

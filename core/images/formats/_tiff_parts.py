@@ -134,7 +134,7 @@ def _read_tag(file: FileReader, directory: Directory, tag: int, kind: int, data:
     (count,) = struct.unpack_from(order + ("Q" if big else "L"), data, at)
     at += 8 if big else 4
     letter = "B" if kind in _BYTES else _LETTERS.get(kind)
-    if letter is None:
+    if letter is None or not count:
         return  # fractions and the like, which none of the wanted tags is
     size = count * struct.calcsize("=" + letter)
     if size > (8 if big else 4):

@@ -8,8 +8,6 @@ _JPEG, _PNG, _TIFF, _FRAMES = "export it as JPEG", "export it as PNG", "export i
 _UNREAD = (
     ("A HEIC photo", "export it as JPEG, or let the phone take “most compatible” photos", ".heic .heif .hif"),
     ("A JPEG XL image", _PNG, ".jxl"),
-    ("A JPEG 2000 image", _PNG, ".jp2 .j2k .jpf .jpx .j2c .jpc"),
-    ("An AVIF image", _PNG, ".avif .avifs"),
     ("A camera's raw file", "develop it to JPEG or TIFF", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw"),
     ("A DICOM file", "export its slices as PNG of 16 bits", ".dcm .dicom .ima"),
     ("A NIfTI volume", "export its slices as PNG of 16 bits", ".nii .nii.gz"),

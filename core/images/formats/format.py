@@ -180,8 +180,8 @@ class ImageFormat(Protocol):
             file: the whole file; of a file of many frames only what this one needs should be read.
             frame: position in what ``read_headers`` gives.
             max_pixels: as for ``check_size``.
-            at_least: width and height that are enough: a format that decodes smaller sizes faster may give any size
-                between these and the full one. Without it, the full size.
+            at_least: width and height that are enough: a format that decodes smaller sizes faster may give one
+                that is larger than these, see ``FormatInSizes``. Without it, the full size.
 
         Raises:
             ImageTooLarge: see ``check_size``.
@@ -238,7 +238,7 @@ class FormatInSizes(ImageFormat, Protocol):
     """A format that decodes smaller sizes faster, see ``at_least`` of ``decode``."""
 
     def decoded_size(self, header: ImageHeader, at_least: Size) -> Size:
-        """Width and height that ``decode`` gives."""
+        """Width and height that ``decode`` gives: the full ones divided by a whole number, and rounded up."""
         ...
 
 

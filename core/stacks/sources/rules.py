@@ -117,35 +117,29 @@ def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, s
     reads_parts = image_format is not None and image_format.reads_parts
     largest = settings.max_total_bytes if reads_parts else settings.max_entry_bytes
     label = shown(name)
-    checks = (
-        (
-            len(candidate.path) > MAX_NAME_CHARACTERS,
-            "unsafe_name",
-            f"The name is longer than {MAX_NAME_CHARACTERS:,} characters; shorten it.",
-        ),
-        (label != name, "unsafe_name", "The name contains control characters; rename the file."),
-        (_UNSAFE_PATH.match(name), "unsafe_name", "The name leads outside the stack; rename it."),
-        (
-            name.count("/") > MAX_FOLDERS,
-            "unsafe_name",
-            f"It lies in more than {MAX_FOLDERS} folders, one within the other; move it out of some.",
-        ),
-        (is_hidden(name), "hidden", "A hidden or system file."),
-        (
-            image_format is None,
-            "not_an_image",
-            why_unread(name),
-        ),
-        (
-            candidate.size > largest,
-            "entry_too_large",
-            f"Larger than {largest / MIB:,.1f} MiB; make it smaller.",
-        ),
-    )
-    for failed, code, reason in checks:
-        if failed:
-            return Skipped(label, code, reason)
+    if complaint := _complaint(candidate, name, label, image_format, largest):
+        return Skipped(label, *complaint)
     return Skipped(label, candidate.refused.code, candidate.refused.reason) if candidate.refused else None
+
+
+def _complaint(  # noqa: PLR0911 - a sentence each, made only where it is said
+    candidate: Candidate, name: str, label: str, image_format: ImageFormat | None, largest: int
+) -> tuple[str, str] | None:
+    if len(candidate.path) > MAX_NAME_CHARACTERS:
+        return "unsafe_name", f"The name is longer than {MAX_NAME_CHARACTERS:,} characters; shorten it."
+    if label != name:
+        return "unsafe_name", "The name contains control characters; rename the file."
+    if _UNSAFE_PATH.match(name):
+        return "unsafe_name", "The name leads outside the stack; rename it."
+    if name.count("/") > MAX_FOLDERS:
+        return "unsafe_name", f"It lies in more than {MAX_FOLDERS} folders, one within the other; move it out of some."
+    if is_hidden(name):
+        return "hidden", "A hidden or system file."
+    if image_format is None:
+        return "not_an_image", why_unread(name)
+    if candidate.size > largest:
+        return "entry_too_large", f"Larger than {largest / MIB:,.1f} MiB; make it smaller."
+    return None
 
 
 def _frames(file: FileReader, image_format: ImageFormat, kinds: Kinds, settings: Settings) -> tuple[_Frame, ...]:

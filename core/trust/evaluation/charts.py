@@ -15,6 +15,8 @@ COLORS = ("#2f86d6", "#d0700a", "#9a6ad6", "#c9566b", "#2b98a3", "#a07c2a")
 GREY = "#7d8590"
 HEIGHT = 320
 MOST_CLASSES = 40  # in one chart
+CELL = "cell"
+_RIGHT, _WRONG = "right", "wrong"
 _KNOWN, _FOREIGN = "show a class", "label is no class"
 _LABEL = 40  # characters of a stranger's name beside an axis
 
@@ -98,7 +100,7 @@ def known_chart(known: KnownReport) -> alt.LayerChart:
         for threshold, passed in points
     ]
     names = list(groups)
-    legend = alt.Legend(orient="bottom", title=None, labelLimit=240, symbolOpacity=1)
+    legend = alt.Legend(orient="bottom", title=None, labelLimit=240, symbolOpacity=1, symbolType="stroke")
     color = alt.Color("Images:N", scale=alt.Scale(domain=names, range=list(COLORS[: len(names)])), legend=legend)
     x = alt.X("Threshold:Q", title="Threshold of the known score", scale=alt.Scale(domain=[0, 1]))
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, color=color)
@@ -111,6 +113,58 @@ def known_chart(known: KnownReport) -> alt.LayerChart:
         ),
     ]
     return alt.LayerChart(layer=layers).properties(height=HEIGHT)
+
+
+def confusion_chart(
+    counts: Sequence[Sequence[int]],
+    names: Sequence[str],
+    columns: Sequence[str],
+    text: str = "currentColor",
+    *,
+    shares: bool = False,
+) -> alt.LayerChart:
+    """What images show (rows) and what they were called (columns); the point ``CELL`` is the cell that was chosen.
+
+    Args:
+        counts: images, by row and column.
+        names: of the rows' classes, each once.
+        columns: these again, and perhaps one more for all others.
+        text: colour of the numbers.
+        shares: whether these are shares of a row, or counts.
+    """
+    rows = [
+        {
+            "Shows": name,
+            "Was called": column,
+            "Images": count,
+            "Of its class": count / max(sum(line), 1),
+            "Kind": _RIGHT if name == column else _WRONG,
+        }
+        for name, line in zip(names, counts, strict=True)
+        for column, count in zip(columns, line, strict=True)
+        if count
+    ]
+    axis = alt.Axis(
+        labelLimit=140, labelExpr=f"truncate(datum.label, {_LABEL})", labelOverlap=False, grid=True, tickBand="extent"
+    )
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
+        x=alt.X("Was called:N", scale=alt.Scale(domain=list(columns)), axis=axis),
+        y=alt.Y("Shows:N", scale=alt.Scale(domain=list(names)), axis=axis),
+    )
+    color = alt.Color("Kind:N", scale=alt.Scale(domain=[_RIGHT, _WRONG], range=list(COLORS[:2])), legend=None)
+    cells = base.mark_rect(cursor="pointer").encode(
+        tooltip=["Shows:N", "Was called:N", "Images:Q", _tip("Of its class")],
+        color=color,
+        opacity=alt.Opacity("Of its class:Q", scale=alt.Scale(domain=[0, 1], range=[0.1, 0.7]), legend=None),
+    )
+    layers = [
+        cells.add_params(alt.selection_point(name=CELL, fields=["Shows", "Was called"])),
+        # Without a tooltip of their own, the numbers let a click through to their cells.
+        base.mark_text(color=text).encode(
+            text=alt.Text("Of its class:Q", format=".0%") if shares else alt.Text("Images:Q", format=",")
+        ),
+    ]
+    return alt.LayerChart(layer=layers).properties(height=alt.Step(26))
 
 
 def class_chart(run: RunReport, most: int = MOST_CLASSES) -> alt.LayerChart:

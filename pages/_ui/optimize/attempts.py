@@ -115,8 +115,8 @@ def _attempt(session: Session, job: OptimizationJob) -> None:
         verdict(job.report, job.before)
         figures(job.report, job.before)
         if job.speed is not None:
-            st.markdown(f"**Speed**: {job.speed.sentence}")
-            st.caption(f"In FP32: {'; '.join(job.plan.float_layers)}.")
+            st.markdown(f"**Speed**: {escape(job.speed.sentence)}")
+            st.caption(f"In FP32: {escape('; '.join(job.plan.float_layers))}.")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.report is not None and job.model is not None:
             _choice(session, job, job.model, key)

@@ -62,12 +62,12 @@ def model_choice(session: Session) -> None:
 def told_apart(models: Sequence[Model]) -> list[str]:
     """A title for each, no two alike: the browser answers a choice by its text, and a copy may be called as its source.
 
-    Where titles are the same, the names stand behind them, and where these are too, numbers.
+    Where titles are the same, the names stand before them, and where these are too, numbers behind.
     """
     titles = [model.card.title for model in models]
     twice = [titles.count(title) > 1 for title in titles]
     titles = [
-        f"{title} ({model.card.name})" if again else title
+        f"{model.card.name} · {title}" if again else title
         for title, model, again in zip(titles, models, twice, strict=True)
     ]
     return [f"{title} · {place}" if titles.count(title) > 1 else title for place, title in enumerate(titles, 1)]

@@ -65,7 +65,7 @@ def facts(stack: ImageStack) -> str:
     sizes = Counter((entry.header.width, entry.header.height) for entry in stack.entries)
     (width, height), _ = sizes.most_common(1)[0]
     size = f"{width:d} × {height:d} px" + (f" and {len(sizes) - 1:,} other sizes" if len(sizes) > 1 else "")
-    volume = megabytes(sum(entry.file_size for entry in stack.entries))
+    volume = megabytes(stack.file_bytes)
     return f"{images(len(stack))} · {size} · {volume}"
 
 

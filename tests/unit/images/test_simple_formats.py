@@ -1,4 +1,4 @@
-"""GIF, WebP, animated PNG, BMP and PNM: frames as they were written, names, limits, and what is refused."""
+"""GIF, WebP, animated PNG, BMP, PNM, JPEG 2000, AVIF: frames as they were written, limits, what is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from core.base.errors import ImageError, ImageTooLarge
 from core.base.workers import Priority
 from core.images import formats
-from core.images.formats import bmp, gif, png, pnm, webp
+from core.images.formats import avif, bmp, gif, jpeg2000, png, pnm, webp
+from core.images.formats._animation import Animations
 from core.images.formats.format import ImageFormat, InMemory
 from tests.builders import assemble_png, chunk, header_chunk
 from tests.conftest import MakeStack
@@ -20,7 +21,8 @@ from tests.pictures import APNG_KINDS, GIF_KINDS, KINDS, WEBP_KINDS, Kind, pictu
 
 MAX_PIXELS = 100_000
 FORMATS: dict[str, ImageFormat] = {
-    "gif": gif.FORMAT, "webp": webp.FORMAT, "apng": png.FORMAT, "bmp": bmp.FORMAT, "pnm": pnm.FORMAT
+    "gif": gif.FORMAT, "webp": webp.FORMAT, "apng": png.FORMAT, "bmp": bmp.FORMAT, "pnm": pnm.FORMAT,
+    "jpeg2000": jpeg2000.FORMAT, "avif": avif.FORMAT,
 }  # fmt: skip
 EACH = [
     pytest.param(FORMATS[name], kind, id=f"{name}-{words}") for name in FORMATS for words, kind in KINDS[name].items()
@@ -70,11 +72,34 @@ def test_frames_of_one_file_are_never_those_of_another(image_format: ImageFormat
             np.testing.assert_array_equal(visible(found), visible(kind.frames[frame]))
 
 
+def test_what_stands_open_takes_only_so_much_and_is_given_to_one_alone() -> None:
+    kept: Animations[str] = Animations(most_bytes=2500)
+    for name in "abc":
+        kept.leave(name, 5, name, 400, 50)  # 1,000 bytes each
+    assert kept.take("a", 9) is None, "the first had to go"
+    assert kept.take("b", 4) is None, "it stands behind that frame"
+    assert kept.take("b", 5) == (5, "b")
+    assert kept.take("b", 5) is None, "somebody has it"
+    kept.leave("c", 3, "earlier", 400, 50)
+    assert kept.take("c", 8) == (5, "c")
+    kept.leave("d", 0, "too large", 3000, 0)
+    assert kept.take("d", 0) is None
+
+
 def test_an_animation_that_would_take_minutes_is_refused_before_it_is_decoded() -> None:
     screen = b"GIF89a" + struct.pack("<HHBBB", 3000, 3000, 0, 0, 0)
     frame = b"\x2c" + struct.pack("<4HB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
     with pytest.raises(ImageTooLarge, match="112 frames of 3000 x 3000"):
         list(gif.FORMAT.read_headers(InMemory(screen + 500 * frame + b"\x3b")))
+
+
+def test_a_jpeg_2000_of_tiny_tiles_is_refused_by_its_header() -> None:
+    data = bytearray(KINDS["jpeg2000"]["codestream"].data)
+    struct.pack_into(">8L", data, 8, 250, 250, 0, 0, 1, 1, 0, 0)
+    with pytest.raises(ImageError, match="is damaged"):
+        jpeg2000.FORMAT.read_headers(InMemory(bytes(data)))
+    struct.pack_into(">8L", data, 8, 250, 250, 0, 0, 64, 64, 0, 0)
+    assert jpeg2000.FORMAT.read_headers(InMemory(bytes(data)))[0].width == 250
 
 
 def test_one_large_still_is_no_animation() -> None:

@@ -281,6 +281,7 @@ def test_pages_become_images_of_a_stack(store: StackStore, compression: int) -> 
         assert stack.error(index) is None
         np.testing.assert_array_equal(stack.values(index)[..., 0], DEEP[index - 1])
     assert stack.original(1) == data
+    assert stack.file_bytes == len(data) + stack.entries[0].file_size, "a file of six pages counts once"
     assert store.usage.bytes >= (len(data) if compression == zipfile.ZIP_DEFLATED else 0)
 
 

@@ -201,7 +201,7 @@ export interface ImageColumns {
    */
   heights: number[];
   /**
-   * bytes
+   * bytes of the file that the image is in, of which it may be one frame
    */
   file_sizes: number[];
   /**

@@ -163,7 +163,7 @@ def test_html_asks_for_nothing_runs_nothing_and_shows_strangers_text_as_it_is() 
     assert page.addresses == []
     assert page.handlers == []
     assert not {"script", "img", "iframe", "link", "object", "base", "form"} & set(page.elements)
-    assert page.elements.count("svg") == 2
+    assert page.elements.count("svg") == 4, "two charts, and a matrix for each run"
     assert "url(" not in made
     assert "@import" not in made
     assert re.findall(r'<meta http-equiv="Content-Security-Policy" content="default-src \'none\';', made)
