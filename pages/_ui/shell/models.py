@@ -25,7 +25,7 @@ _MAX_LABELS_MIB = 4
 
 
 def model_choice(session: Session) -> None:
-    """The model of this session, for the sidebar: installed ones, the session's own, and a word about damaged ones."""
+    """The model of this session: installed ones, the session's own, and a word about damaged ones."""
     usable, damaged = get_runtime().models.installed()
     models = [*usable, *session.own_models]
     current: Model | None = None
