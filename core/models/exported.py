@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from core.base.worker_process import WorkerProcess
-from core.engines import openvino_outputs
+from core.engines import openvino_network, openvino_outputs
 from core.images.preprocessing import Preprocessing
-from core.models import onnx_export, openvino_ir
+from core.models import onnx_export, openvino_info, openvino_ir
 from core.models.architectures import Architecture, load_network
 
 EXPORT_STEPS = ("Load weights", "Export to ONNX", "Check against PyTorch", "Convert to OpenVINO")
@@ -21,7 +21,10 @@ WORKER = "core.models.export_worker"
 
 # What decides the bytes of the forms besides the weights and the preprocessing; see ``core.models.cache.maker``.
 PACKAGES = ("numpy", "onnx", "onnxscript", "openvino", "torch", "torchvision")
-CODE = tuple(Path(str(module.__file__)) for module in (openvino_outputs, onnx_export, openvino_ir))
+CODE = tuple(
+    Path(str(module.__file__))
+    for module in (openvino_network, openvino_outputs, onnx_export, openvino_info, openvino_ir)
+)
 
 _DRAFT = "draft-"
 _ABANDONED_SECONDS = 3600.0  # a draft this old belongs to a process that was killed; making one takes seconds

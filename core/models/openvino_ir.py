@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.base.errors import DiskFull
+from core.base.errors import DiskFull, ModelError
 from core.engines.engine import Stage
-from core.engines.openvino_outputs import name_stages
+from core.engines.openvino import shared_core
+from core.engines.openvino_network import only_network
+from core.engines.openvino_outputs import has_stages, name_stages
 from core.images.preprocessing import Preprocessing
+from core.models.openvino_info import UNKNOWN_FACTS, Facts, describe
 
 _COUNTED_NAME = re.compile(r"([A-Z][A-Za-z]*)_\d+")
 
@@ -22,11 +26,16 @@ def convert(onnx_path: Path) -> Any:
     return ov.convert_model(str(onnx_path))
 
 
-def save_ir(model: Any, path: Path, preprocessing: Preprocessing, stages: Sequence[Stage]) -> None:
-    """Write ``path`` (.xml, weights beside it as .bin) with normalisation built into the graph and the stages named.
+def save_ir(
+    model: Any, path: Path, preprocessing: Preprocessing, stages: Sequence[Stage], facts: Facts = UNKNOWN_FACTS
+) -> None:
+    """Write ``path`` (.xml, weights beside it as .bin) so that it says all of itself; see ``openvino_info.describe``.
 
-    The saved model takes uint8 ``[batch, *preprocessing.input_shape]``, so that no engine or caller normalises by
-    itself; the outputs of its stages are tensors called ``maps.1`` and so on.
+    Preprocessing is part of the graph, so that no engine or caller normalises by itself; the outputs of its stages are
+    tensors called ``maps.1`` and so on.
+
+    Args:
+        model: takes normalised float32 NCHW, as ``convert`` and quantization give it.
 
     Raises:
         DiskFull: it cannot be written; OpenVINO does not say why.
@@ -43,10 +52,39 @@ def save_ir(model: Any, path: Path, preprocessing: Preprocessing, stages: Sequen
     steps.mean([255 * value for value in mean]).scale([255 * value for value in std])
     complete = processor.build()
     name_stages(complete, stages)
-    _number_names(complete)
+    describe(complete, preprocessing, stages, facts)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _save(complete, path)
+
+
+def describe_again(path: Path, preprocessing: Preprocessing, stages: Sequence[Stage], facts: Facts) -> None:
+    """Have the IR at ``path`` say other ``facts``; its weights stay. One that said none before says them then.
+
+    Raises:
+        ModelError: it cannot be read.
+        DiskFull: it cannot be written.
+    """
     try:
-        ov.save_model(complete, str(path), compress_to_fp16=False)
+        network = only_network(shared_core().read_model(str(path)))
+    except RuntimeError as error:
+        raise ModelError(f"The model file {path.name} cannot be read; install the model again.") from error
+    if not has_stages(network, stages):
+        name_stages(network, stages)
+    describe(network, preprocessing, stages, facts)
+    with tempfile.TemporaryDirectory(dir=path.parent) as name:  # the weights are being read while they are written
+        draft = Path(name) / path.name
+        _save(network, draft)
+        del network
+        for made in (draft.with_suffix(".bin"), draft):
+            made.replace(path.parent / made.name)
+
+
+def _save(model: Any, path: Path) -> None:
+    import openvino as ov
+
+    _number_names(model)
+    try:
+        ov.save_model(model, str(path), compress_to_fp16=False)
     except RuntimeError as error:
         raise DiskFull(f"{path.name} cannot be written: make room on the disk, and try again.") from error
 

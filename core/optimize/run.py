@@ -26,6 +26,7 @@ from core.engines.openvino import FP32, INT8, OpenVinoEngine
 from core.models.card import CARD_NAME, KNOWN_NAME, WEIGHTS_NAME, KnownImages, Temperature, file_checksum, write_card
 from core.models.exported import EXPORT_STEPS, are_made, export_arguments, file_fact, place_forms
 from core.models.model import Model
+from core.models.self_description import describe_model
 from core.optimize.calibration import MIN_IMAGES, Split, load_inputs
 from core.optimize.gate import GATE_AGREEMENT, GateReport, judge
 from core.optimize.progress import StepProgress, StepState
@@ -282,7 +283,7 @@ class OptimizationJob(BackgroundJob):
                 "checksums": {path.name: file_checksum(path) for path in sorted(draft.iterdir())},
             }
         )
-        write_card(card, draft)
+        write_card(describe_model(card, draft), draft)
 
     def _on_event(self, event: Event) -> None:
         match event["event"]:
