@@ -62,7 +62,7 @@ def describe(model: Any, preprocessing: Preprocessing, stages: Sequence[Stage], 
     logits = before.input_value(0)
     logits.get_tensor().set_names({LOGITS})
     outputs = [(RAW_SCORES, ops.divide(logits, ops.constant(np.float32(facts.temperature))).output(0))]
-    if (last := _last_layer(logits)) is not None:
+    if (last := last_layer(logits)) is not None:
         features, weight = last
         outputs.append((FEATURE_VECTOR, features))
         if (maps := _saliency(model, stages, weight)) is not None:
@@ -110,6 +110,8 @@ def _model_input(image: Any, preprocessing: Preprocessing) -> Any:
     size = ops.gather(ops.shape_of(image, output_type="i64"), numbers(1, 2), ops.constant(np.int64(0)))
     shorter = ops.reduce_min(size, numbers(0), keep_dims=True)
     sizes = ops.divide(ops.multiply(size, numbers(preprocessing.resize)), shorter)
+    if preprocessing.stretch:
+        sizes = numbers(preprocessing.crop, preprocessing.crop)
     resized = opset11.interpolate(
         image,
         sizes,
@@ -130,7 +132,7 @@ def _model_input(image: Any, preprocessing: Preprocessing) -> Any:
     return ops.reshape(cut, numbers(-1, side, side, 3), special_zero=False).output(0)
 
 
-def _last_layer(logits: Any) -> tuple[Any, Any] | None:
+def last_layer(logits: Any) -> tuple[Any, Any] | None:
     """What the last linear layer takes ``[batch, features]``, and its weight ``[classes, features]``."""
     from openvino import opset13 as ops
 
@@ -205,7 +207,7 @@ def _write_info(model: Any, preprocessing: Preprocessing, facts: Facts) -> None:
         "reverse_input_channels": "False",  # RGB goes in
         "mean_values": " ".join(f"{255 * value:.6g}" for value in preprocessing.mean),
         "scale_values": " ".join(f"{255 * value:.6g}" for value in preprocessing.std),
-        "resize_type": "crop",
+        "resize_type": "standard" if preprocessing.stretch else "crop",
         "interpolation_mode": {"bilinear": "LINEAR", "bicubic": "CUBIC"}[preprocessing.interpolation],
         "pad_value": "0",
         "orig_height": str(preprocessing.crop),

@@ -29,6 +29,6 @@ def describe_model(card: ModelCard, folder: Path) -> ModelCard:
     path = folder / card.kind.int8_name
     if path.name not in card.checksums:
         return card
-    describe_again(path, card.preprocessing, card.kind.stages, facts_of(card))
+    describe_again(path, card.preprocessing, card.stages, facts_of(card))
     made = {file.name: file_checksum(file) for file in (path, path.with_suffix(".bin"))}
     return card.model_copy(update={"checksums": dict(sorted((card.checksums | made).items()))})

@@ -70,6 +70,7 @@ def quantize(
     *,
     validation: Validation | None = None,
     float_layers: Sequence[str] = (),
+    transformer: bool = False,
     on_progress: OnProgress = lambda activity, done, total: None,
 ) -> Any:
     """Quantize a converted model to INT8 with NNCF post-training quantization; returns a new ``ov.Model``.
@@ -81,6 +82,7 @@ def quantize(
         preprocessing: whose mean and scale the model's input has.
         validation: for an accuracy-aware recipe, other images on which INT8 is held against FP32.
         float_layers: kinds of layers, by OpenVINO's names, that stay in floating point.
+        transformer: whether it has attention, whose values NNCF then treats with care.
         on_progress: called with NNCF's name of what it is doing, and how much of it is done, of how much.
     """
     import nncf
@@ -95,6 +97,8 @@ def quantize(
         "fast_bias_correction": recipe.fast_bias_correction,
         "ignored_scope": nncf.IgnoredScope(types=list(float_layers)) if float_layers else None,
     }
+    if transformer:
+        options["model_type"] = nncf.ModelType.TRANSFORMER
     if recipe.whole_range:
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 

@@ -165,7 +165,9 @@ class OptimizationJob(BackgroundJob):
         """Weights, an INT8 copy of half their size, and every image once as a model input."""
         split, (height, width, channels) = self.plan.split, self.source.preprocessing.input_shape
         images = len(split.calibration) + len(split.evaluation)
-        return self.source.weights.stat().st_size * 3 // 2 + images * height * width * channels
+        card, folder = self.source.card, self.source.folder
+        held = sum((folder / name).stat().st_size for name in card.sources)
+        return held * 3 // 2 + images * height * width * channels
 
     def _optimize(self, worker: WorkerProcess, scratch: Path, draft: Path) -> tuple[GateReport, GateReport | None]:
         """Make the model in ``draft``; judge it, and the INT8 model before it, on the same images."""
@@ -198,7 +200,7 @@ class OptimizationJob(BackgroundJob):
             before = judge(reference[seen:], old[seen:], labels, self.plan.asked)
         self._steps.tell(f"{report.agreement.top1:.1%} same class on {report.agreement.images:,} images")
         self._steps.begin(_KEEP)
-        for name in (WEIGHTS_NAME, KNOWN_NAME):
+        for name in dict.fromkeys((*source.card.sources, WEIGHTS_NAME, KNOWN_NAME)):
             if name in source.card.checksums:
                 _link(source.folder / name, draft / name)
         confidence = confidence_of(source.card, stack.name, reference[seen:], made, labels)
@@ -214,7 +216,7 @@ class OptimizationJob(BackgroundJob):
     def _export(self, worker: WorkerProcess) -> None:
         source, architecture, folder = self.source, self.source.architecture, self.source.forms_folder
         if are_made(architecture, folder):
-            onnx_fact = file_fact(folder / architecture.onnx_name)
+            onnx_fact = file_fact(source.converted) if source.has_network else ""
             ir_fact = file_fact((folder / architecture.fp32_name).with_suffix(".bin"))
             for title, fact in zip(EXPORT_STEPS, ("", onnx_fact, "", ir_fact), strict=True):
                 self._steps.skip(title, f"{fact}, made before" if fact else "done before")
@@ -249,7 +251,9 @@ class OptimizationJob(BackgroundJob):
             self._on_event,
             architecture=self.source.architecture.name,
             preprocessing=self.source.preprocessing.model_dump(),
-            onnx=self.source.forms_folder / self.source.architecture.onnx_name,
+            onnx=self.source.converted,
+            stages=[(stage.module, stage.channels) for stage in self.source.stages],
+            transformer=self.source.card.graph is not None and self.source.card.graph.transformer,
             inputs=files["calibration"],
             validation=held_back,
             recipe=self.recipe.name,

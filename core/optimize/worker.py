@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.base.worker_main import Events, serve
+from core.engines.engine import Stage
 from core.images.preprocessing import Preprocessing
 from core.models.architectures import ARCHITECTURES
 from core.models.export_worker import export
@@ -28,6 +29,8 @@ def make_int8(
     validation: Mapping[str, str] | None,
     recipe: str,
     ir: str,
+    stages: Sequence[tuple[str, int]],
+    transformer: bool,
 ) -> None:
     """Quantize the model at ``onnx`` and save its IR at ``ir``.
 
@@ -46,11 +49,12 @@ def make_int8(
             prepared,
             validation=held_back,
             float_layers=ARCHITECTURES[architecture].float_layers,
+            transformer=transformer,
             on_progress=lambda doing, done, total: events.send("progress", doing=doing, done=done, total=total),
         )
         tell(RECIPES[recipe].title)
     with events.step(save) as tell:
-        save_ir(int8, Path(ir), prepared, ARCHITECTURES[architecture].stages)
+        save_ir(int8, Path(ir), prepared, [Stage(*stage) for stage in stages])
         tell(file_fact(Path(ir).with_suffix(".bin")))
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.base.errors import AppError
-from core.engines.engine import EngineName
+from core.engines.engine import EngineDescription, EngineName
+from core.engines.openvino import FP32 as OPENVINO_FP32
 from core.engines.registry import default_engine, engine_label, engine_names, reference_engine
 from core.recognition.jobs import JobState, RecognitionJob
 from core.recognition.service import Order
@@ -23,7 +24,6 @@ _NEAREST = "Whatever else an image shows gets the nearest of these: this model c
 
 def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
     """Buttons to recognise the selected, all or the current image; while that runs, progress and cancel instead."""
-    reference = reference_engine()
     with st.container(border=True):
         if session.drawn_working or session.working:  # what else is drawn so is drawn anew once it has ended
             _progress(session)
@@ -35,6 +35,7 @@ def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
             return
         if missing:
             st.info(escape(missing), icon=":material/tune:")
+        reference = _reference(session)
         selected = session.view.selected
         # Before the buttons: who switches it and presses one of them in one go means both.
         session.compare = bool(st.session_state.get(f"{key}-compare", session.compare))
@@ -56,7 +57,7 @@ def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
                 ):
                     _start(session, stack, indices)
             session.compare = st.toggle(
-                f"Compare with {reference.library}",
+                f"Compare with {reference.library if reference == reference_engine() else reference.label}",
                 value=session.compare,
                 key=f"{key}-compare",
                 help=f"Runs the same images through {reference.label} too: answers, times, and where they differ.",
@@ -86,10 +87,16 @@ def engine_options(session: Session) -> None:
     )
 
 
+def _reference(session: Session) -> EngineDescription:
+    """What answers are compared with: PyTorch, or OpenVINO in FP32 where that is all that runs an imported graph."""
+    reference = reference_engine()
+    return OPENVINO_FP32 if session.model.missing(reference.name) else reference
+
+
 def _start(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
     runtime = get_runtime()
     engines = [session.engine]
-    if session.compare and (reference := reference_engine().name) not in engines:
+    if session.compare and (reference := _reference(session).name) not in engines:
         engines.append(reference)
     order = Order(stack, indices, session.model, tuple(engines), session.client, session.batch_size or 0)
     session.job = RecognitionJob(order, runtime.recognition)

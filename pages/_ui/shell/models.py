@@ -60,7 +60,7 @@ def model_choice(session: Session) -> None:
 def teachable_models(session: Session) -> list[Model]:
     """Models whose network can learn other classes: installed ones, and those of this session."""
     usable, _ = get_runtime().models.installed()
-    return list(dict.fromkeys([*usable, *session.own_models]))
+    return [model for model in dict.fromkeys([*usable, *session.own_models]) if model.has_network]
 
 
 @lru_cache(maxsize=4)  # a thousand classes take a millisecond

@@ -1,0 +1,30 @@
+"""A model as a repository for OpenVINO Model Server: ``config.json``, and a numbered folder of its IR."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from core.base.errors import ModelError
+from core.models.model import Model
+from core.models.openvino_ir import save_turned_round
+
+
+def write_repository(model: Model, folder: Path) -> Path:
+    """Write ``config.json`` and ``NAME/1/model.xml`` with its ``.bin`` into ``folder``; returns the IR's path.
+
+    The server decodes images to BGR, so its IR takes uint8 BGR images ``[batch, height, width, 3]`` of any size.
+
+    Raises:
+        ModelError: the model has no INT8 copy, or is damaged.
+        DiskFull, OSError: the files cannot be written.
+    """
+    if not model.has_int8:
+        raise ModelError(f"{model.title} has no INT8 copy yet: calibrate it first.")
+    name = model.card.name
+    path = folder / name / "1" / "model.xml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_turned_round(model.int8_ir(), path)
+    config = {"model_config_list": [{"config": {"name": name, "base_path": f"/models/{name}"}}]}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    return path
