@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tempfile
+import zipfile
 from pathlib import Path
 
 from core.base.errors import ModelError
@@ -28,3 +31,19 @@ def write_repository(model: Model, folder: Path) -> Path:
     config = {"model_config_list": [{"config": {"name": name, "base_path": f"/models/{name}"}}]}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     return path
+
+
+def pack_repository(model: Model) -> bytes:
+    """``write_repository``'s folder as a ZIP.
+
+    Raises:
+        ModelError, DiskFull, OSError: as ``write_repository``.
+    """
+    packed = io.BytesIO()
+    with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        folder = Path(name)
+        write_repository(model, folder)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder))
+    return packed.getvalue()

@@ -108,7 +108,6 @@ NOT_RUN = {
     "pip install -r requirements.txt": "is a step of scripts/run.sh, and needs the network",
     "docker ": "needs a container engine; test_container.py and test_image_steps.py run what the image is made of",
     "pip install huggingface_hub": "needs an account at Hugging Face",
-    "pip install openvino-model-api": "needs the network; test_openvino_info.py reads the IR as model_api does",
     "hf ": "needs an account at Hugging Face",
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from core.engines.openvino import shared_core
 from core.engines.openvino_network import IMAGE
 from core.models.model import Model
+from core.models.model_server import pack_repository
 from scripts import export_model
 
 
@@ -29,6 +32,11 @@ def test_the_repository_answers_for_bgr_what_the_model_answers_for_rgb(
     expected = own({IMAGE: image})["raw_scores"]
     assert np.abs(served({IMAGE: image[..., ::-1].copy()})["raw_scores"] - expected).max() < 1e-4
     assert np.abs(served({IMAGE: image})["raw_scores"] - expected).max() > 0.1
+
+
+def test_as_a_zip_it_is_the_same(starter: Model) -> None:
+    with zipfile.ZipFile(io.BytesIO(pack_repository(starter))) as packed:
+        assert set(packed.namelist()) == {"config.json", "starter/1/model.xml", "starter/1/model.bin"}
 
 
 def test_what_has_no_int8_copy_is_not_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
