@@ -16,6 +16,7 @@ from core.api.edge.middleware import edge_middleware
 from core.api.edge.server import harden
 from core.base.exit_deadline import ExitDeadline
 from core.base.logs import configure_logs
+from core.base.reach import only_this_computer
 from core.base.settings import MIB
 from core.runtime import get_runtime
 from core.teach.service import may_keep_models
@@ -74,6 +75,9 @@ _runtime = get_runtime()
 configure_logs(_runtime.settings.log_level)
 _base_path = f"/{path}" if (path := str(st.get_option("server.baseUrlPath")).strip("/")) else ""
 _runtime.teaching.may_keep = may_keep_models(_runtime.settings, st.get_option("server.address"))
+_runtime.roots.is_local = only_this_computer(_runtime.settings, st.get_option("server.address"))
+if _runtime.settings.stack_roots and not _runtime.roots.is_local:
+    _log.warning("AISR_STACK_ROOTS opens no folders here: others than this computer may reach the server")
 _api = create_api(
     _runtime.store,
     _runtime.models,
@@ -82,6 +86,7 @@ _api = create_api(
     _base_path,
     teaching=_runtime.teaching,
     evaluation=_runtime.evaluation,
+    roots=_runtime.roots,
 )
 
 app = st.App(

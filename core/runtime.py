@@ -19,6 +19,7 @@ from core.models.registry import ModelRegistry
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import Lane
 from core.recognition.service import RecognitionService
+from core.stacks.roots import StackRoots
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
 from core.trust.disagreement import Reviews
@@ -37,6 +38,7 @@ class AppRuntime:
     recognition: RecognitionService
     teaching: TeachingService
     evaluation: EvaluationService
+    roots: StackRoots
     reviews: Reviews = field(default_factory=Reviews)
 
     def warm_up(self) -> None:
@@ -84,4 +86,6 @@ def get_runtime() -> AppRuntime:
     settings = get_settings()
     store, models, recognition = StackStore(settings), ModelRegistry(settings), RecognitionService(settings)
     teaching = TeachingService(settings, recognition, models, store.folder / "taught")
-    return AppRuntime(settings, store, models, recognition, teaching, EvaluationService(recognition))
+    return AppRuntime(
+        settings, store, models, recognition, teaching, EvaluationService(recognition), StackRoots(settings)
+    )

@@ -5,7 +5,8 @@ import streamlit as st
 from core.engines.registry import engine_label
 from core.runtime import get_runtime
 from core.trust.disagreement import flips
-from pages._ui.inference.review import flip_details, marking, stepping, tally
+from pages._ui.review.flips import flip_details, marking, stepping, tally
+from pages._ui.review.why import why_int8_errs
 from pages._ui.shell.browsers import current_session
 from pages._ui.viewer.upload import stack_summary
 
@@ -43,3 +44,4 @@ tally(marks.tally(found), len(found), both, (first, second))
 place = stepping(len(found))
 marking(marks, found[place])
 flip_details(stack, found[place])
+why_int8_errs(session, stack, found)

@@ -23,13 +23,13 @@ stack = session.stack
 if stack is None:
     st.title("AI Image Stack Recognizer")
     st.markdown(
-        f"Drop a ZIP of {format_names()} images, look through it like in a desktop viewer, and have ResNet18 name what "
-        "it shows: "
-        "OpenVINO INT8 for speed, PyTorch FP32 beside it to see what the speed costs."
+        f"Drop {format_names()} images, a folder or a ZIP of them, look through them as in a desktop viewer, and have "
+        "ResNet18 name what they show: OpenVINO INT8 for speed, PyTorch FP32 beside it to see what the speed costs."
     )
     if "stack" in st.query_params:
         st.info(
-            "This link is to an image of a stack that is not open here. Open its ZIP to see it.", icon=":material/link:"
+            "This link is to an image of a stack that is not open here. Open its files to see it.",
+            icon=":material/link:",
         )
     open_stacks(session)
     upload_area(session)

@@ -27,7 +27,7 @@ from core.engines.openvino import INT8
 from core.recognition.classifier import Classifier
 from core.runtime import AppRuntime, get_runtime
 from scripts._arguments import batch_size_argument
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of PNG images")
+    parser.add_argument(
+        "stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP, TAR or folder of images, or one image"
+    )
     parser.add_argument("--counts", type=_counts, default=DEFAULT_COUNTS, metavar="50,100", help="images in a pass")
     parser.add_argument(
         "--engines",
@@ -107,8 +109,7 @@ def _measure(options: argparse.Namespace, runtime: AppRuntime) -> Report:
     )
     plan.check(settings)
     model = runtime.models.get(options.model)
-    with open_stack_file(options.stack) as source:
-        stack = runtime.store.create(source, options.stack.name)
+    stack = open_stack(runtime.store, options.stack)
     with tqdm(total=1, unit="image", file=sys.stderr) as bar:
 
         def on_step(done: int, total: int, text: str) -> None:

@@ -21,6 +21,7 @@ from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
 from core.engines.registry import default_engine, engine_names
 from core.models.registry import ModelRegistry
+from core.recognition.results import THRESHOLD
 from core.recognition.service import RecognitionService
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
@@ -28,11 +29,18 @@ from core.trust.evaluation.evaluation import Evaluation, Subject
 from core.trust.evaluation.job import EvaluationJob, Plan
 from core.trust.evaluation.known import KnownClasses, from_csv, from_folders
 from core.trust.evaluation.report import EvaluationReport, RunReport
-from core.trust.evaluation.sentences import accuracy_sentence, comparison_sentence, coverage_sentence, interval, share
+from core.trust.evaluation.sentences import (
+    accuracy_sentence,
+    comparison_sentence,
+    coverage_sentence,
+    interval,
+    known_sentence,
+    share,
+)
 from core.trust.evaluation.service import EvaluationService
 from core.trust.evaluation.tables import classes_csv, images_csv
 from scripts._arguments import batch_size_argument
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 FOLDERS = "folders"
 SAID_AT = 0.8  # confidence of which the output says what it would leave
@@ -58,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of images")
+    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP, TAR or folder of images")
     parser.add_argument("--labels", required=True, metavar=f"{FOLDERS}|FILE.csv", help="where the classes stand")
     parser.add_argument("--model", nargs="+", metavar="NAME", help="names of installed models (default: the app's)")
     parser.add_argument(
@@ -76,8 +84,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> tuple[Evaluati
     registry, store = ModelRegistry(settings), StackStore(settings)
     try:
         models = [registry.get(name) for name in options.model or [None]]
-        with open_stack_file(options.stack) as source:
-            stack = store.create(source, options.stack.name)
+        stack = open_stack(store, options.stack)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
         subjects = tuple(Subject(model, engine) for model in models for engine in options.engines)
@@ -147,6 +154,8 @@ def _print_run(run: RunReport) -> None:
         f"of which chance alone explains up to {run.calibration_error_by_chance:.3f}."
     )
     print(next(coverage_sentence(one) for one in run.coverage if one.threshold == SAID_AT))
+    if run.known is not None:
+        print(f"None of these: {known_sentence(run.known, THRESHOLD)}")
     for pair in run.confusion[:PAIRS_PRINTED]:
         print(f"{pair.images:6,}  {pair.known} taken for {pair.named}")
 

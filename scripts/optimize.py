@@ -36,7 +36,7 @@ from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.stacks.sample import make_sample_stack
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,8 +120,7 @@ def _stack(path: Path | None, store: StackStore) -> ImageStack:
         make_sample_stack(packed)
         packed.seek(0)
         return store.create(packed, "sample-stack.zip")
-    with open_stack_file(path) as source:
-        return store.create(source, path.name)
+    return open_stack(store, path)
 
 
 def _labels(path: Path | None, stack: ImageStack, model: Model) -> NDArray[np.int64]:

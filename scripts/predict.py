@@ -1,4 +1,4 @@
-"""Recognise every image of a ZIP or folder.
+"""Recognise every image of a ZIP, TAR or folder.
 
     python -m scripts.predict STACK.zip --engine openvino-int8 --out results.csv
 
@@ -27,7 +27,7 @@ from core.recognition.results import Prediction, Recognition
 from core.stacks.store import StackStore
 from core.trust.map_folder import Form, MapFolder
 from scripts._arguments import batch_size_argument
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 MAPS_WAITING = 4 * MIB  # of maps on their way to the disk
 FORMATS = {".csv": to_csv, ".json": to_json}
@@ -58,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of PNG images")
+    parser.add_argument(
+        "stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP, TAR or folder of images, or one image"
+    )
     parser.add_argument("--engine", choices=engine_names(), default=default_engine().name, help="default: %(default)s")
     parser.add_argument("--model", help="name of an installed model (default: the app's)")
     parser.add_argument("--batch-size", type=batch_size_argument, default=0, metavar="auto|N", help="default: auto")
@@ -82,8 +84,7 @@ def _predict(options: argparse.Namespace) -> Recognition:
     model = ModelRegistry(settings).get(options.model)
     store = StackStore(settings)
     try:
-        with open_stack_file(options.stack) as source:
-            stack = store.create(source, options.stack.name)
+        stack = open_stack(store, options.stack)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
         maps = MapFolder(stack, model, options.maps, options.maps_form) if options.maps else None

@@ -35,7 +35,7 @@ from core.teach.job import TeachingJob
 from core.teach.lesson import Lesson
 from core.teach.report import TeachingReport
 from core.trust.label_files import from_csv, from_folders
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 FOLDERS = "folders"
 
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP or folder of images")
+    parser.add_argument("stack", type=Path, metavar="STACK.zip|FOLDER", help="ZIP, TAR or folder of images")
     parser.add_argument("--labels", required=True, metavar=f"{FOLDERS}|FILE.csv", help="where the classes stand")
     parser.add_argument("--per-class", type=_positive, metavar="N", help="learn from so many of each class")
     parser.add_argument("--seed", type=int, default=0, help="which ones; default: %(default)s")
@@ -87,8 +87,7 @@ def _teach(options: argparse.Namespace, settings: Settings) -> TeachingReport:
     try:
         backbone = registry.get(options.backbone)
         folder = installed_folder(options.name, settings)
-        with open_stack_file(options.stack) as source:
-            stack = store.create(source, options.stack.name)
+        stack = open_stack(store, options.stack)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
         labels = _labels(options.labels, stack)

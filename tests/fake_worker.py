@@ -27,11 +27,12 @@ SetAccident = Callable[[str], None]
 
 
 def use_fake_worker(starter: Model, monkeypatch: pytest.MonkeyPatch) -> SetAccident:
-    """From now on optimisations of ``starter`` take no time; call the result with ``PLACE:KIND`` for an accident."""
+    """From now on heavy work on ``starter`` takes no time; call the result with ``PLACE:KIND`` for an accident."""
     forms = starter.fp32_ir().parent  # for real, once for all tests
     monkeypatch.setenv("FAKE_FORMS", str(forms))
     monkeypatch.setenv("FAKE_INT8", str(starter.folder))
-    monkeypatch.setattr("core.optimize.run.WORKER", "tests.fake_worker")
+    for module in ("run", "layer_job"):
+        monkeypatch.setattr(f"core.optimize.{module}.WORKER", "tests.fake_worker")
     return lambda accident: monkeypatch.setenv("FAKE_ACCIDENT", accident)
 
 
@@ -75,5 +76,12 @@ def make_int8(events: Events, ir: str, **_: object) -> None:
         shutil.copyfile(source, Path(ir).with_suffix(suffix))
 
 
+def compare_layers(events: Events, **_: object) -> None:
+    events.send("progress", done=1, total=2)
+    accident("Compare layer by layer")
+    found = [("first convolution", 30.0), ("stage 4, block 2, convolution 2", 5.0), ("last layer", None)]
+    events.send("layers", layers=[{"layer": layer, "own": own, "carried": own} for layer, own in found])
+
+
 if __name__ == "__main__":
-    serve({"export": export, "make_int8": make_int8})
+    serve({"export": export, "make_int8": make_int8, "compare_layers": compare_layers})

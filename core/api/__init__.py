@@ -6,6 +6,7 @@ Full paths are declared because two families share one application: the short ro
 
 from __future__ import annotations
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
@@ -16,6 +17,7 @@ from core.api.clients import STACK_COOKIE
 from core.api.evaluations import evaluations_router
 from core.api.explanations import explanations_router
 from core.api.files import files_router
+from core.api.folders import folders_router
 from core.api.http_manners import HttpMannersMiddleware
 from core.api.image_threads import ImageThreads
 from core.api.images import images_router
@@ -23,6 +25,8 @@ from core.api.live_teaching import live_teaching_router
 from core.api.metrics import Metrics
 from core.api.predictions import PredictionThreads
 from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_problems
+from core.api.receive import UNPACKING_AT_ONCE
+from core.api.resumable import TUS_HEADERS, resumable_router
 from core.api.service import service_router
 from core.api.short_routes import short_routes
 from core.api.stacks import stacks_router
@@ -34,6 +38,7 @@ from core.base.version import VERSION
 from core.images.formats import format_names
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
+from core.stacks.roots import StackRoots
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
 from core.trust.evaluation.service import EvaluationService
@@ -41,8 +46,8 @@ from core.trust.explain import Explainer
 
 __all__ = ["ROUTES", "STACK_COOKIE", "create_api"]
 
-DESCRIPTION = f"""Upload a ZIP of {format_names()} images as a *stack*, look at its images, and have ResNet18 name what
-they show.
+DESCRIPTION = f"""Upload {format_names()} images, by themselves or in a ZIP or TAR, as a *stack*, look at its
+images, and have ResNet18 name what they show.
 
 The short routes keep the stack in a cookie. The resources below `/api/v1` name it in the address: its id is the key to
 it, so keep it to yourself. Every failure is `application/problem+json` (RFC 9457) with a stable `code`.
@@ -76,10 +81,12 @@ def create_api(
     *,
     teaching: TeachingService | None = None,
     evaluation: EvaluationService | None = None,
+    roots: StackRoots | None = None,
 ) -> FastAPI:
     """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash).
 
     Without ``teaching`` it has a service of its own, which installs nothing; without ``evaluation`` too.
+    Without ``roots`` it opens no folders of this machine.
     """
     teaching = teaching or TeachingService(settings, service, registry, store.folder / "taught")
     # The page of the documentation works without the internet too: its scripts come from here.
@@ -108,17 +115,23 @@ def create_api(
         api.add_middleware(
             CORSMiddleware,
             allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Content-Type", "If-None-Match", "Range"],
-            expose_headers=["Content-Range", "ETag", "Location", "Retry-After", "X-Image-Shape", "X-Image-Dtype"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Content-Type", "If-None-Match", "Range", *TUS_HEADERS],
+            expose_headers=[
+                *("Content-Range", "ETag", "Location", "Retry-After", "X-Image-Shape", "X-Image-Dtype"),
+                *TUS_HEADERS,
+            ],
         )
     api.include_router(service_router(registry, metrics))
-    api.include_router(short_routes(store, registry, predictions, threads, settings))
-    api.include_router(stacks_router(store, registry, service, predictions, settings))
+    unpacking = CapacityLimiter(UNPACKING_AT_ONCE)
+    api.include_router(short_routes(store, registry, predictions, threads, settings, unpacking))
+    api.include_router(stacks_router(store, registry, service, predictions, settings, unpacking))
+    api.include_router(resumable_router(store, settings, unpacking))
     api.include_router(teaching_router(store, teaching))
     api.include_router(live_teaching_router(store, teaching))
     api.include_router(evaluations_router(store, registry, teaching, evaluation or EvaluationService(service)))
     api.include_router(files_router(store.files, settings))
+    api.include_router(folders_router(store, roots or StackRoots(settings)))
     api.include_router(images_router(store, threads))
     api.include_router(explanations_router(store, registry, service, Explainer(service.queue), predictions, threads))
     return api

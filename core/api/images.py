@@ -55,8 +55,12 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
         request: Request,
         stack_id: str,
         index: int,
-        low: Annotated[int | None, Query(ge=-65535, le=131070, description="the value shown black")] = None,
-        high: Annotated[int | None, Query(ge=-65535, le=131070, description="the value shown white")] = None,
+        low: Annotated[
+            float | None, Query(ge=-1e300, le=1e300, allow_inf_nan=False, description="the value shown black")
+        ] = None,
+        high: Annotated[
+            float | None, Query(ge=-1e300, le=1e300, allow_inf_nan=False, description="the value shown white")
+        ] = None,
         invert: Annotated[bool, Query(description="exchange black and white")] = False,
     ) -> Response:
         """An image any browser shows: as the model sees it, or with a window of its original values."""
@@ -146,7 +150,7 @@ async def send_original(
         tag: of the file, where its address always means the same one.
     """
     entry = stack.entries[index]
-    if large_images.sent_in_pieces(entry):
+    if large_images.original_in_pieces(entry):
         return await large_images.stream_original(threads, request, stack, index, headers, tag)
 
     def read() -> Response:

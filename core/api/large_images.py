@@ -25,12 +25,17 @@ STREAMED_BYTES = 8 * MIB  # larger files are sent piece by piece
 _FILE_MEMORY = 4 * PIECE_BYTES  # a piece as it is in the source, unpacked, and on its way
 _STRIP_COST = 16 * SENT_PIXELS  # as ``memory.whole_bytes`` counts: about so many bytes a pixel
 
-Window = tuple[int, int]
+Window = tuple[float, float]
+
+
+def original_in_pieces(entry: Entry) -> bool:
+    """Whether the file of an image is, as it was uploaded."""
+    return entry.file_size > STREAMED_BYTES
 
 
 def sent_in_pieces(entry: Entry) -> bool:
-    """Whether the file of an image is."""
-    return entry.file_size > STREAMED_BYTES and isinstance(entry.format, FormatInStrips)
+    """Whether the file of an image is, as browsers show it."""
+    return original_in_pieces(entry) and isinstance(entry.format, FormatInStrips)
 
 
 def made_in_strips(entry: Entry) -> bool:

@@ -42,7 +42,7 @@ AT_LEAST_ONE: dict[str, Any] = {"minItems": 1}  # none is refused with a sentenc
 
 
 class SkippedEntry(BaseModel):
-    """A file of the ZIP that is not part of the stack."""
+    """A file that came in and is not part of the stack."""
 
     name: str
     code: str = Field(description="stable, for programs")
@@ -50,7 +50,7 @@ class SkippedEntry(BaseModel):
 
 
 def skipped_entries(stack: ImageStack) -> list[SkippedEntry]:
-    """What the ZIP of ``stack`` held besides its images."""
+    """What came in with the images of ``stack`` and is left out."""
     return [SkippedEntry(name=entry.name, code=entry.code, reason=entry.reason) for entry in stack.skipped]
 
 
@@ -59,6 +59,20 @@ class FileAnswer(BaseModel):
 
     file_id: str = Field(description="the key to it")
     size: int = Field(description="bytes")
+
+
+class Folders(BaseModel):
+    """Folders of the server's own machine that may be opened."""
+
+    folders: list[str] = Field(description="whole paths; everything in them may be opened too")
+
+
+class FolderRequest(BaseModel):
+    """What to open."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"path": "/data/photos/summer"}]})
+
+    path: Text = Field(max_length=4096, description="whole path of a folder, archive or image in one of the folders")
 
 
 class UploadAnswer(BaseModel):
@@ -167,7 +181,7 @@ class PixelKind(BaseModel):
 
     bit_depth: int
     colour: str = Field(description="such as `grey` or `RGB`")
-    highest: int = Field(description="255, or 65535 where the file has 16 bits")
+    highest: int | float = Field(description="255, 65535 where the file has 16 bits, or what another type can have")
     description: str = Field(description="for people, such as `16-bit grey`")
 
 
@@ -177,7 +191,7 @@ class ImageColumns(BaseModel):
     names: list[str]
     widths: list[int] = Field(description="pixels")
     heights: list[int] = Field(description="pixels")
-    file_sizes: list[int] = Field(description="bytes")
+    file_sizes: list[int] = Field(description="bytes of the file that the image is in, of which it may be one frame")
     kinds: list[PixelKind] = Field(description="the kinds of image that occur")
     kind: list[int] = Field(description="of each image, its place in `kinds`")
     name_ranks: list[int] | None = Field(

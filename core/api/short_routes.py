@@ -1,4 +1,4 @@
-"""The four short routes: upload a ZIP, fetch an image of it, recognise with the reference or the default engine."""
+"""The four short routes: upload a stack, fetch an image of it, recognise with the reference or the default engine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Cookie, Query, Request, Response
 
@@ -34,7 +35,11 @@ FORM_BODY: dict[str, Any] = {
         "schema": {
             "type": "object",
             "properties": {
-                "file": {"type": "string", "format": "binary", "description": f"ZIP of {format_names()} images"}
+                "file": {
+                    "type": "array",
+                    "items": {"type": "string", "format": "binary"},
+                    "description": f"a ZIP or TAR of {format_names()} images, or one or more images",
+                }
             },
             "required": ["file"],
         }
@@ -48,6 +53,7 @@ def short_routes(
     predictions: PredictionThreads,
     threads: ImageThreads,
     settings: Settings,
+    unpacking: CapacityLimiter,
 ) -> APIRouter:
     """``/upload``, ``/uploaded_images/...``, ``/predict``, ``/predict_optimized``."""
     router = APIRouter(tags=["short routes"])
@@ -59,10 +65,10 @@ def short_routes(
         openapi_extra=_body(FORM_BODY),
     )
     async def upload(request: Request) -> Response:
-        """Open a ZIP of images as a stack; the cookie in the answer lets the next calls find it."""
+        """Open a ZIP or TAR of images, or images, as a stack; the cookie in the answer lets the next calls find it."""
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise InvalidRequest("No file provided")
-        stack = await receive_stack(request, store, settings, client_of(request), name="")
+        stack = await receive_stack(request, store, settings, client_of(request), unpacking=unpacking)
         response = await json_answer(lambda: UploadAnswer.of(stack), 200)
         remember_stack(request, response, stack, settings)
         return response

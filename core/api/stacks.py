@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -29,15 +30,17 @@ from core.api.short_routes import FORM_BODY
 from core.base.errors import AppError, InvalidRequest
 from core.base.settings import Settings
 from core.engines.registry import engine_label
+from core.images.formats import formats
 from core.models.registry import ModelRegistry
 from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Order, RecognitionService
 from core.stacks.store import StackStore
 
 NDJSON = "application/x-ndjson"
-_ZIP_BODY: dict[str, Any] = {
+_TYPES = ("application/zip", "application/x-tar", "application/octet-stream", *(one.media_type for one in formats()))
+_BODY: dict[str, Any] = {
     "required": True,
-    "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}, **FORM_BODY},
+    "content": {one: {"schema": {"type": "string", "format": "binary"}} for one in _TYPES} | FORM_BODY,
 }
 
 
@@ -47,6 +50,7 @@ def stacks_router(
     service: RecognitionService,
     predictions: PredictionThreads,
     settings: Settings,
+    unpacking: CapacityLimiter,
 ) -> APIRouter:
     """Create, look into, recognise and delete stacks."""
     router = APIRouter(prefix="/api/v1/stacks", tags=["stacks"])
@@ -56,16 +60,16 @@ def stacks_router(
         status_code=201,
         response_model=StackIndex,
         responses=responses(400, 408, 413, 415, 422, 429, 503, 507),
-        openapi_extra={"requestBody": _ZIP_BODY},
+        openapi_extra={"requestBody": _BODY},
     )
     async def create(
         request: Request,
         name: Annotated[
-            str, Query(max_length=255, description="what to call it, where the body is the ZIP itself")
-        ] = "stack.zip",
+            str, Query(max_length=255, description="what to call it, where the body is the file itself, or has several")
+        ] = "",
     ) -> Response:
-        """Open a ZIP of images; it is written to disk as it arrives. The id in the answer is the key to it."""
-        stack = await receive_stack(request, store, settings, client_of(request), name)
+        """Open a ZIP or TAR of images, or images; they are written to disk as they arrive. The id is the key to it."""
+        stack = await receive_stack(request, store, settings, client_of(request), name, unpacking=unpacking)
         headers = {"Location": f"{request.url.path}/{stack.id}"}
         return await json_answer(lambda: StackIndex.of(stack), 201, headers)
 

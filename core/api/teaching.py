@@ -177,7 +177,7 @@ def teaching_router(store: StackStore, teaching: TeachingService) -> APIRouter:
             found.remove_class(name)
         return LabelsAnswer.of(found)
 
-    @router.post("/teach", status_code=202, responses=responses(400, 403, 404, 413, 422, 429, 503, 507))
+    @router.post("/teach", status_code=202, responses=responses(400, 403, 404, 413, 422, 429, 500, 503, 507))
     def teach(request: Request, stack_id: str, body: TeachRequest) -> TeachingState:
         """Teach the labels of a stack. Ask with GET how far it is; predictions take the model it names at the end."""
         looker = teaching.looker(store.get(stack_id), body.backbone, client_of(request), "api")

@@ -24,7 +24,7 @@ class InvalidRequest(AppError):
 
 
 class ArchiveError(AppError):
-    """A ZIP that cannot become a stack."""
+    """What was sent, or is opened, cannot become a stack."""
 
     code = "archive_invalid"
     status = 422
@@ -83,10 +83,39 @@ class StackNotFound(AppError):
     status = 404
 
 
+class UploadNotFound(AppError):
+    """No upload of this id that could go on."""
+
+    code = "upload_not_found"
+    status = 404
+
+
+class OffsetConflict(AppError):
+    """An upload goes on from another place than a request says."""
+
+    code = "offset_conflict"
+    status = 409
+
+
+class UploadBusy(AppError):
+    """Another request sends bytes of the same upload."""
+
+    code = "upload_busy"
+    status = 423
+    retry_after = 5
+
+
 class FileNotKept(AppError):
     """A file that was sent for a page is not there (any more)."""
 
     code = "file_not_found"
+    status = 404
+
+
+class PathNotFound(AppError):
+    """Nothing of this name in the folders of the server that may be opened."""
+
+    code = "path_not_found"
     status = 404
 
 

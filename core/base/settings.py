@@ -73,17 +73,23 @@ class Settings(BaseSettings):
         description="Largest file of model weights accepted; a ResNet18 has 45 MiB, and 2 KiB more for each class.",
     )
     max_upload_bytes: int = Field(
-        2048 * MIB, gt=0, description="Largest ZIP accepted: about 6,000 photos of 345 kB each."
+        2048 * MIB, gt=0, description="Largest upload accepted, archive or files: about 6,000 photos of 345 kB each."
     )
-    max_entries: int = Field(20_000, gt=0, description="Most entries a ZIP may list, images or not.")
+    max_entries: int = Field(20_000, gt=0, description="Most files of a stack, images or not.")
     max_entry_bytes: int = Field(
-        256 * MIB, gt=0, description="Largest single file in a ZIP after decompression; holds any image of max_pixels."
+        256 * MIB,
+        gt=0,
+        description="Largest single file of a stack after decompression; holds any image of max_pixels. A TIFF of many "
+        "pages, which is read in parts, may be as large as max_total_bytes.",
     )
-    max_total_bytes: int = Field(8192 * MIB, gt=0, description="Largest sum of the files in a ZIP after decompression.")
+    max_total_bytes: int = Field(
+        8192 * MIB, gt=0, description="Largest sum of the files in an archive after decompression."
+    )
     max_compression_ratio: int = Field(
         200,
         gt=1,
-        description="Largest decompressed/compressed ratio of an entry over 1 MiB; images hardly compress.",
+        description="Largest decompressed/compressed ratio of a file in a ZIP, or of a compressed TAR, over 1 MiB; "
+        "images hardly compress.",
     )
     max_pixels: int = Field(
         MAX_PIXELS,
@@ -96,6 +102,11 @@ class Settings(BaseSettings):
         ge=64 * MIB,
         description="Memory that images being read may take together; an image that needs more is read alone. Answers "
         "made of them may take a quarter of it more.",
+    )
+    stack_roots: str = Field(
+        "",
+        description="Folders of this computer that may be opened in place from the page and the API, separated by "
+        "commas; only where it listens on this computer alone (`--server.address localhost`) without a proxy.",
     )
     max_stacks: int = Field(256, gt=0, description="Most stacks kept at once, over all sessions and clients.")
     max_stacks_per_client: int = Field(
@@ -219,6 +230,14 @@ class Settings(BaseSettings):
         for proxy in split_list(proxies):
             ipaddress.ip_network(proxy)
         return proxies
+
+    @field_validator("stack_roots")
+    @classmethod
+    def _absolute(cls, roots: str) -> str:
+        for root in split_list(roots):
+            if not Path(root).is_absolute() or ".." in Path(root).parts:
+                raise ValueError("expected whole paths of folders, such as /data/photos")
+        return roots
 
     @property
     def installed_dir(self) -> Path:

@@ -20,7 +20,8 @@ from core.benchmark.report import Limits
 from core.benchmark.subjects import check_cancelled
 from core.engines.batch_size import keep_busy
 from core.engines.engine import LOGITS, Engine
-from core.images import formats, pixels
+from core.images import pixels
+from core.images.formats.format import FileReader, InMemory
 from core.images.preprocessing import Preprocessing
 from core.recognition.results import top_scores
 from core.stacks.stack import ImageStack
@@ -55,9 +56,13 @@ def stage_costs(stack: ImageStack, preprocessing: Preprocessing, settings: Setti
         check_cancelled(cancelled)
         marks = [time.thread_time()]
         try:
-            data = stack.original(index)
+            entry = stack.entries[index]
+            file: FileReader = stack.file(index)
+            if not entry.format.reads_parts:  # otherwise reading is a part of decoding
+                file = InMemory(file.read())
             marks.append(time.thread_time())
-            decoded = formats.decode(data, max_pixels=settings.max_pixels)
+            at_least = pixels.enough((entry.header.width, entry.header.height), preprocessing)
+            decoded = entry.format.decode(file, entry.frame, max_pixels=settings.max_pixels, at_least=at_least)
             marks.append(time.thread_time())
             pixels.to_model_input(pixels.to_rgb(decoded), preprocessing)
             marks.append(time.thread_time())

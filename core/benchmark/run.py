@@ -161,7 +161,7 @@ def _subject(
 ) -> Subject:
     check_cancelled(task.cancelled)
     if name in BASELINE_NAMES:
-        return make_baseline(name, task.model, lambda index: task.stack.original(index % len(task.stack)))
+        return make_baseline(name, task.model, lambda index: task.stack.as_file(index % len(task.stack))[1])
     if mode == "inference-only":
         return EngineAlone(task.model.engine(name), sizes[name], task.model.card.classes, inputs)
     make = Pipeline if mode == "end-to-end" else Ingested

@@ -26,7 +26,7 @@ def only_network(model: Any) -> Any:
     named = {
         name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.get_names()
     }
-    if PIXELS not in named:
+    if IMAGE not in named or PIXELS not in named:
         return model
     pixels, logits = named[PIXELS], named[LOGITS]
     begin = ops.parameter(pixels.get_partial_shape(), pixels.get_element_type(), name=PIXELS)

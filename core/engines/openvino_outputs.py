@@ -66,13 +66,14 @@ def _find(model: Any, stages: Sequence[Stage]) -> list[Any]:
     """
     last: dict[int, Any] = {}
     for node in model.get_ordered_ops():
-        if node.get_type_name() == "Relu" and _adds_branches(node.input_value(0).get_node()):
+        if node.get_type_name() == "Relu" and adds_branches(node.input_value(0).get_node()):
             last[node.get_output_partial_shape(0)[1].get_length()] = node.output(0)
     found = [last.get(stage.channels) for stage in stages]
     return [] if None in found else [_quantized(output) for output in found]
 
 
-def _adds_branches(node: Any) -> bool:
+def adds_branches(node: Any) -> bool:
+    """Whether a node of an ``ov.Model`` adds up two branches of a residual block, and not a bias."""
     sources = [value.get_node().get_type_name() for value in node.input_values()]
     return node.get_type_name() == "Add" and "Constant" not in sources and "Convert" not in sources
 

@@ -63,8 +63,10 @@ class PyTorchEngine:
         check_batch(batch, self.input_shape)
         check_outputs(outputs, self)
         wanted = set(self._maps if FEATURES in outputs else outputs)
+        # A tensor may be written to; an array that may not gets a copy.
+        own = np.require(batch, requirements=("C", "W"))
         with torch.inference_mode(), self._seen.keeping(wanted) as maps:
-            inputs = torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).float().div_(255)
+            inputs = torch.from_numpy(own).permute(0, 3, 1, 2).float().div_(255)
             logits = self._network(inputs.sub_(self._mean).div_(self._std))
             found = {LOGITS: logits, **maps}
             if FEATURES in outputs:

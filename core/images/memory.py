@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from core.images.formats.format import ImageFormat, ImageHeader
+from core.images.formats.format import ImageFormat, ImageHeader, Size, decoded
 from core.images.strips import is_large, strip_bytes
 
 # Samples a pixel may come to have: any kind without alpha can have a transparent colour beside the header.
-_SAMPLES = {"grey": 2, "grey + alpha": 2, "RGB": 4, "RGBA": 4, "palette": 4}
+_SAMPLES = {"grey": 2, "grey + alpha": 2, "RGB": 4, "RGBA": 4, "palette": 4, "CMYK": 4}
 _PICTURE_BYTES = 7  # a pixel as 8-bit RGB, and as Pillow keeps it
 
 
@@ -21,18 +21,23 @@ def decoding_bytes(image_format: ImageFormat, header: ImageHeader, file_size: in
     return whole_bytes(header, file_size) if in_strips is None else in_strips
 
 
+def preparing_bytes(image_format: ImageFormat, header: ImageHeader, file_size: int, at_least: Size) -> int:
+    """The same where a frame of ``at_least`` this width and height is enough."""
+    smaller = decoded(image_format, header, at_least)
+    if smaller.pixels == header.pixels:
+        return decoding_bytes(image_format, header, file_size)
+    return whole_bytes(smaller, file_size) + header.working_bytes
+
+
 def whole_bytes(header: ImageHeader, file_size: int) -> int:
     """The same in one piece, which is in proportion to the work it is, in strips too.
 
     The file and its compressed data; two copies of the samples; one more as 8-bit RGB and as a Pillow image.
     """
-    return file_bytes(file_size) + header.pixels * (2 * _SAMPLES[header.color] * _sample_bytes(header) + _PICTURE_BYTES)
+    of_pixel = 2 * _SAMPLES[header.color] * header.dtype.itemsize + _PICTURE_BYTES
+    return file_bytes(header.stored_bytes(file_size)) + header.working_bytes + header.pixels * of_pixel
 
 
 def sample_bytes(header: ImageHeader) -> int:
     """All samples of a frame, at most, in bytes."""
-    return header.pixels * _SAMPLES[header.color] * _sample_bytes(header)
-
-
-def _sample_bytes(header: ImageHeader) -> int:
-    return 2 if header.highest_sample > 255 else 1
+    return header.pixels * _SAMPLES[header.color] * header.dtype.itemsize

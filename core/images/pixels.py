@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import io
+import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.images.formats.format import Pixels
+from core.images.formats.format import Pixels, Size
 from core.images.preprocessing import Preprocessing
 
 RENDERING_RULES = (
-    "Images are shown, and given to the models, as 8-bit RGB. A 16-bit image is scaled linearly by its own value "
-    "range: its lowest value becomes 0 and its highest 255, with one range for all colour channels, so nothing is "
-    "clipped. Images of 1, 2 or 4 bits are scaled by their bit depth. Transparent parts lie over white. Gamma and "
-    "colour profiles are not applied."
+    "Images are shown, and given to the models, as 8-bit RGB. An image of more than 8 bits, or of signed or floating "
+    "values, is scaled linearly by its own value range: its lowest value becomes 0 and its highest 255, with one range "
+    "for all colour channels, so nothing is clipped; what is no number is black. Images of 1, 2 or 4 bits are scaled "
+    "by their bit depth. Transparent parts lie over white. Gamma and colour profiles are not applied."
 )
 THUMBNAIL_MEDIA_TYPE = "image/jpeg"
 _JPEG_QUALITY = 80
 # How many source pixels on each side of a place count for it, where nothing is made smaller (Pillow's Resample.c).
 RESAMPLING_REACH = {"bilinear": 1, "bicubic": 2}
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+OVERSAMPLING = 2  # how much larger than the resized image a decoded one is at least, if it was
 BAND_PIXELS = 1024 * 1024  # converted at a time, so that the intermediate values of a huge image take no memory
 
-ValueRange = tuple[int, int]
+ValueRange = tuple[int, int] | tuple[float, float]
 """The values of an image that become 0 and 255."""
-Size = tuple[int, int]
-"""Width and height, in pixels."""
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
 
@@ -51,34 +52,61 @@ def to_rgb(pixels: Pixels, shown: ValueRange | None = None, *, band_pixels: int 
 
 def value_range(pixels: Pixels) -> ValueRange:
     """The values that become 0 and 255; 8-bit images stay as they are."""
-    return (0, 255) if pixels.dtype == np.uint8 else scalable(*visible_values(pixels))
+    if pixels.dtype == np.uint8:
+        return 0, 255
+    low, high = visible_values(pixels)
+    return scalable(low, high, pixels.dtype)
 
 
 def visible_values(pixels: Pixels) -> ValueRange:
-    """The lowest and the highest value, leaving out fully transparent pixels, whose values nobody sees."""
+    """The lowest and the highest value, leaving out fully transparent pixels, whose values nobody sees.
+
+    So are infinity and what is no number. Where nothing is left, the first is above the second.
+    """
     colour, alpha = _split(pixels)
+    if colour.dtype.kind == "f":
+        low, high = float(colour.min()), float(colour.max())  # not finite where any value is not
+        if not (math.isfinite(low) and math.isfinite(high)):
+            finite = np.isfinite(colour)
+            low = float(colour.min(where=finite, initial=np.inf))
+            high = float(colour.max(where=finite, initial=-np.inf))
+        return low, high
     visible = True if alpha is None else alpha > 0
-    highest = np.iinfo(pixels.dtype).max
-    return int(colour.min(where=visible, initial=highest)), int(colour.max(where=visible, initial=0))
+    limits = np.iinfo(pixels.dtype)
+    low, high = colour.min(where=visible, initial=limits.max), colour.max(where=visible, initial=limits.min)
+    return int(low), int(high)
 
 
-def scalable(low: int, high: int) -> ValueRange:
-    """The range to scale a 16-bit image by: a constant one has none, and is scaled by 65535."""
-    return (low, high) if low < high else (0, 65535)
+def scalable(low: float, high: float, dtype: np.dtype[Any]) -> ValueRange:
+    """The range to scale an image by. A constant one has none: it is scaled by what 16 bits can have, or is black."""
+    if low < high:
+        return low, high
+    return (0, 65535) if dtype == np.uint16 or low > high else (low, low + max(1.0, abs(low)))
 
 
-def to_model_input(rgb: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def enough(size: Size, preprocessing: Preprocessing, side: int = 0) -> Size:
+    """The width and height from which an image of ``size`` may be decoded to make a model input of it.
+
+    With ``side``, a thumbnail too. Twice the resized image is as good as all of it: see ``docs/formats.md``.
+    """
+    factor = min(1.0, max(OVERSAMPLING * preprocessing.resize / min(size), side / max(size)))
+    return math.ceil(size[0] * factor), math.ceil(size[1] * factor)
+
+
+def to_model_input(rgb: NDArray[np.uint8], preprocessing: Preprocessing, size: Size | None = None) -> NDArray[np.uint8]:
     """Resize and crop uint8 ``[H, W, 3]`` to a model input: uint8 of ``preprocessing.input_shape``.
+
+    ``size`` is that of the whole image, where it was decoded in a smaller one: a whole number of times smaller.
 
     The pixel part of torchvision's classification presets: resize the shorter side, antialiased, and crop the centre.
     Resizing only the source region that survives the crop gives the same pixels to within 1 of 255, several times
     faster.
     """
-    return _model_input(Image.fromarray(rgb), preprocessing)
+    return _model_input(Image.fromarray(rgb), preprocessing, size)
 
 
 def to_thumbnail_and_model_input(
-    rgb: NDArray[np.uint8], side: int, preprocessing: Preprocessing
+    rgb: NDArray[np.uint8], side: int, preprocessing: Preprocessing, size: Size | None = None
 ) -> tuple[bytes, NDArray[np.uint8]]:
     """What is kept of an image, uint8 ``[H, W, 3]``: a JPEG of at most ``side`` pixels a side, and ``to_model_input``.
 
@@ -86,7 +114,7 @@ def to_thumbnail_and_model_input(
     0.3 ms for a 500x375 photo, where any other size takes 1.2.
     """
     image = Image.fromarray(rgb)
-    return jpeg(image.reduce(thumbnail_factor(image.size, side))), _model_input(image, preprocessing)
+    return jpeg(image.reduce(thumbnail_factor(image.size, side))), _model_input(image, preprocessing, size)
 
 
 def thumbnail_factor(size: Size, side: int) -> int:
@@ -127,8 +155,11 @@ def in_order(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uin
     return rgb if preprocessing.color_order == "RGB" else np.ascontiguousarray(rgb[..., ::-1])
 
 
-def _model_input(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    crop, box = preprocessing.crop, crop_box(image.size, preprocessing)
+def _model_input(image: Image.Image, preprocessing: Preprocessing, size: Size | None) -> NDArray[np.uint8]:
+    size = size or image.size
+    times = round(size[0] / image.width)  # smaller, its sides rounded up: the part that counts is the same
+    left, top, right, bottom = (side / times for side in crop_box(size, preprocessing))
+    crop, box = preprocessing.crop, (left, top, right, bottom)
     return in_order(resized(image, (crop, crop), box, preprocessing), preprocessing)
 
 
@@ -137,10 +168,12 @@ def _split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
     return (pixels[..., :-1], pixels[..., -1:]) if pixels.shape[2] in (2, 4) else (pixels, None)
 
 
-def _band_to_rgb(band: Pixels, low: int, high: int) -> NDArray[np.uint8]:
+def _band_to_rgb(band: Pixels, low: float, high: float) -> NDArray[np.uint8]:
     colour, alpha = _split(band)
     if band.dtype == np.uint16:
-        colour, alpha = _scale(colour, low, high), None if alpha is None else _scale(alpha, 0, 65535)
+        colour, alpha = _scale(colour, int(low), int(high)), None if alpha is None else _scale(alpha, 0, 65535)
+    elif band.dtype != np.uint8:
+        colour = scale_any(colour, low, high).astype(np.uint8)
     rgb = colour.astype(np.uint8, copy=False) if alpha is None else _over_white(colour, alpha)
     return np.repeat(rgb, 3, axis=2) if rgb.shape[2] == 1 else rgb
 
@@ -153,6 +186,17 @@ def _scale(values: Pixels, low: int, high: int) -> NDArray[np.uint8]:
     scaled += (high - low) // 2
     scaled //= high - low
     return scaled.astype(np.uint8)
+
+
+def scale_any(values: Pixels, low: float, high: float) -> NDArray[np.float64]:
+    """Map ``low..high`` linearly to 0..255, to nearest, of any kind of number; values outside are clamped, NaN is 0."""
+    with np.errstate(invalid="ignore"):  # a signalling NaN is none any more
+        wide = values.astype(np.float64)
+    if not math.isfinite((high - low) * 255):  # of numbers near the ends of float64
+        wide, low, high = wide / 1024, low / 1024, high / 1024
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity, which is clamped, and what is no number
+        wide = np.clip((wide - low) * 255 / (high - low), 0, 255)
+    return np.nan_to_num(wide, copy=False).round()
 
 
 def _over_white(colour: Pixels, alpha: Pixels) -> NDArray[np.uint8]:

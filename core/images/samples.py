@@ -18,7 +18,7 @@ _WORTHWHILE = 0.8  # compressed to original size; noise hardly shrinks and would
 def pack(samples: Pixels, *, gzip: bool) -> tuple[bytes, dict[str, str]]:
     """Rows of little-endian samples, from the top left, and the headers that tell how to read them.
 
-    ``X-Image-Shape`` is ``height,width,channels``, ``X-Image-Dtype`` ``uint8`` or ``uint16``. With ``gzip`` the
+    ``X-Image-Shape`` is ``height,width,channels``, ``X-Image-Dtype`` one of ``format.SAMPLE_TYPES``. With ``gzip`` the
     body is compressed where a piece from the middle of the image shrinks enough to be worth it.
     """
     body, headers = _bytes(samples), _headers(samples.shape, samples.dtype)

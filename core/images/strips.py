@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.base.settings import MIB
 from core.images import pixels
-from core.images.formats.format import FileReader, FormatInStrips, ImageFormat, ImageHeader, Pixels, in_strips
+from core.images.formats.format import FileReader, FormatInStrips, ImageFormat, ImageHeader, Pixels, Size, in_strips
 from core.images.preprocessing import Preprocessing
 
 LARGE_PIXELS = 16_000_000  # larger images are worked on in strips; smaller ones are faster in one piece
@@ -54,11 +54,11 @@ def without_whole(image_format: ImageFormat, header: ImageHeader) -> bool:
 
 
 def value_range(strips: Iterator[Pixels], header: ImageHeader) -> pixels.ValueRange:
-    """The values that become black and white; see ``pixels.value_range``. Only 16-bit images are looked through."""
+    """The values that become black and white; see ``pixels.value_range``. Images of 8 bits are not looked through."""
     if header.highest_sample == 255:
         return 0, 255
     lows, highs = zip(*(pixels.visible_values(strip) for strip in strips), strict=True)
-    return pixels.scalable(min(lows), max(highs))
+    return pixels.scalable(min(lows), max(highs), header.dtype)
 
 
 def to_rgb(strips: Iterator[Pixels], shown: pixels.ValueRange) -> RgbStrips:
@@ -67,7 +67,7 @@ def to_rgb(strips: Iterator[Pixels], shown: pixels.ValueRange) -> RgbStrips:
 
 
 def to_thumbnail_and_model_input(
-    strips: RgbStrips, size: pixels.Size, side: int, preprocessing: Preprocessing
+    strips: RgbStrips, size: Size, side: int, preprocessing: Preprocessing
 ) -> tuple[bytes, NDArray[np.uint8]]:
     """What is kept of an image of ``size``; see ``pixels.to_thumbnail_and_model_input``."""
     factor, crop = pixels.thumbnail_factor(size, side), preprocessing.crop

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.images.formats.format import Pixels
-from core.images.pixels import to_rgb
+from core.images.formats.format import Pixels, in_strips
+from core.images.pixels import BAND_PIXELS, scale_any, to_rgb
 
 
-def apply_window(samples: Pixels, low: int, high: int, *, invert: bool = False) -> NDArray[np.uint8]:
-    """``samples`` (``[H, W, C]``, uint8 or uint16) as uint8 ``[H, W, 3]``: ``low`` becomes 0, ``high`` 255.
+def apply_window(samples: Pixels, low: float, high: float, *, invert: bool = False) -> NDArray[np.uint8]:
+    """``samples`` (``[H, W, C]``) as uint8 ``[H, W, 3]``: ``low`` becomes 0, ``high`` 255.
 
     Values outside are clipped, as with DICOM's linear window (PS3.3, C.11.2.1.2). ``invert`` exchanges black and
     white. Transparency is left as it is, over white.
@@ -20,8 +20,13 @@ def apply_window(samples: Pixels, low: int, high: int, *, invert: bool = False) 
     """
     if low >= high:
         raise ValueError(f"expected low < high, got {low} and {high}")
+    if samples.dtype not in (np.uint8, np.uint16):
+        shown = np.concatenate(
+            [scale_any(band, low, high).astype(np.uint8) for band in in_strips(samples, BAND_PIXELS)]
+        )
+        return to_rgb(255 - shown if invert else shown)
     values = np.arange(np.iinfo(samples.dtype).max + 1, dtype=np.float64)
-    levels = np.clip((values - low) * (255 / (high - low)), 0, 255).round().astype(np.uint8)
+    levels = np.clip((values - low) * 255 / (high - low), 0, 255).round().astype(np.uint8)
     if invert:
         levels = 255 - levels
     has_alpha = samples.shape[2] in (2, 4)

@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
-from core.base.worker_process import WorkerProcess
+from core.base.worker_process import Event, WorkerProcess
 from core.engines import openvino_network, openvino_outputs
 from core.engines.openvino_outputs import stages_of
 from core.images.preprocessing import Preprocessing
@@ -82,23 +81,31 @@ def make_forms(architecture: Architecture, weights: Path, preprocessing: Preproc
     """
     if not are_made(architecture, folder):
         with WorkerProcess(WORKER) as worker:
-            place_forms(
-                architecture,
-                folder,
-                lambda draft: worker.call("export", **export_arguments(architecture, weights, preprocessing, draft)),
-            )
+            make_forms_with(worker, architecture, weights, preprocessing, folder)
 
 
-def export_arguments(
-    architecture: Architecture, weights: Path, preprocessing: Preprocessing, draft: Path
-) -> dict[str, Any]:
-    """Of the request ``export`` to a worker; see ``core.models.export_worker``."""
-    return {
-        "architecture": architecture.name,
-        "weights": weights,
-        "preprocessing": preprocessing.model_dump(),
-        "draft": draft,
-    }
+def make_forms_with(
+    worker: WorkerProcess,
+    architecture: Architecture,
+    weights: Path,
+    preprocessing: Preprocessing,
+    folder: Path,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> None:
+    """As ``make_forms``, in a worker that runs and answers the request ``export``; told are its events."""
+    if not are_made(architecture, folder):
+        place_forms(
+            architecture,
+            folder,
+            lambda draft: worker.call(
+                "export",
+                on_event,
+                architecture=architecture.name,
+                weights=weights,
+                preprocessing=preprocessing.model_dump(),
+                draft=draft,
+            ),
+        )
 
 
 def place_forms(architecture: Architecture, folder: Path, write: Callable[[Path], None]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.images.preprocessing import Preprocessing
+from core.models.card import ModelCard
 from core.optimize.gate import GATE_AGREEMENT
 
 
@@ -46,6 +47,13 @@ TAUGHT_LADDER = (
 )
 RECIPES = {recipe.name: recipe for recipe in (*LADDER, *TAUGHT_LADDER)}
 
+
+def recipe_of(card: ModelCard) -> Recipe:
+    """The recipe that a model's INT8 form was made by, as its card says; the first one where it says another."""
+    title = card.quantization.get("recipe", "").casefold()
+    return next((recipe for recipe in RECIPES.values() if recipe.title.casefold() == title), LADDER[0])
+
+
 OnProgress = Callable[[str, int, int], None]
 
 
@@ -71,6 +79,7 @@ def quantize(
     validation: Validation | None = None,
     float_layers: Sequence[str] = (),
     transformer: bool = False,
+    float_operations: Sequence[str] = (),
     on_progress: OnProgress = lambda activity, done, total: None,
 ) -> Any:
     """Quantize a converted model to INT8 with NNCF post-training quantization; returns a new ``ov.Model``.
@@ -83,6 +92,7 @@ def quantize(
         validation: for an accuracy-aware recipe, other images on which INT8 is held against FP32.
         float_layers: kinds of layers, by OpenVINO's names, that stay in floating point.
         transformer: whether it has attention, whose values NNCF then treats with care.
+        float_operations: single operations that do, by their names in ``model``.
         on_progress: called with NNCF's name of what it is doing, and how much of it is done, of how much.
     """
     import nncf
@@ -95,7 +105,7 @@ def quantize(
         "preset": nncf.QuantizationPreset(recipe.preset),
         "subset_size": len(calibration),
         "fast_bias_correction": recipe.fast_bias_correction,
-        "ignored_scope": nncf.IgnoredScope(types=list(float_layers)) if float_layers else None,
+        "ignored_scope": nncf.IgnoredScope(types=list(float_layers), names=list(float_operations)),
     }
     if transformer:
         options["model_type"] = nncf.ModelType.TRANSFORMER

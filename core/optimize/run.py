@@ -24,7 +24,7 @@ from core.base.worker_process import Event, WorkerEnded, WorkerProcess
 from core.engines.engine import EngineName
 from core.engines.openvino import FP32, INT8, OpenVinoEngine
 from core.models.card import CARD_NAME, KNOWN_NAME, WEIGHTS_NAME, KnownImages, Temperature, file_checksum, write_card
-from core.models.exported import EXPORT_STEPS, are_made, export_arguments, file_fact, place_forms
+from core.models.exported import EXPORT_STEPS, are_made, file_fact, make_forms_with
 from core.models.model import Model
 from core.models.self_description import describe_model
 from core.optimize.calibration import MIN_IMAGES, Split, load_inputs
@@ -32,6 +32,7 @@ from core.optimize.gate import GATE_AGREEMENT, GateReport, judge
 from core.optimize.progress import StepProgress, StepState
 from core.optimize.quantize import Recipe
 from core.optimize.reference_logits import engine_logits, kept_logits
+from core.optimize.speed import SpeedComparison, compare_speed
 from core.optimize.trust import confidence_of, write_known_by_labels
 from core.optimize.worker import INT8_STEPS
 from core.stacks.stack import ImageStack
@@ -64,20 +65,24 @@ _DOING = {
 class CalibrationPlan:
     """What to optimise with: the stack and which of its images; class indices of all its images where known.
 
-    ``asked`` is the share of the judging images (0..1) on which INT8 must name the class that FP32 names.
+    Attributes:
+        asked: the share of the judging images (0..1) on which INT8 must name the class that FP32 names.
+        float_layers: those that stay FP32, as ``core.engines.openvino_layers`` names them; the speed is measured then.
     """
 
     stack: ImageStack
     split: Split
     labels: NDArray[np.int64] | None = None
     asked: float = GATE_AGREEMENT
+    float_layers: tuple[str, ...] = ()
 
 
 class OptimizationJob(BackgroundJob):
     """Runs in a thread of its own. ``folder`` comes to hold the new model; on failure or cancel it does not exist.
 
     Nothing that was there before is touched, so the previous model stays in use whatever happens here. ``report``
-    and ``before`` are the judgements of the new INT8 model and of the one in use, on the same images.
+    and ``before`` are the judgements of the new INT8 model and of the one in use, on the same images; ``speed``
+    compares these two where layers were kept in FP32.
     """
 
     def __init__(
@@ -106,6 +111,7 @@ class OptimizationJob(BackgroundJob):
         self.model: Model | None = None
         self.report: GateReport | None = None
         self.before: GateReport | None = None
+        self.speed: SpeedComparison | None = None
         self._folder = folder
         self._settings = settings
         self._reserve = reserve
@@ -192,12 +198,15 @@ class OptimizationJob(BackgroundJob):
         in_use = self.in_use
         self._steps.begin(_JUDGE, len(judged) - seen + (len(judged) if in_use.has_int8 else 0))
         labels = None if self.plan.labels is None else self.plan.labels[list(judged)][seen:]
-        made = engine_logits(OpenVinoEngine(INT8.name, ir, None), evaluation[seen:], self._steps.count)
+        engine = OpenVinoEngine(INT8.name, ir, None, source.stages)
+        made = engine_logits(engine, evaluation[seen:], self._steps.count)
         report = judge(reference[seen:], made, labels, self.plan.asked)
         before = None
         if in_use.has_int8:
             old = kept_logits(in_use, INT8.name, stack, judged, evaluation, self._steps.count)
             before = judge(reference[seen:], old[seen:], labels, self.plan.asked)
+            if self.plan.float_layers:
+                self.speed = compare_speed(in_use.engine(INT8.name), engine, lambda: self.check_cancelled(CANCELLED))
         self._steps.tell(f"{report.agreement.top1:.1%} same class on {report.agreement.images:,} images")
         self._steps.begin(_KEEP)
         for name in dict.fromkeys((*source.card.sources, WEIGHTS_NAME, KNOWN_NAME)):
@@ -206,7 +215,6 @@ class OptimizationJob(BackgroundJob):
         confidence = confidence_of(source.card, stack.name, reference[seen:], made, labels)
         known = source.card.known
         if known is None and self.plan.labels is not None:
-            engine = OpenVinoEngine(INT8.name, ir, None, source.stages)
             both, given = np.concatenate([calibration, evaluation]), self.plan.labels[[*used, *judged]]
             known = write_known_by_labels(draft / KNOWN_NAME, stack.name, engine, both, given, source.card.classes)
         self._write_card(draft, len(used), report, confidence, known)
@@ -222,12 +230,7 @@ class OptimizationJob(BackgroundJob):
                 self._steps.skip(title, f"{fact}, made before" if fact else "done before")
             return
         self.check_cancelled(CANCELLED)
-
-        def write(draft: Path) -> None:
-            arguments = export_arguments(architecture, source.weights, source.preprocessing, draft)
-            worker.call("export", self._on_event, **arguments)
-
-        place_forms(architecture, folder, write)
+        make_forms_with(worker, architecture, source.weights, source.preprocessing, folder, self._on_event)
 
     def _quantize(
         self,
@@ -258,6 +261,7 @@ class OptimizationJob(BackgroundJob):
             validation=held_back,
             recipe=self.recipe.name,
             ir=ir,
+            float_layers=self.plan.float_layers,
         )
 
     def _write_card(
@@ -277,6 +281,7 @@ class OptimizationJob(BackgroundJob):
                     "method": "NNCF post-training quantization, INT8",
                     "recipe": self.recipe.title,
                     "calibration": f"{calibrated_on} images of one stack",
+                    **({"kept in FP32": "; ".join(self.plan.float_layers)} if self.plan.float_layers else {}),
                     "agreement with FP32": f"{same.top1:.2%} of {same.images} others "
                     f"(95% interval {same.low:.2%} to {same.high:.2%})",
                 },

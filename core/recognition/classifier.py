@@ -6,6 +6,7 @@ It needs no stack, and it travels: another process gets the names it is made of,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from core.base.settings import MAX_PIXELS, Settings
 from core.engines.batch_size import automatic_batch_size
 from core.engines.engine import FEATURES, LOGITS, Engine, EngineName
 from core.images import formats, pixels
+from core.images.preprocessing import Preprocessing
 from core.models.model import Model
 from core.recognition.known import known_of
 from core.recognition.results import THRESHOLD, Answer, Prediction, top_scores
@@ -140,7 +142,7 @@ class Classifier:
         """Model inputs with their positions; what cannot be read goes to ``failed`` instead."""
         for index, image in enumerate(images):
             try:
-                yield index, pixels.to_model_input(_rgb(image), self.model.preprocessing)
+                yield index, _model_input(image, self.model.preprocessing)
             except (ImageError, OSError) as error:
                 sentence = error.strerror or str(error) if isinstance(error, OSError) else str(error)
                 failed[index] = self.failure(index, _name(image), sentence)
@@ -154,10 +156,13 @@ def _name(image: Image) -> str:
     return image.name if isinstance(image, Path) else ""
 
 
-def _rgb(image: Image) -> NDArray[np.uint8]:
+def _model_input(image: Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(f"expected uint8 [H, W, 3], got {image.dtype} {image.shape}")
-        return image
+        return pixels.to_model_input(image, preprocessing)
     data = image.read_bytes() if isinstance(image, Path) else image
-    return pixels.to_rgb(formats.decode(data, max_pixels=MAX_PIXELS))
+    decoded, size = formats.decode_enough(
+        data, partial(pixels.enough, preprocessing=preprocessing), max_pixels=MAX_PIXELS
+    )
+    return pixels.to_model_input(pixels.to_rgb(decoded), preprocessing, size)

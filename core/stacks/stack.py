@@ -19,8 +19,9 @@ from core.base.settings import Settings
 from core.base.workers import Job, Priority, WorkerPool
 from core.images import pixels, strips
 from core.images.display import Picture, to_picture
-from core.images.formats.format import FileReader, Pixels
-from core.images.memory import decoding_bytes, whole_bytes
+from core.images.formats import format_of_name
+from core.images.formats.format import FileReader, Pixels, Size, decoded
+from core.images.memory import preparing_bytes, whole_bytes
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.stacks.inputs import ModelInputs
 from core.stacks.scratch import BlobFile, RowFile, row_bytes
@@ -119,6 +120,11 @@ class ImageStack:
         return self._source.entries
 
     @property
+    def file_bytes(self) -> int:
+        """Of all files that the images are in; one of several frames counts once."""
+        return sum(entry.file_size for entry in self._source.entries if entry.frame == 0)
+
+    @property
     def skipped(self) -> tuple[Skipped, ...]:
         """What the source held besides, each with a reason."""
         return self._source.skipped
@@ -167,6 +173,18 @@ class ImageStack:
         self.check(index)
         return self._source.read(index)
 
+    def as_file(self, index: int) -> tuple[str, bytes]:
+        """Name and bytes of the image by itself: as uploaded, or a PNG of what is shown where its file holds several.
+
+        Raises:
+            ImageNotFound, ImageError: as for ``picture``.
+        """
+        self.check(index)
+        entry = self.entries[index]
+        if format_of_name(entry.name) is entry.format:
+            return entry.name, self.original(index)
+        return f"{entry.name}.png", to_picture(pixels.to_rgb(self.values(index))).content
+
     def file(self, index: int) -> FileReader:
         """The same, to read parts of.
 
@@ -189,15 +207,17 @@ class ImageStack:
             return Picture(entry.format.for_browser(self._source.file(index), entry.frame), entry.format.media_type)
         return to_picture(pixels.to_rgb(self.values(index)))
 
-    def values(self, index: int) -> Pixels:
+    def values(self, index: int, at_least: Size | None = None) -> Pixels:
         """The samples of an image, ``[H, W, C]``, as decoding returns them: 16-bit values are not scaled.
+
+        Where ``at_least`` this width and height are enough, a smaller image may be given.
 
         Raises:
             ImageNotFound, ImageError: as for ``picture``.
         """
         self.check(index)
-        entry = self.entries[index]
-        return entry.format.decode(self._source.file(index), entry.frame, max_pixels=self._settings.max_pixels)
+        entry, limit = self.entries[index], self._settings.max_pixels
+        return entry.format.decode(self._source.file(index), entry.frame, max_pixels=limit, at_least=at_least)
 
     def values_in_strips(self, index: int, strip_pixels: int = strips.STRIP_PIXELS) -> Iterator[Pixels]:
         """The same from top to bottom, for large images; ends early where the stack is deleted.
@@ -308,7 +328,8 @@ class ImageStack:
                 if self._deleted:
                     raise _closed()
                 entry = self.entries[index]
-                memory = decoding_bytes(entry.format, entry.header, entry.file_size)
+                enough = self._enough(kept, entry)
+                memory = preparing_bytes(entry.format, entry.header, entry.file_size, enough)
                 cost = whole_bytes(entry.header, entry.file_size)
                 job = Job(lambda: self._make(kept, index), memory=memory, cost=cost, client=self._client)
                 kept.jobs[index] = job
@@ -328,20 +349,28 @@ class ImageStack:
                 self._prepared += 1
 
     def _write(self, kept: _Inputs, index: int) -> None:
-        header, side = self.entries[index].header, self._settings.thumbnail_side
-        if strips.is_large(header):
+        entry, side = self.entries[index], self._settings.thumbnail_side
+        enough = self._enough(kept, entry)
+        size = entry.header.width, entry.header.height
+        if strips.is_large(decoded(entry.format, entry.header, enough)):
             thumbnail, model_input = strips.to_thumbnail_and_model_input(
-                self.rgb_in_strips(index), (header.width, header.height), side, kept.preprocessing
+                self.rgb_in_strips(index), size, side, kept.preprocessing
             )
         elif kept is self._default:
-            rgb = pixels.to_rgb(self.values(index))
-            thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing)
+            rgb = pixels.to_rgb(self.values(index, enough))
+            thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing, size)
         else:
             thumbnail = b""
-            model_input = pixels.to_model_input(pixels.to_rgb(self.values(index)), kept.preprocessing)
+            rgb = pixels.to_rgb(self.values(index, enough))
+            model_input = pixels.to_model_input(rgb, kept.preprocessing, size)
         if kept is self._default:
             self._thumbnails.write(index, thumbnail)
         kept.rows.write(index, model_input)
+
+    def _enough(self, kept: _Inputs, entry: Entry) -> Size:
+        """The width and height from which what is kept of an image can be made."""
+        side = self._settings.thumbnail_side if kept is self._default else 0
+        return pixels.enough((entry.header.width, entry.header.height), kept.preprocessing, side)
 
 
 def input_bytes(preprocessing: Preprocessing) -> int:

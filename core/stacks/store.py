@@ -14,23 +14,29 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from core.base.budget import ByteBudget, Lane
+from core.base.disk import disk_errors
 from core.base.errors import StackNotFound, TooManyStacks
 from core.base.memory import give_memory_back
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
 from core.stacks.files import FileStore
 from core.stacks.quota import Place, Quota, Share, Usage, place_to_free
-from core.stacks.sources import open_source
+from core.stacks.resumable import ResumableUploads
+from core.stacks.sources import open_parts, open_source
+from core.stacks.sources.parts import Part
+from core.stacks.sources.source import Scratch, Source
 from core.stacks.stack import ImageStack, prepared_bytes
 from core.stacks.upload import Upload
 
 ID_BYTES = 16  # 128 random bits: guessing one is out of reach
 COPY_BYTES = 16 * MIB
 SWEEP_SECONDS = 30.0
+OWN_ENTRIES = 10_000_000  # of a stack that the server's own commands open in place; their names alone take 2 GB
 
 
 @dataclass(slots=True)
@@ -47,8 +53,9 @@ class StackStore:
 
     Every process works in a folder of its own below ``settings.work_dir`` and holds a lock on it for as long as it
     lives; folders without a living owner are removed when the next process starts. ``folder`` is that folder.
-    ``files`` are those that are no stacks; ``memory`` is what everything that reads images draws from, ``answers`` what
-    is made of them, until it is sent. ``clock`` tells seconds; only their differences count.
+    ``files`` are those that are no stacks, ``resumable`` uploads that may go on later; ``memory`` is what everything
+    that reads images draws from, ``answers`` what is made of them, until it is sent. ``clock`` tells seconds; only
+    their differences count.
     """
 
     def __init__(
@@ -72,6 +79,7 @@ class StackStore:
             self.folder, self._run_lock = _create_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
         self.files = FileStore(self.folder / "files", self._place_for, clock)
+        self.resumable = ResumableUploads(self.receive, clock)
         self._deleted: weakref.WeakSet[ImageStack] = weakref.WeakSet()
         self._deleted_lately = False
         self._stopping = threading.Event()
@@ -92,11 +100,11 @@ class StackStore:
         return self._quota.usage
 
     def create(self, source: BinaryIO, name: str, client: str = "") -> ImageStack:
-        """Copy a ZIP from ``source`` to disk, index it, and begin decoding in the background.
+        """Copy an archive or image from ``source`` to disk, index it, and begin decoding in the background.
 
         Args:
-            source: readable binary stream of the archive, read to its end in bounded pieces.
-            name: what the person calls it; shown, never used as a path.
+            source: readable binary stream, read to its end in bounded pieces.
+            name: what the person calls it; shown, never used as a path. An image's says its format.
             client: whose quota it counts towards; empty for the server's own.
 
         Raises:
@@ -108,7 +116,7 @@ class StackStore:
             return upload.finish(name)
 
     def receive(self, client: str = "") -> Upload[ImageStack]:
-        """A ZIP that arrives piece by piece.
+        """An archive, an image, or several files, that arrive piece by piece.
 
         Raises:
             TooManyStacks: the server is full.
@@ -118,7 +126,32 @@ class StackStore:
         share = self._place_for(client)
         folder = self.folder / secrets.token_urlsafe(ID_BYTES)
         try:
-            return Upload(folder, share, self._settings.max_upload_bytes, self._add, "stack.zip")
+            return Upload(folder, share, self._settings.max_upload_bytes, self._add_upload, "stack.zip")
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            share.release()
+            raise
+
+    def open(self, path: Path, name: str, client: str = "") -> ImageStack:
+        """A stack of what is at ``path`` on this machine: it is read where it is, and nothing of it is copied.
+
+        Args:
+            path: a folder, or a file that a source reads; it must stay there.
+            name: what the stack is called.
+            client: whose quota what is computed counts towards. Empty for the server's own: such as the commands',
+                which may have as many images as there is room for.
+
+        Raises:
+            ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``create``.
+            OSError: it is not there, or may not be read.
+        """
+        share = self._place_for(client)
+        folder = self.folder / secrets.token_urlsafe(ID_BYTES)
+        limits = self._settings if client else self._settings.model_copy(update={"max_entries": OWN_ENTRIES})
+        try:
+            with disk_errors():
+                folder.mkdir(mode=0o700)
+            return self._add(open_source(path, limits, Scratch(folder, share.grow), name=name), name, folder, share)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             share.release()
@@ -157,6 +190,7 @@ class StackStore:
             # Failed work and its errors refer to each other in circles, and keep a stack's unlinked files with them.
             gc.collect()
         self.files.sweep()
+        self.resumable.sweep()
         oldest = self._clock() - self._settings.stack_ttl_seconds
         with self._lock:
             expired = [kept for kept in self._stacks.values() if kept.used < oldest]
@@ -185,6 +219,7 @@ class StackStore:
                 raise
             self.delete(found)
             self.files.delete(found)
+            self.resumable.delete(found)
             return self._quota.open(client)
 
     def _places(self) -> list[Place]:
@@ -194,7 +229,7 @@ class StackStore:
                 Place(stack_id, kept.share.client, kept.share.bytes, now - kept.used)
                 for stack_id, kept in self._stacks.items()
             ]
-        return stacks + self.files.places()
+        return stacks + self.files.places() + self.resumable.places()
 
     def _discard(self, kept: _Kept) -> None:
         self._deleted.add(kept.stack)
@@ -203,21 +238,19 @@ class StackStore:
         shutil.rmtree(self.folder / kept.stack.id, ignore_errors=True)
         kept.share.release()
 
-    def _add(self, upload: Upload[ImageStack], name: str) -> ImageStack:
-        source = open_source(upload.path, self._settings)
-        upload.share.grow(prepared_bytes(len(source.entries)))
+    def _add_upload(self, upload: Upload[ImageStack], name: str) -> ImageStack:
+        starts = [*(upload.starts or [(name, 0)]), ("", upload.size)]
+        parts = [Part(part, start, end - start) for (part, start), (_, end) in pairwise(starts)]
+        source = open_parts(upload.path, parts, self._settings, Scratch(upload.folder, upload.share.grow))
+        return self._add(source, name, upload.folder, upload.share)
+
+    def _add(self, source: Source, name: str, folder: Path, share: Share) -> ImageStack:
+        share.grow(prepared_bytes(len(source.entries)) + source.scratch_bytes)
         stack = ImageStack(
-            upload.folder.name,
-            name,
-            source,
-            upload.folder,
-            self._pool,
-            self._settings,
-            client=upload.share.client,
-            grow=upload.share.grow,
+            folder.name, name, source, folder, self._pool, self._settings, client=share.client, grow=share.grow
         )
         with self._lock:
-            self._stacks[stack.id] = _Kept(stack, upload.share, self._clock())
+            self._stacks[stack.id] = _Kept(stack, share, self._clock())
         stack.start_ingest()
         return stack
 

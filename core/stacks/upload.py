@@ -1,4 +1,4 @@
-"""A file that arrives piece by piece, most often a ZIP on its way to become a stack."""
+"""A file, or several, that arrive piece by piece, most often on their way to become a stack."""
 
 from __future__ import annotations
 
@@ -11,11 +11,22 @@ from typing import Generic, Self, TypeVar
 from core.base.disk import disk_errors, write_at
 from core.base.errors import LimitExceeded
 from core.base.settings import MIB
+from core.images.formats import format_names, format_of_name
 from core.stacks.quota import Share
+from core.stacks.sources.names import is_archive
 
-ONLY_ZIP = "Only .zip files are allowed"
 GRANT_BYTES = MIB  # quota and free space are looked at once for so much
 Made = TypeVar("Made")  # what becomes of it
+
+
+def only_these() -> str:
+    """The sentence about a file that is called like nothing that can be opened."""
+    return f"Only .zip files are allowed, .tar files (also .gz, .bz2, .xz and .zst) and {format_names()} images."
+
+
+def can_open(name: str) -> bool:
+    """Whether a file is called like something that can be opened; whether it is, its content says."""
+    return is_archive(name) or format_of_name(name) is not None
 
 
 def too_large(limit: int) -> str:
@@ -26,7 +37,8 @@ def too_large(limit: int) -> str:
 class Upload(Generic[Made]):
     """Takes bytes as they come. Unless ``finish`` succeeds, nothing of it is left once the ``with`` block ends.
 
-    To be used by one thread at a time. ``size`` is the number of bytes written so far, ``path`` where they are.
+    To be used by one thread at a time. ``size`` is the number of bytes written so far, ``path`` where they are, one
+    file after the other; ``starts`` are the names of those that ``begin`` was told of, and where each begins.
     """
 
     def __init__(
@@ -38,10 +50,15 @@ class Upload(Generic[Made]):
         self.folder = folder
         self.share = share
         self.size = 0
+        self.starts: list[tuple[str, int]] = []
         self.path = folder / filename
         with disk_errors():
             folder.mkdir(mode=0o700, parents=True)
             self._file = self.path.open("xb", buffering=0)
+
+    def begin(self, name: str) -> None:
+        """What is written from here on is another file, called ``name``."""
+        self.starts.append((name, self.size))
 
     def write(self, piece: bytes) -> None:
         """Append ``piece``.
@@ -64,11 +81,15 @@ class Upload(Generic[Made]):
         self._file.close()
         return self._make(self, name)
 
+    def discard(self) -> None:
+        """Leave nothing of it; what is written afterwards goes nowhere."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.share.release()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._file.close()
         if error is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.share.release()
+            self.discard()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import shutil
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from core.base.errors import Busy, InvalidRequest, ModelNotFound, NotAllowed
+from core.base.reach import only_this_computer
 from core.base.settings import MIB, Settings
 from core.models.install import installed_folder
 from core.models.registry import ModelRegistry
@@ -38,12 +38,7 @@ def may_keep_models(settings: Settings, address: str | None) -> bool:
     """
     if settings.keep_models != "auto":
         return settings.keep_models == "yes"
-    if settings.trusted_proxies or settings.access_header:
-        return False
-    try:
-        return address == "localhost" or ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False
+    return only_this_computer(settings, address)
 
 
 class TeachingService:

@@ -109,17 +109,17 @@ def to_csv(labels: Mapping[int, str], names: Sequence[str]) -> str:
 def to_folders(labels: Mapping[int, str], stack: ImageStack) -> Iterator[bytes]:
     """A ZIP with a folder for each class and the labelled files in it as they came, piece by piece.
 
-    A file that cannot be read is left out. One of several frames is in the folders of all their classes.
+    A file that cannot be read is left out. A frame of a file of several is a PNG of what is shown.
     """
     out = _Pieces()
     taken: set[str] = set()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for index, label in sorted(labels.items()):
-            name = PurePosixPath(stack.entries[index].name).name
             try:
-                data = stack.original(index)
+                path, data = stack.as_file(index)
             except ImageError:
                 continue
+            name = PurePosixPath(path).name
             archive.writestr(_free_name(f"{_folder(label)}/{name}", taken), data)
             yield out.take()
     yield out.take()

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
-import zipfile
 from pathlib import Path
-from typing import BinaryIO
+
+from core.stacks.stack import ImageStack
+from core.stacks.store import StackStore
 
 
-def open_stack_file(path: Path) -> BinaryIO:
-    """The ZIP at ``path``, or the folder there as a ZIP, so that both go the same way and get the same names.
+def open_stack(store: StackStore, path: Path) -> ImageStack:
+    """The stack of a file or folder, read where it is; of what can only be read once, such as a pipe, it is a copy.
 
     Raises:
+        AppError: as for ``StackStore.open``.
         OSError: nothing there, or it cannot be read.
     """
-    if not path.is_dir():
-        return path.open("rb")
-    packed = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(path.rglob("*")):
-            if file.is_file():
-                archive.write(file, file.relative_to(path).as_posix())
-    packed.seek(0)
-    return packed
+    name = path.resolve().name
+    if path.is_dir() or path.is_file():
+        return store.open(path, name)
+    with path.open("rb") as pipe:
+        return store.create(pipe, name)

@@ -36,7 +36,7 @@ from core.trust.agreement import wilson_interval
 from core.trust.map_folder import MapFolder
 from core.trust.maps import maps_of, outputs_for_maps
 from scripts.dev._photos import load_photos
-from scripts.dev._stacks import open_stack_file
+from scripts.dev._stacks import open_stack
 
 TRUTH_TARGET = 0.85
 COST_TARGET = 0.05
@@ -83,8 +83,8 @@ def cost(model: Model, engine: EngineName, path: Path, pairs: int) -> bool:
     settings = get_settings()
     store = StackStore(settings)
     try:
-        with open_stack_file(path) as source, tempfile.TemporaryDirectory() as folder:
-            stack = store.create(source, path.name)
+        stack = open_stack(store, path)
+        with tempfile.TemporaryDirectory() as folder:
             maps = MapFolder(stack, model, Path(folder))
 
             def seconds(*, keep: bool) -> float:

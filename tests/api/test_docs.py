@@ -49,7 +49,7 @@ def test_every_setting_it_names_exists_and_every_route_is_named(api: FastAPI) ->
     for name in re.findall(r"AISR_([A-Z_]+)", TEXT):
         assert name.lower() in Settings.model_fields
     for path in api.openapi()["paths"]:
-        known = path.replace("{filename}", "NAME").replace("{stack_id}", "ID").replace("{index}", "N")
+        known = re.sub(r"\{\w+_id\}", "ID", path).replace("{filename}", "NAME").replace("{index}", "N")
         head, found, tail = known.partition("/images/N")
         assert (
             (known in TEXT)

@@ -1,4 +1,4 @@
-"""How a ZIP comes in: to disk as it arrives, within limits, and without a trace where it fails."""
+"""How stacks come in: to disk as it arrives, within limits, and without a trace where it fails."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from anyio import CapacityLimiter, create_task_group, run
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from hypothesis import HealthCheck, given
@@ -17,14 +18,18 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import Message
 
 from core.api import receive
+from core.api.file_form import FORM_OVERHEAD_BYTES, HEADER_BYTES
 from core.base.settings import MIB, Settings
 from core.stacks.quota import Usage
 from core.stacks.store import StackStore
+from core.stacks.upload import Upload
 from tests.api.conftest import ARCHIVE, FILES, NAMES, MakeService, Service, assert_problem, greys_zip
 from tests.api.server import Answer, Connection, running
 from tests.helpers import SECONDS, grey_png, wait_until
+from tests.tars import tar_bytes
 
 STACKS = "/api/v1/stacks"
 ZIP = {"Content-Type": "application/zip"}
@@ -79,14 +84,48 @@ class TestCreate:
 
         assert client.post(STACKS, content=pieces(), headers=ZIP).status_code == 201
 
-    @pytest.mark.parametrize("kind", ["text/plain", "application/json", "", "nonsense", "application/x-tar"])
+    @pytest.mark.parametrize("kind", ["text/plain", "application/json", "", "nonsense", "image/any"])
     def test_another_type_is_refused(self, make_service: MakeService, kind: str) -> None:
         service = make_service()
         response = service.client.post(STACKS, content=SMALL, headers={"Content-Type": kind})
         assert_problem(response, 415, "unsupported_type", "Send the ZIP as application")
         assert_clean(service)
 
-    @pytest.mark.parametrize("name", ["photos.tar", "zip", ".", "a.zip/b", "x" * 256])
+    @pytest.mark.parametrize(
+        ("kind", "name", "data"),
+        [
+            ("application/x-tar", "", tar_bytes({"1.png": grey_png(1), "2.png": grey_png(2)})),
+            ("application/gzip", "photos.tgz", tar_bytes({"1.png": grey_png(1), "2.png": grey_png(2)}, "gz")),
+            ("application/zip", "misnamed.zip", tar_bytes({"1.png": grey_png(1), "2.png": grey_png(2)}, "xz")),
+            ("application/octet-stream", "photos.TAR", SMALL),
+        ],
+    )
+    def test_what_archive_it_is_the_content_says(self, client: TestClient, kind: str, name: str, data: bytes) -> None:
+        response = client.post(STACKS, params={"name": name}, content=data, headers={"Content-Type": kind})
+        assert (response.status_code, len(response.json()["images"])) == (201, 2)
+        assert response.json()["name"] == (name or "stack.zip")
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "shown"),
+        [
+            ("image/png", "", "image.png"),
+            ("image/png", "a.PNG", "a.PNG"),
+            ("application/octet-stream", "a.png", "a.png"),
+        ],
+    )
+    def test_one_image_is_a_stack_of_one(self, client: TestClient, kind: str, name: str, shown: str) -> None:
+        response = client.post(STACKS, params={"name": name}, content=grey_png(7), headers={"Content-Type": kind})
+        body = response.json()
+        assert (response.status_code, body["name"], [image[0] for image in body["images"]]) == (201, shown, [shown])
+        assert client.get(f"{STACKS}/{body['stack_id']}/images/0").content == grey_png(7)
+
+    def test_bytes_that_are_no_image_do_not_become_one_by_their_name(self, make_service: MakeService) -> None:
+        service = make_service()
+        response = service.client.post(f"{STACKS}?name=a.png", content=b"text", headers={"Content-Type": "image/png"})
+        assert_problem(response, 422, "archive_empty", "1 image invalid")
+        assert_clean(service)
+
+    @pytest.mark.parametrize("name", ["photos.rar", "zip", ".", "a.zip/b", "x" * 256])
     def test_another_name_is_refused(self, make_service: MakeService, name: str) -> None:
         service = make_service()
         response = service.client.post(STACKS, params={"name": name}, content=SMALL, headers=ZIP)
@@ -130,9 +169,8 @@ class TestForms:
         response = post_form(client, part(disposition, SMALL) + END)
         assert (response.status_code, response.json().get("name")) == (201, name)
 
-    def test_other_fields_do_not_matter_and_only_the_first_file_counts(self, client: TestClient) -> None:
-        other = part('name="file"; filename="second.zip"', ARCHIVE)
-        body = part('name="comment"', b"hello") + part('name="photo"; filename="x.zip"', b"x") + FILE + other + END
+    def test_other_fields_do_not_matter(self, client: TestClient) -> None:
+        body = part('name="comment"', b"hello") + part('name="photo"; filename="x.zip"', b"x") + FILE + END
         response = post_form(client, body)
         assert (response.status_code, response.json()["name"], len(response.json()["images"])) == (201, "a.zip", 2)
 
@@ -158,7 +196,7 @@ class TestForms:
             (part('name="file"', SMALL) + END, FORM, "No file provided"),
             (part('name="file"; filename=""', b"") + END, FORM, "No file provided"),
             (part('name="zip"; filename="a.zip"', SMALL) + END, FORM, "No file provided"),
-            (part('name="file"; filename="a.tar"', SMALL) + END, FORM, "Only .zip files are allowed"),
+            (part('name="file"; filename="a.rar"', SMALL) + END, FORM, "Only .zip files are allowed"),
             (FILE, FORM, "ends too early"),
             (FILE + END[:-5], FORM, "ends too early"),
             (FILE[:-100], FORM, "ends too early"),
@@ -169,8 +207,9 @@ class TestForms:
             (FILE + END, {"Content-Type": "multipart/form-data; boundary=" + "b" * 1000}, "boundary is not valid"),
             (part('name="file"; filename="a.zip"', SMALL, "X-Large: " + "x" * 100_000) + END, FORM, "malformed"),
             (part('name="file"; filename="a.zip"', SMALL, *["X-Many: x"] * 5000) + END, FORM, "malformed"),
-            (part('name="comment"', bytes(receive.FORM_OVERHEAD_BYTES)) + FILE + END, FORM, "too much beside"),
-            (FILE + part('name="file"; filename="b.zip"', bytes(100_000)) + END, FORM, "too much beside"),
+            (part('name="comment"', bytes(FORM_OVERHEAD_BYTES + HEADER_BYTES)) + FILE + END, FORM, "too much beside"),
+            (FILE + part('name="x"; filename="b.zip"', bytes(100_000)) + END, FORM, "too much beside"),
+            (part('name="file"; filename="a.png"', b"", "X-Large: " + "x" * 4000) * 400 + END, FORM, "too much beside"),
             (part('name="a"', b"") * 2000 + FILE + END, FORM, "too much beside"),
         ],
         ids=lambda value: None if isinstance(value, bytes | dict) else value[:20],
@@ -190,6 +229,108 @@ class TestForms:
             assert_problem(nothing, 400, "invalid_request", "No file provided")
             wrong = post_form(client, part('name="file"; filename="a.rar"', SMALL) + END, path=path)
             assert_problem(wrong, 400, "not_a_zip", "Only .zip files are allowed")
+
+
+def form_of(files: dict[str, bytes]) -> bytes:
+    return b"".join(part(f'name="file"; filename="{name}"', data) for name, data in files.items()) + END
+
+
+class TestSeveralFiles:
+    def test_they_are_one_stack_with_the_rules_of_all_others(self, client: TestClient) -> None:
+        others = {"holiday/notes.txt": b"x" * 1000, "holiday/broken.png": b"text", "holiday/a.zip": SMALL}
+        files = {f"holiday/b/{number}.png": grey_png(number) for number in (10, 9)} | {"holiday/a.png": grey_png(1)}
+        response = post_form(client, form_of(others | files))
+        body = response.json()
+        assert (response.status_code, body["name"]) == (201, "holiday")
+        assert [image[0] for image in body["images"]] == ["holiday/a.png", "holiday/b/9.png", "holiday/b/10.png"]
+        assert {item["name"]: item["code"] for item in body["skipped"]} == {
+            "holiday/notes.txt": "not_an_image",
+            "holiday/broken.png": "image_invalid",
+            "holiday/a.zip": "not_an_image",
+        }
+        for index, image in enumerate(body["images"]):
+            assert client.get(f"{STACKS}/{body['stack_id']}/images/{index}").content == files[image[0]]
+
+    @pytest.mark.parametrize(
+        ("names", "query", "title"),
+        [
+            (["a.png", "b.png"], "", "2 files"),
+            (["a.png", "b.png"], "?name=Scans", "Scans"),
+            (["x/a.png", "y/b.png"], "", "2 files"),
+            (["x/a.png", "b.png"], "", "2 files"),
+            (["x/a.png", "x/y/b.png"], "?name=Scans", "x"),
+            (["x/a.png"], "", "a.png"),
+        ],
+    )
+    def test_what_they_are_called_together(self, client: TestClient, names: list[str], query: str, title: str) -> None:
+        response = post_form(client, form_of({name: grey_png(1) for name in names}), path=STACKS + query)
+        assert response.json()["name"] == title
+        assert {image[0] for image in response.json()["images"]} == set(names)
+
+    def test_the_short_door_takes_them_too(self, client: TestClient) -> None:
+        files = [("file", (f"{number}.png", grey_png(number))) for number in (1, 2)]
+        response = client.post("/upload", files=files)
+        assert (response.status_code, response.json()["filenames"]) == (200, ["1.png", "2.png"])
+        predicted = client.get("/uploaded_images/2.png")
+        assert predicted.content == grey_png(2)
+
+    def test_equal_names_stay_two_images(self, client: TestClient) -> None:
+        body = form_of({"a.png": grey_png(1)})[: -len(END)] + form_of({"a.png": grey_png(2)})
+        assert [image[0] for image in post_form(client, body).json()["images"]] == ["a.png", "a (2).png"]
+
+    @pytest.mark.parametrize("name", ["../../etc/a.png", "/etc/a.png", "C:/a.png", "a\x1b.png", "x" * 3000 + ".png"])
+    def test_no_name_is_a_path(self, make_service: MakeService, name: str) -> None:
+        service = make_service()
+        response = post_form(service.client, form_of({name: grey_png(1), "good.png": grey_png(2)}))
+        assert [image[0] for image in response.json()["images"]] == ["good.png"]
+        assert [item["code"] for item in response.json()["skipped"]] == ["unsafe_name"]
+        files = [path for path in service.store.folder.rglob("*") if path.is_file() and path.name != "lock"]
+        assert [path.name for path in files] == ["stack.zip"]
+        assert files[0].stat().st_size == len(grey_png(1) + grey_png(2))
+
+    @pytest.mark.parametrize(
+        ("files", "sentence"),
+        [
+            ({"a.zip": SMALL, "b.zip": SMALL}, "Send one archive at a time"),
+            ({"a.zip": SMALL, "b.txt": b"x"}, "Send one archive at a time"),
+            ({"a.txt": b"x", "b.txt": b"x"}, "2 not an image"),
+        ],
+        ids=["two archives", "archive and text", "two texts"],
+    )
+    def test_without_an_image_they_are_refused(
+        self, make_service: MakeService, files: dict[str, bytes], sentence: str
+    ) -> None:
+        service = make_service()
+        assert_problem(post_form(service.client, form_of(files)), 422, "archive_empty", sentence)
+        assert_clean(service)
+
+    def test_so_many_and_no_more(self, make_service: MakeService) -> None:
+        service = make_service(max_entries=3)
+        files = {f"{number}.png": grey_png(number) for number in range(4)}
+        response = post_form(service.client, form_of(files))
+        assert_problem(response, 413, "limit_exceeded", "At most 3 files")
+        assert_clean(service)
+        del files["3.png"]
+        assert post_form(service.client, form_of(files)).status_code == 201
+
+    @pytest.mark.parametrize("name", ["a.png", "a.txt"])
+    def test_all_together_they_are_held_to_the_limit(self, make_service: MakeService, name: str) -> None:
+        service = make_service(max_upload_bytes=MIB)
+        files = {name: bytes(MIB // 2), f"b/{name}": bytes(MIB // 2 + 1)}
+        assert_problem(post_form(service.client, form_of(files)), 413, "limit_exceeded", "1 MB")
+        assert_clean(service)
+
+    def test_a_files_own_limit_holds_too(self, make_service: MakeService) -> None:
+        service = make_service(max_entry_bytes=1000)
+        response = post_form(service.client, form_of({"a.png": grey_png(1), "b.png": grey_png(2) + bytes(1000)}))
+        assert [item["code"] for item in response.json()["skipped"]] == ["entry_too_large"]
+
+    def test_cut_off_between_two_files_nothing_stays(self, make_service: MakeService) -> None:
+        service = make_service()
+        body = form_of({"a.png": grey_png(1), "b.png": grey_png(2)})
+        for end in (len(body) - len(END), len(form_of({"a.png": grey_png(1)})) - len(END), len(body) - 200):
+            assert_problem(post_form(service.client, body[:end]), 400, "invalid_request", "ends too early")
+        assert_clean(service)
 
 
 @given(
@@ -219,14 +360,14 @@ class TestLimits:
     def test_a_large_body_is_never_in_memory(self, make_service: MakeService, monkeypatch: pytest.MonkeyPatch) -> None:
         size = 24 * MIB
         largest = 0
-        write = receive.Upload.write
+        write = Upload.write
 
-        def watched(upload: receive.Upload, piece: bytes) -> None:
+        def watched(upload: Upload, piece: bytes) -> None:
             nonlocal largest
             largest = max(largest, len(piece))
             write(upload, piece)
 
-        monkeypatch.setattr(receive.Upload, "write", watched)
+        monkeypatch.setattr(Upload, "write", watched)
         service = make_service()
         piece = bytes(64 * 1024)
         with running(service.api) as address, Connection(address) as connection:
@@ -378,6 +519,33 @@ class TestLimits:
             for connection in slow:
                 connection.close()
             wait_until(lambda: service.store.usage.stacks == 1, "the abandoned uploads to be gone")
+
+
+def test_who_sends_no_compressed_archive_waits_for_none(make_service: MakeService) -> None:
+    """All places for unpacking are taken: a compressed archive waits for one, and nothing else does."""
+    service = make_service()
+    opened: list[str] = []
+
+    async def create(name: str, data: bytes, unpacking: CapacityLimiter) -> None:
+        async def body() -> Message:
+            return {"type": "http.request", "body": data, "more_body": False}
+
+        scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/octet-stream")]}
+        limits = Settings()
+        await receive.receive_stack(Request(scope, body), service.store, limits, "a", name, unpacking=unpacking)
+        opened.append(name)
+
+    async def create_all() -> None:
+        unpacking = CapacityLimiter(1)
+        async with create_task_group() as tasks, unpacking:
+            tasks.start_soon(create, "a.tgz", tar_bytes({"1.png": grey_png(1)}, "gz"), unpacking)
+            await create("a.zip", SMALL, unpacking)
+            await create("a.tar", tar_bytes({"1.png": grey_png(1)}), unpacking)
+            await create("1.png", grey_png(1), unpacking)
+            assert opened == ["a.zip", "a.tar", "1.png"]
+
+    run(create_all)
+    assert opened[-1] == "a.tgz"
 
 
 def test_many_uploads_at_once_stay_apart(make_service: MakeService) -> None:

@@ -149,7 +149,7 @@ def test_one_zip_after_another_is_opened_and_painted(app: App, photos: bytes) ->
         expect(app.page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
         expect(app.page.get_by_label("Zoom in percent")).not_to_have_value("0%")
         wait_until(lambda shade=shade: shown(stage)[:3] == (shade, shade, shade), "the new image")  # type: ignore[misc]
-        expect(app.page.get_by_role("button", name="Open another ZIP")).to_be_visible()
+        expect(app.page.get_by_role("button", name="Open another stack")).to_be_visible()
 
 
 def shown(stage: Locator) -> tuple[int, ...]:
@@ -172,7 +172,7 @@ BAD_INPUT = {
 def test_bad_input_gets_a_sentence_and_the_stack_stays(app: App, photos: bytes) -> None:
     app.open(photos)
     for name, (data, sentence) in BAD_INPUT.items():
-        app.page.get_by_role("button", name="Open another ZIP").wait_for()
+        app.page.get_by_role("button", name="Open another stack").wait_for()
         app.upload(data, "bad.zip")
         alert = app.page.get_by_role("alert").filter(has_text=sentence)
         expect(alert, name).to_have_count(1)

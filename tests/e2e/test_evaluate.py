@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.builders import zip_bytes
 from tests.e2e.server import ARTIFACTS
+from tests.e2e.test_accessibility import WIDE, is_accessible
 from tests.e2e.viewer import PHONE
 from tests.helpers import wait_until
 from tests.unit.teach.stripes import stripes
@@ -27,7 +28,7 @@ def evaluated(page: Page, address: str, *, phone: bool = False) -> None:
     """Open the stack, and evaluate it by its folders."""
     page.goto(address)
     sent = {"name": "folders.zip", "mimeType": "application/zip", "buffer": zip_bytes(FILES)}
-    page.locator("input[type=file][aria-label='Drop a ZIP of images here']").set_input_files(sent)
+    page.locator("input[type=file][multiple]").set_input_files(sent)
     expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
     if phone:
         page.get_by_test_id("stExpandSidebarButton").click()
@@ -71,6 +72,7 @@ def test_a_cell_opens_its_images_in_the_gallery(page: Page, app_server: str) -> 
     positions = [int(row["position"]) for row in rows if (row["known_class"], row["class"]) == ("cat", called)]
     expect(page.locator("[data-ref=count]")).to_have_text(re.compile("^0 of 7 selected"))
 
+    page.get_by_text("The same as a table").click()
     matrix = page.get_by_test_id("stDataFrame").first
     matrix.scroll_into_view_if_needed()
     cell = matrix.get_by_test_id(f"glide-cell-{occurring.index(called) + 1}-{occurring.index('cat')}")
@@ -83,6 +85,21 @@ def test_a_cell_opens_its_images_in_the_gallery(page: Page, app_server: str) -> 
     page.screenshot(path=ARTIFACTS / "evaluate-cell.png")
 
 
+def test_a_number_of_the_chart_opens_its_images(page: Page, app_server: str) -> None:
+    evaluated(page, app_server)
+    expect(page.locator("[data-ref=count]")).to_have_text(re.compile("^0 of 7 selected"))
+    cells = page.get_by_test_id("stVegaLiteChart").first.locator("[aria-roledescription='rect mark']")
+    cells.filter(visible=True).first.scroll_into_view_if_needed()
+    cell = cells.first
+    told = dict(part.split(": ") for part in (cell.get_attribute("aria-label") or "").split("; "))
+    box = cell.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    said = f"of {told['Shows']} called {told['Was called']}, selected in the gallery"
+    expect(page.get_by_text(said)).to_be_visible()
+    expect(page.locator("[data-ref=count]")).to_have_text(f"{told['Images']} of 7 selected")
+
+
 def test_the_report_asks_for_nothing_and_runs_nothing(page: Page, app_server: str) -> None:
     evaluated(page, app_server)
     with page.expect_download() as download:
@@ -92,14 +109,28 @@ def test_the_report_asks_for_nothing_and_runs_nothing(page: Page, app_server: st
     page.on("request", lambda request: asked.append(request.url))
     page.set_content(made)
     expect(page.get_by_role("heading", name="Evaluation of folders.zip")).to_be_visible()
-    expect(page.locator("svg")).to_have_count(2)
+    expect(page.locator("svg")).to_have_count(4)
     assert [url for url in asked if not url.startswith("about:")] == []
+
+
+@pytest.mark.parametrize(
+    "context_options",
+    [WIDE | {"color_scheme": "light"}, WIDE | {"color_scheme": "dark"}],
+    ids=["light", "dark"],
+    indirect=True,
+)
+def test_nothing_serious_in_either_theme(page: Page, app_server: str) -> None:
+    evaluated(page, app_server)
+    for tab in ("Classes", "Confidence", "Worst images", "None of these", "Confusion"):
+        page.get_by_role("tab", name=tab, exact=True).click()
+        expect(page.get_by_role("tabpanel").filter(visible=True)).to_be_visible()
+        is_accessible(page, f"evaluate, {tab}")
 
 
 @pytest.mark.parametrize("context_options", [PHONE], indirect=True, ids=["phone"])
 def test_it_fits_a_phone(page: Page, app_server: str) -> None:
     evaluated(page, app_server, phone=True)
-    for tab in ("Classes", "Confidence", "Worst images", "Confusion"):
+    for tab in ("Classes", "Confidence", "Worst images", "None of these", "Confusion"):
         page.get_by_role("tab", name=tab, exact=True).tap()
         expect(page.get_by_role("tabpanel").filter(visible=True)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

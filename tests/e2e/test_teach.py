@@ -55,7 +55,7 @@ class Teach:
     def open(self, files: Mapping[str, bytes], name: str = "stripes.zip") -> None:
         """Open a ZIP on the viewer page."""
         sent = {"name": name, "mimeType": "application/zip", "buffer": zip_bytes(files)}
-        self.page.locator("input[type=file][aria-label='Drop a ZIP of images here']").set_input_files(sent)
+        self.page.locator("input[type=file][multiple]").set_input_files(sent)
         expect(self.page.get_by_text(f"{len(files)} images").first).to_be_visible()
         expect(self.page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
 

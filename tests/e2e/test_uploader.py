@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +28,21 @@ def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(work_dir: Path, model_cache: Path) -> Iterator[str]:
-    environment = folders(work_dir.parent, model_cache) | {"AISR_MAX_UPLOAD_BYTES": str(LIMIT_MIB * 2**20)}
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the server's machine that may be opened, and two images in one within it."""
+    folder = tmp_path_factory.mktemp("root")
+    (folder / "summer").mkdir()
+    for number in range(2):
+        (folder / "summer" / f"{number}.png").write_bytes(photo_png(64, 48, seed=number))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(work_dir: Path, model_cache: Path, root: Path) -> Iterator[str]:
+    environment = folders(work_dir.parent, model_cache) | {
+        "AISR_MAX_UPLOAD_BYTES": str(LIMIT_MIB * 2**20),
+        "AISR_STACK_ROOTS": str(root),
+    }
     with streamlit_server(ROOT / "app.py", environment=environment) as address:
         yield address
 
@@ -105,7 +119,7 @@ def test_the_dialog_opens_a_stack_and_another_one_later(empty: Page) -> None:
     chooser.value.set_files({"name": "first.zip", "mimeType": "application/zip", "buffer": SMALL})
     expect(shown_position(empty)).to_have_text("1 / 3")
     with empty.expect_file_chooser() as chooser:
-        empty.get_by_role("button", name="Open another ZIP").click()
+        empty.get_by_role("button", name="Open another stack").click()
     more = zip_bytes({f"{number}.png": photo_png(seed=number) for number in range(5)})
     chooser.value.set_files({"name": "second.zip", "mimeType": "application/zip", "buffer": more})
     expect(shown_position(empty)).to_have_text("1 / 5")
@@ -117,7 +131,7 @@ def test_a_zip_may_be_dropped_anywhere_on_the_page(empty: Page) -> None:
     drop(empty, ("dropped.zip", SMALL))
     assert empty.evaluate("wasInvited"), "while it is dragged, the page shows that it takes it"
     expect(shown_position(empty)).to_have_text("1 / 3")
-    expect(empty.get_by_text("Drop the ZIP to open it")).to_be_hidden()
+    expect(empty.get_by_text("Drop to open")).to_be_hidden()
     drop(empty, ("again.zip", SMALL))
     expect(empty.locator("strong", has_text="again.zip")).to_be_visible()
 
@@ -125,11 +139,11 @@ def test_a_zip_may_be_dropped_anywhere_on_the_page(empty: Page) -> None:
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        ([("photos.tar", SMALL)], "Only .zip files are allowed"),
-        ([("a.zip", SMALL), ("b.zip", SMALL)], "Send one ZIP at a time."),
+        ([("photos.rar", SMALL)], "Only .zip files are allowed"),
+        ([("a.zip", SMALL), ("b.zip", SMALL)], "Send one archive at a time"),
         ([("big.zip", bytes(LIMIT_MIB * 2**20 + 1))], f"larger than the {LIMIT_MIB} MB this server accepts"),
         ([("text.zip", b"no archive")], "not a ZIP archive"),
-        ([("*bold* [x](http://example.org).tar", SMALL)], "Only .zip files are allowed"),
+        ([("*bold* [x](http://example.org).rar", SMALL)], "Only .zip files are allowed"),
     ],
     ids=["another type", "two files", "too large", "not a zip", "a hostile name"],
 )
@@ -144,6 +158,78 @@ def test_what_cannot_be_opened_is_refused_with_a_sentence(
     choose(empty, "good.zip", SMALL)
     expect(shown_position(empty)).to_have_text("1 / 3")
     expect(alert).to_have_count(0)
+
+
+PHOTOS = {f"{number}.png": photo_png(64, 48, seed=number) for number in range(3)}
+
+
+def test_several_images_and_what_lies_between_them(empty: Page) -> None:
+    drop(empty, *PHOTOS.items(), ("notes.txt", b"not sent"), ("more.zip", SMALL))
+    expect(shown_position(empty)).to_have_text("1 / 3")
+    expect(empty.locator("strong", has_text="5 files")).to_be_visible()
+    empty.get_by_role("button", name="2 skipped").click()
+    expect(empty.get_by_text("These files are not part of the stack.")).to_be_visible()
+
+
+def test_the_dialog_takes_several_images_and_one(empty: Page) -> None:
+    field = empty.locator("input[type=file]")
+    expect(field).to_have_attribute("accept", re.compile(r"\.zip,.*\.png.*image/png"))
+    photos = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in PHOTOS.items()]
+    field.set_input_files(photos[:2])  # type: ignore[arg-type]
+    expect(shown_position(empty)).to_have_text("1 / 2")
+    field.set_input_files(photos[2])  # type: ignore[arg-type]
+    expect(shown_position(empty)).to_have_text("1 / 1")
+    expect(empty.locator("strong", has_text="2.png")).to_be_visible()
+
+
+def test_a_folder_is_dropped_with_all_that_lies_in_it(empty: Page, tmp_path: Path) -> None:
+    """A real folder, by the browser's own protocol: pages cannot make one up."""
+    for name, data in (PHOTOS | {"deep/4.png": photo_png(64, 48), ".hidden/5.png": b"x"}).items():
+        (tmp_path / "summer" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "summer" / name).write_bytes(data)
+    protocol = empty.context.new_cdp_session(empty)
+    data = {"items": [], "files": [str(tmp_path / "summer")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        protocol.send("Input.dispatchDragEvent", {"type": kind, "x": 400, "y": 300, "data": data})
+    expect(shown_position(empty)).to_have_text("1 / 4")
+    expect(empty.locator("strong", has_text="summer")).to_be_visible()
+    expect(empty.get_by_role("button", name="1 skipped")).to_be_visible()
+
+
+def test_a_pasted_image_is_a_stack_unless_it_is_text_that_is_written(empty: Page) -> None:
+    paste = """async ([target, data]) => {
+        const transfer = new DataTransfer();
+        const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+        transfer.items.add(new File([bytes], "image.png", { type: "image/png" }));
+        const options = { bubbles: true, composed: true, cancelable: true };
+        const event = new ClipboardEvent("paste", { clipboardData: transfer, ...options });
+        document.querySelector(target).dispatchEvent(event);
+        return event.defaultPrevented;
+    }"""
+    image = base64.b64encode(PHOTOS["1.png"]).decode()
+    assert empty.evaluate(paste, ["input[type=text]", image]) is False
+    assert empty.evaluate(paste, ["h1", image]) is True
+    expect(shown_position(empty)).to_have_text("1 / 1")
+    expect(empty.locator("strong", has_text="image.png")).to_be_visible()
+
+
+def test_a_folder_of_this_computer_is_opened_where_it_is(empty: Page, root: Path) -> None:
+    field = empty.get_by_role("textbox", name="Folder of this computer")
+    expect(field).to_have_value(str(root))
+    field.fill(str(root.parent))
+    empty.get_by_role("button", name="Open", exact=False).last.click()
+    expect(empty.get_by_role("alert")).to_contain_text("not in a folder that may be opened")
+    field.fill(str(root / "summer"))
+    empty.get_by_role("button", name="Open", exact=False).last.click()
+    expect(shown_position(empty)).to_have_text("1 / 2")
+    expect(empty.locator("strong", has_text="summer")).to_be_visible()
+
+
+def test_and_over_the_api_of_the_whole_app(page: Page, server: str, root: Path) -> None:
+    opened = page.request.post(f"{server}/api/v1/folders", data={"path": str(root)})
+    assert opened.status == 201
+    stack = page.request.get(server + opened.headers["location"])
+    assert [image[0] for image in stack.json()["images"]] == ["summer/0.png", "summer/1.png"]
 
 
 def test_a_slow_upload_shows_how_far_it_is_and_can_be_cancelled(empty: Page, work_dir: Path) -> None:

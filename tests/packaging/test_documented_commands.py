@@ -64,6 +64,7 @@ TESTED = {
     ),
     ".venv/bin/python -m tests.fuzz png -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
     ".venv/bin/python -m tests.fuzz archive -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
+    ".venv/bin/python -m tests.fuzz tar -max_total_time=600": f"{HERE}::test_the_fuzzers_start",
 }
 # The same for commands of which the arguments are checked by their own parser: beginning -> test.
 TESTED_FAMILIES = {
@@ -78,9 +79,15 @@ TESTED_FAMILIES = {
     "python -m scripts.load ": "api/test_load.py::",
     "python -m scripts.measure_known ": "unit/scripts/test_trust_starter.py::test_every_score_gets_a_row",
     "python -m scripts.measure_maps ": "unit/scripts/test_measure_maps.py::",
+    "python -m scripts.try_files ": (
+        "unit/scripts/test_try_files.py::test_each_file_is_the_same_or_refused_with_a_reason"
+    ),
     "python -m scripts.time_teaching ": "unit/scripts/test_time_teaching.py::test_every_wait_has_a_time",
     "python -m scripts.evaluate ": (
         "unit/scripts/test_evaluate.py::test_two_engines_are_evaluated_compared_and_written_down"
+    ),
+    "python -m scripts.layers ": (
+        "unit/scripts/test_layers.py::test_it_names_the_worst_layers_keeps_them_and_measures_again"
     ),
     "python -m scripts.teach ": "unit/scripts/test_teach.py::test_a_model_is_taught_judged_and_used",
     "python -m scripts.predict STACK.zip --maps ": (
@@ -324,7 +331,7 @@ def test_pre_commit_can_be_set_up(clone: Path, environment: dict[str, str]) -> N
 
 
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has no wheel for this Python")
-@pytest.mark.parametrize("target", ["png", "archive"])
+@pytest.mark.parametrize("target", ["png", "archive", "tar"])
 def test_the_fuzzers_start(target: str, clone: Path, environment: dict[str, str]) -> None:
     said = run(f".venv/bin/python -m tests.fuzz {target} -runs=50", clone, environment)
     assert re.search(r"Done \d+ runs", said)

@@ -80,7 +80,9 @@ def test_folders_are_judged_and_what_is_not_is_said(evaluate: AppTest) -> None:
     ):
         assert sentence in said
     assert "greement" not in said
-    assert [tab.label for tab in evaluate.tabs] == ["Confusion", "Classes", "Confidence", "Worst images"]
+    titles = ["Confusion", "Classes", "Confidence", "Worst images", "None of these"]
+    assert [tab.label for tab in evaluate.tabs] == titles
+    assert "of 1 whose label is none of the classes" in said, "zebra is not judged, but foreign"
 
 
 @pytest.mark.torch

@@ -20,6 +20,7 @@ from core.models.install import copy_model, installed_folder
 from core.models.model import Model
 from core.models.own import ImportJob
 from core.runtime import get_runtime
+from pages._ui.shell.models import told_apart
 from pages._ui.viewer.uploader import receive_weights
 from tests.helpers import SECONDS, wait_until
 from tests.ui.test_optimize import ROUTER, buttons, press, session, texts
@@ -214,6 +215,21 @@ def test_once_installed_it_is_there_for_all_and_used_by_who_chooses_it(
     other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     assert list(other.selectbox[0].options) == ["Starter: 12 everyday classes", "ImageNet"]
     assert session(other).model.card.name == "starter"
+
+
+def test_a_copy_with_the_title_of_its_source_is_told_from_it(app: AppTest, data_dir: Settings, starter: Model) -> None:
+    copy_model(starter, installed_folder("better", data_dir), title=starter.card.title, settings=data_dir)
+    app.run()
+    titles = ["starter · Starter: 12 everyday classes", "better · Starter: 12 everyday classes"]
+    assert list(app.selectbox[0].options) == titles
+    assert session(app).chosen_model is None, "nothing was chosen"
+    app.selectbox[0].set_value(1).run()
+    assert session(app).model.card.name == "better"
+    app.run()
+    assert session(app).model.card.name == "better", "and it stays"
+    models = get_runtime().models.installed()[0]
+    assert told_apart([models[0]]) == ["Starter: 12 everyday classes"]
+    assert len(set(told_apart([*models, *models]))) == 4, "names may be the same, too"
 
 
 def test_a_damaged_model_is_named_and_the_others_stay_to_choose_from(app: AppTest, data_dir: Settings) -> None:

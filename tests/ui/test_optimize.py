@@ -24,7 +24,7 @@ from core.base.errors import Cancelled, ModelError
 from core.models.install import pack_model
 from core.optimize.calibration import split
 from core.optimize.gate import GateReport, judge
-from core.optimize.quantize import LADDER
+from core.optimize.quantize import LADDER, TAUGHT_LADDER
 from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.runtime import get_runtime
 from pages._ui.optimize.form import start
@@ -223,6 +223,16 @@ def test_below_the_gate_the_ladder_is_offered_in_order_each_with_its_result(
     press(app, "Keep FP32")
     assert session(app).engine == "openvino-fp32"
     assert session(app).chosen_model is None
+
+
+def test_after_a_recipe_outside_of_the_ladder_it_is_offered_from_its_beginning(
+    app: AppTest, fake_worker: SetAccident, high_gate: None
+) -> None:
+    open_page(app)
+    next(field for field in app.selectbox if field.label == "Recipe").set_value(TAUGHT_LADDER[0].name).run()
+    calibrate(app)
+    assert f"Try next: {LADDER[0].title}" in buttons(app)
+    assert not any(label.startswith("Keep FP32") for label in buttons(app))
 
 
 def test_accuracy_is_shown_where_folders_are_named_like_classes(

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.optimize.layer_job import LayerErrorsJob
 from core.recognition.results import ClassScore, Prediction
 from core.runtime import get_runtime
 from pages._ui.shell.session import Session
-from tests.helpers import SECONDS
+from tests.fake_worker import SetAccident
+from tests.helpers import SECONDS, wait_until
 from tests.ui.test_pages import page_text, session, stack_of, upload
 
 ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
@@ -28,7 +30,8 @@ def answers(owner: Session, index: int, first: str, second: str, confidence: flo
     assert owner.stack is not None
     results = get_runtime().recognition.results(owner.stack)
     for engine, label in (("openvino-int8", first), ("pytorch-fp32", second)):
-        results.add([Prediction(index, "x.png", (ClassScore(label, confidence),), engine, "starter")])
+        given = Prediction(index, "x.png", (ClassScore(label, confidence),), engine, "starter")
+        results.add([given], owner.model.answers_key)
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -68,6 +71,112 @@ def test_disagreements_are_stepped_through_and_judged(app: AppTest) -> None:
     assert "Of 1 judged" in page_text(app), "said again, it is taken back"
     press(app, "Previous")
     assert "Image 3: " in page_text(app)
+
+
+def buttons(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def compare_layers(app: AppTest) -> LayerErrorsJob:
+    press(app, "Compare layer by layer")
+    job = session(app).layer_errors
+    assert job is not None
+    job.wait(SECONDS)
+    app.run()
+    assert not app.exception
+    return job
+
+
+def open_review(app: AppTest, count: int) -> Session:
+    upload(app, stack_of(count))
+    owner = session(app)
+    for index in range(3):
+        answers(owner, index, "cat", "dog", 0.5)
+    app.switch_page("review.py").run()
+    return owner
+
+
+@pytest.mark.torch
+def test_the_worst_layers_are_shown_first_and_can_be_kept_in_fp32(app: AppTest, fake_worker: SetAccident) -> None:
+    owner = open_review(app, 20)
+    job = compare_layers(app)
+    assert job.indices == (0, 1, 2)
+    table = app.table[0].value
+    assert list(table.index) == ["stage 4, block 2, convolution 2", "first convolution", "last layer"]
+    assert list(table["Signal to noise"]) == ["5.0 dB", "30.0 dB", "exact"]
+    assert list(table["Error it adds"]) == ["56.2%", "3.2%", "none"]
+    app.multiselect[0].set_value(["first convolution"]).run()
+    press(app, "Calibrate again with these in FP32")
+    (made,) = owner.optimizations
+    made.wait(SECONDS)
+    app.run()
+    assert (made.status, made.message) == ("done", "")
+    assert made.plan.float_layers == ("first convolution",)
+    assert made.recipe.title == "Full bias correction", "as the one in use: only the layers differ"
+    assert "Full bias correction, 1 layer in FP32" in page_text(app)
+    assert made.speed is not None
+    assert made.speed.sentence in page_text(app)
+    assert any(metric.label == "Agreement" and metric.delta.startswith("before ") for metric in app.metric)
+    assert owner.chosen_model is None, "nothing is put to use by itself"
+    assert any(label.startswith("Use this model") for label in buttons(app))
+
+
+@pytest.mark.torch
+def test_the_comparison_can_be_cancelled_and_tells_its_failure(app: AppTest, fake_worker: SetAccident) -> None:
+    owner = open_review(app, 3)
+    fake_worker("Compare layer by layer:endless")
+    press(app, "Compare layer by layer")
+    job = owner.layer_errors
+    assert job is not None
+    wait_until(lambda: job.steps[-1].detail == "image 1 of 2", "the comparison")
+    app.run()
+    assert "image 1 of 2" in app.get("progress")[0].proto.text
+    assert "Compare layer by layer" not in buttons(app)
+    press(app, "Cancel")
+    job.wait(SECONDS)
+    assert job.status == "cancelled"
+    app.run()
+    fake_worker("Compare layer by layer:broken")
+    press(app, "Compare again")
+    job = owner.layer_errors
+    assert job is not None
+    job.wait(SECONDS)
+    app.run()
+    assert "The weights are broken" in app.error[0].value
+    assert not app.table
+    fake_worker("")
+    press(app, "Compare again")
+    job = owner.layer_errors
+    assert job is not None
+    job.wait(SECONDS)
+    app.run()
+    assert "at least 20 images" in page_text(app), "too few to calibrate"
+    assert "Calibrate again with these in FP32" not in buttons(app)
+
+
+def test_answers_of_another_model_are_not_explained_by_the_one_in_use(app: AppTest) -> None:
+    owner = open_review(app, 3)
+    assert owner.stack is not None
+    results = get_runtime().recognition.results(owner.stack)
+    for index in range(3):
+        given = Prediction(index, "x.png", (ClassScore("tench", 0.5),), "openvino-int8", "other")
+        results.add([given], "another model")
+    app.run()
+    assert "answers are of another model" in page_text(app)
+    assert "Compare layer by layer" not in buttons(app)
+
+
+@pytest.mark.torch
+def test_closing_the_stack_ends_the_comparison(app: AppTest, fake_worker: SetAccident) -> None:
+    owner = open_review(app, 3)
+    fake_worker("Compare layer by layer:endless")
+    press(app, "Compare layer by layer")
+    job = owner.layer_errors
+    assert job is not None
+    owner.close()
+    job.wait(SECONDS)
+    assert job.status == "cancelled"
+    assert owner.layer_errors is None
 
 
 def test_engines_that_agree_leave_nothing_to_review(app: AppTest) -> None:

@@ -38,10 +38,9 @@ class BrowserCookieMiddleware:
         token = browser_of(_cookies(scope)) or secrets.token_urlsafe(TOKEN_BYTES)
 
         async def send_with_cookie(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 200:
-                headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
-                    headers.append("set-cookie", self._cookie(token, secure=scope["scheme"] == "https"))
+            if message["type"] == "http.response.start" and _loads_a_page(scope, message):
+                cookie = self._cookie(token, secure=scope["scheme"] == "https")
+                MutableHeaders(scope=message).append("set-cookie", cookie)
             await send(message)
 
         await self._app(scope, receive, send_with_cookie)
@@ -59,6 +58,12 @@ def browser_of(cookies: Mapping[str, str]) -> str:
         if _TOKEN.fullmatch(token := cookies.get(name, "")):
             return token
     return ""
+
+
+def _loads_a_page(scope: Scope, answer: Message) -> bool:
+    if answer["status"] == 304:  # of what the browser has already; it says no type
+        return Headers(scope=scope).get("accept", "").startswith("text/html")
+    return answer["status"] == 200 and Headers(raw=answer["headers"]).get("content-type", "").startswith("text/html")
 
 
 def _cookies(scope: Scope) -> dict[str, str]:

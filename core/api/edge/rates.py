@@ -12,6 +12,7 @@ from core.api.client_names import client_name
 from core.api.edge.refusals import refuse
 from core.base.settings import Settings
 
+_UPLOADS = frozenset({"/upload", "/api/v1/stacks", "/api/v1/files", "/api/v1/folders", "/api/v1/uploads"})
 # Clients that are remembered; the one not seen for longest is forgotten, which only ever lets it ask again.
 MAX_CLIENTS = 10_000
 MINUTE = 60.0
@@ -88,7 +89,7 @@ class RatesMiddleware:
             return None
         path = scope["path"].removeprefix(self._base_path)
         if scope["method"] in ("POST", "PUT"):
-            if path in ("/upload", "/api/v1/stacks", "/api/v1/files") or path.startswith("/_stcore/upload_file/"):
+            if path in _UPLOADS or path.startswith("/_stcore/upload_file/"):
                 return self._uploads
             if path in ("/predict", "/predict_optimized") or path.endswith(("/predictions", "/evaluations")):
                 return self._recognitions

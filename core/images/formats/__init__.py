@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 from core.base.errors import ImageError
-from core.images.formats.format import ImageFormat, InMemory, Pixels
+from core.images.formats._unread import why_unread as known_unread
+from core.images.formats.format import ImageFormat, InMemory, Pixels, Size
 
 _NO_FORMATS = ("format", "_")  # what modules of this package that are none begin with
 
@@ -22,8 +24,17 @@ def formats() -> tuple[ImageFormat, ...]:
 
 def format_of_name(name: str) -> ImageFormat | None:
     """The format that reads files of this name; None where no format does."""
-    suffix = PurePosixPath(name).suffix.lower()
-    return next((one for one in formats() if suffix in one.extensions), None)
+    return _by_extension(formats()).get(splitext(name)[1].lower())
+
+
+@cache
+def _by_extension(known: tuple[ImageFormat, ...]) -> dict[str, ImageFormat]:
+    return {extension: one for one in known for extension in one.extensions}
+
+
+def why_unread(name: str) -> str:
+    """The sentence about a file whose name no format reads."""
+    return known_unread(name) or f"Not an image that can be read; convert it to {format_names()}."
 
 
 def format_of(data: bytes) -> ImageFormat:
@@ -51,3 +62,11 @@ def decode(data: bytes, *, max_pixels: int) -> Pixels:
         ImageTooLarge, ImageError: as there.
     """
     return format_of(data).decode(InMemory(data), max_pixels=max_pixels)
+
+
+def decode_enough(data: bytes, enough: Callable[[Size], Size], *, max_pixels: int) -> tuple[Pixels, Size]:
+    """The same in a smaller size, if that is faster, and the full size; ``enough`` tells of that ``at_least``."""
+    found, file = format_of(data), InMemory(data)
+    header = next(iter(found.read_headers(file)))
+    size = header.width, header.height
+    return found.decode(file, max_pixels=max_pixels, at_least=enough(size)), size

@@ -48,10 +48,11 @@ LAST_FILTER = 4  # PNG specification, 9.2: every row starts with its filter, 0 (
 
 @dataclass(frozen=True, slots=True)
 class PngHeader(ImageHeader):
-    """The IHDR chunk, with what only PNG has: the colour type (0, 2, 3, 4 or 6), and interlacing."""
+    """The IHDR chunk, with what only PNG has: the colour type (0, 2, 3, 4 or 6), interlacing, whether it moves."""
 
     color_type: int = RGB
     interlaced: bool = False
+    animated: bool = False
 
 
 def read_header(data: bytes) -> PngHeader:

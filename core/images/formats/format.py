@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import ImageTooLarge
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
-"""Samples ``[H, W, C]``: C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)."""
+Pixels = NDArray[Any]
+"""Samples ``[H, W, C]``: C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA); of one of ``SAMPLE_TYPES``.
 
-ColorKind = Literal["grey", "grey + alpha", "RGB", "RGBA", "palette"]
+Where there is alpha, they are uint8 or uint16.
+"""
+SAMPLE_TYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+SampleKind = Literal["unsigned", "signed", "float"]
+
+Size = tuple[int, int]
+"""Width and height, in pixels."""
+
+ColorKind = Literal["grey", "grey + alpha", "RGB", "RGBA", "palette", "CMYK"]
 
 PIECE_BYTES = 256 * 1024  # of a file that is read piece by piece
 MAX_SIDE = 1_000_000  # pixels; libpng's own limit, PNG_USER_WIDTH_MAX and PNG_USER_HEIGHT_MAX
@@ -24,8 +32,8 @@ MAX_SIDE = 1_000_000  # pixels; libpng's own limit, PNG_USER_WIDTH_MAX and PNG_U
 class ImageHeader:
     """What a file says of one of its frames before anything is decoded.
 
-    ``bit_depth`` is bits per sample, or per palette index, as stored. ``label`` tells a frame from the others of its
-    file (``"z 14"``); empty where a file has one frame only.
+    ``bit_depth`` is bits per sample, or per palette index, as stored, and ``sample_kind`` what kind of number that is.
+    ``label`` tells a frame from the others of its file (``"z 14"``); empty where a file has one frame only.
     """
 
     width: int
@@ -33,6 +41,7 @@ class ImageHeader:
     bit_depth: int
     color: ColorKind
     label: str = ""
+    sample_kind: SampleKind = "unsigned"
 
     @property
     def pixels(self) -> int:
@@ -40,14 +49,34 @@ class ImageHeader:
         return self.width * self.height
 
     @property
-    def highest_sample(self) -> int:
-        """The highest value of a decoded sample: fewer than 8 bits, and palettes, are decoded to 8."""
-        return 65535 if self.bit_depth > 8 else 255
+    def dtype(self) -> np.dtype[Any]:
+        """Of decoded samples: fewer than 8 bits, and palettes, are decoded to 8."""
+        bits = 8 if self.color == "palette" else self.bit_depth
+        if self.sample_kind == "float":
+            return np.dtype(np.float32 if bits <= 32 else np.float64)
+        if self.sample_kind == "signed":
+            return np.dtype(np.int16 if bits <= 16 else np.int32)
+        return np.dtype(np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint32)
+
+    @property
+    def highest_sample(self) -> int | float:
+        """The highest value that a decoded sample can have."""
+        return float(np.finfo(self.dtype).max) if self.sample_kind == "float" else int(np.iinfo(self.dtype).max)
+
+    def stored_bytes(self, file_size: int) -> int:
+        """How much of a file of this size is read to decode the frame."""
+        return file_size
+
+    @property
+    def working_bytes(self) -> int:
+        """What a decoder needs beside the file and the samples, in whichever size it decodes."""
+        return 0
 
     @property
     def description(self) -> str:
-        """The kind of image in words, such as ``"16-bit grey"``."""
-        return f"{self.bit_depth}-bit {self.color}"
+        """The kind of image in words, such as ``"16-bit grey"`` or ``"32-bit float grey"``."""
+        kind = "" if self.sample_kind == "unsigned" else f"{self.sample_kind} "
+        return f"{self.bit_depth}-bit {kind}{self.color}"
 
 
 class FileReader(Protocol):
@@ -56,6 +85,11 @@ class FileReader(Protocol):
     @property
     def size(self) -> int:
         """Bytes."""
+        ...
+
+    @property
+    def key(self) -> Hashable:
+        """The same for all readers of this file, and for those of no other, ever; it keeps nothing open."""
         ...
 
     def read(self, start: int = 0, count: int | None = None) -> bytes:
@@ -78,10 +112,11 @@ class FileReader(Protocol):
 class InMemory:
     """A file whose bytes are at hand."""
 
-    __slots__ = ("_data",)
+    __slots__ = ("_data", "key")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self.key: Hashable = object()
 
     @property
     def size(self) -> int:
@@ -108,6 +143,7 @@ class ImageFormat(Protocol):
         extensions: in lower case with the dot, such as ``(".png",)``; what a file is called decides who reads it.
         media_type: of its files.
         head_bytes: as many first bytes as ``matches`` wants to see.
+        reads_parts: whether a frame takes only its part of a file, which may then be larger than what is held of one.
     """
 
     @property
@@ -118,30 +154,34 @@ class ImageFormat(Protocol):
     def media_type(self) -> str: ...  # noqa: D102
     @property
     def head_bytes(self) -> int: ...  # noqa: D102
+    @property
+    def reads_parts(self) -> bool: ...  # noqa: D102
 
     def matches(self, head: bytes) -> bool:
         """Whether a file that begins with ``head`` is one of this format."""
         ...
 
-    def read_headers(self, file: FileReader) -> Sequence[ImageHeader]:
+    def read_headers(self, file: FileReader) -> Iterable[ImageHeader]:
         """One for each frame, at least one, from as few bytes as possible and without decoding.
+
+        Of a file with more frames than anybody wants only some are taken, so they are read one after the other.
 
         Raises:
             ImageError: not a file of this format, or damaged.
         """
         ...
 
-    def decode(
-        self, file: FileReader, frame: int = 0, *, max_pixels: int, at_least: tuple[int, int] | None = None
-    ) -> Pixels:
-        """Decode one frame. uint16 where it has more than 8 bits a sample, uint8 otherwise, of the full range.
+    def decode(self, file: FileReader, frame: int = 0, *, max_pixels: int, at_least: Size | None = None) -> Pixels:
+        """Decode one frame, to the type that its header tells: the values that are stored, unscaled.
+
+        Fewer than 8 bits alone are scaled to 0..255.
 
         Args:
             file: the whole file; of a file of many frames only what this one needs should be read.
             frame: position in what ``read_headers`` gives.
             max_pixels: as for ``check_size``.
-            at_least: width and height that are enough: a format that decodes smaller sizes faster may give any size
-                between these and the full one. Without it, the full size.
+            at_least: width and height that are enough: a format that decodes smaller sizes faster may give one
+                that is larger than these, see ``FormatInSizes``. Without it, the full size.
 
         Raises:
             ImageTooLarge: see ``check_size``.
@@ -191,6 +231,23 @@ class FormatInStrips(ImageFormat, Protocol):
             ImageError: as for ``for_browser``; after the last piece at the latest.
         """
         ...
+
+
+@runtime_checkable
+class FormatInSizes(ImageFormat, Protocol):
+    """A format that decodes smaller sizes faster, see ``at_least`` of ``decode``."""
+
+    def decoded_size(self, header: ImageHeader, at_least: Size) -> Size:
+        """Width and height that ``decode`` gives: the full ones divided by a whole number, and rounded up."""
+        ...
+
+
+def decoded(image_format: ImageFormat, header: ImageHeader, at_least: Size) -> ImageHeader:
+    """The header of what ``decode`` gives of a frame where ``at_least`` is enough."""
+    if not isinstance(image_format, FormatInSizes):
+        return header
+    width, height = image_format.decoded_size(header, at_least)
+    return replace(header, width=width, height=height)
 
 
 def in_strips(pixels: Pixels, strip_pixels: int) -> Iterator[Pixels]:

@@ -19,13 +19,16 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import imagecodecs
 import numpy as np
 
 from core.base.checksum import crc32
 from core.base.errors import ImageError
-from core.images.formats import _png_stream
+from core.images.formats import _apng, _png_stream
+from core.images.formats._animation import check_animation
 from core.images.formats._png_parts import (
     DAMAGED,
     HEADER_BYTES,
@@ -88,20 +91,35 @@ def strip(data: bytes) -> bytes:
 
 
 class Png:
-    """PNG as one of the formats; an animation is its first frame."""
+    """PNG as one of the formats; an animation gives its frames as they are shown."""
 
     name = "PNG"
-    extensions = (".png",)
+    extensions = (".png", ".apng")
     media_type = "image/png"
     head_bytes = HEADER_BYTES
+    reads_parts = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""
         return head.startswith(SIGNATURE)
 
-    def read_headers(self, file: FileReader) -> tuple[PngHeader]:
+    def read_headers(self, file: FileReader) -> Iterator[PngHeader]:
         """See ``ImageFormat.read_headers``."""
-        return (read_header(file.read(0, HEADER_BYTES)),)
+        head = file.read(0, _apng.HEAD_BYTES[0])
+        header = read_header(head)
+        frames = _apng.count_frames(file) if _apng.is_animated(file, head) else 0
+        if not frames:
+            yield header
+            return
+        check_animation(header, frames)
+        for number in range(1, frames + 1):
+            yield replace(
+                header,
+                bit_depth=max(header.bit_depth, 8),
+                color="RGBA",
+                animated=True,
+                label=f"frame {number}" if frames > 1 else "",
+            )
 
     def decode(
         self,
@@ -112,11 +130,15 @@ class Png:
         at_least: tuple[int, int] | None = None,
     ) -> Pixels:
         """See ``ImageFormat.decode``; always the full size."""
-        return decode(file.read(), max_pixels=max_pixels)
+        data = file.read()
+        if _apng.is_animated(file, data[: _apng.HEAD_BYTES[0]]) and _apng.count_frames(file):
+            check_size(read_header(data), max_pixels)
+            return _apng.decode_frame(file, frame, partial(decode, max_pixels=max_pixels))
+        return decode(data, max_pixels=max_pixels)
 
     def browsers_show(self, header: ImageHeader) -> bool:
-        """See ``ImageFormat.browsers_show``; of 16 bits browsers show the upper 8."""
-        return header.bit_depth < 16
+        """See ``ImageFormat.browsers_show``; of 16 bits browsers show the upper 8, and animations would move."""
+        return header.bit_depth < 16 and not (isinstance(header, PngHeader) and header.animated)
 
     def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
         """See ``ImageFormat.for_browser``."""

@@ -21,9 +21,25 @@ MAX_FOLDERS = 64  # that a file lies in, one within the other; those of source c
 MAX_NUMBERS = 32  # in a name that count as numbers; the digits behind them are text
 SORTED_AT_ONCE = 1_000  # names; other threads wait while so many are sorted
 
+# What archives are called that are opened; which kind one is, its content says.
+ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
+
 # What stands in a sort key before any character that a name may have.
 _STEM_ENDS, _FOLDER_ENDS, _NUMBER = "\x00", "\x01", "\x02"
 _DIGITS = re.compile(r"\d{1,100}")  # nobody counts further, and reading a number takes quadratic time
+
+
+def decoded(name: bytes) -> str:
+    """The name as it was meant: programs write UTF-8 without saying so, and other bytes where they say it."""
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name.decode("cp437")  # any bytes are text in it
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file is called as archives are that can be opened."""
+    return name.lower().endswith(ARCHIVE_ENDINGS)
 
 
 def tidy(path: str) -> str:

@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from core.base.errors import ArchiveEmpty, ArchiveEncrypted, ArchiveError, ImageError, LimitExceeded
 from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
-from core.images.formats import format_names, format_of_name
-from core.images.formats.format import FileReader, ImageFormat, ImageHeader, check_size
+from core.images.formats import format_names, format_of_name, why_unread
+from core.images.formats.format import FileReader, ImageFormat, check_size
 from core.stacks.sources.names import MAX_FOLDERS, MAX_NAME_CHARACTERS, UniqueNames, in_natural_order, tidy
 from core.stacks.sources.source import Entries, Kinds, Row, Skipped
 
@@ -21,6 +22,9 @@ _UNSAFE_PATH = re.compile(r"/|[A-Za-z]:|(.*/)?\.\.(/|$)")  # absolute, a drive l
 # Control characters, line separators, and the marks that make text run backwards: with those a name can pose as
 # another one (Unicode Technical Report 36, 3.4).
 _UNSAFE_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+_Frame = tuple[int, str]
+"""A frame of a file: the number of its kind, and its label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     """
     names: set[str] = set()
     kinds = Kinds()
-    found: list[tuple[str, int, int, int]] = []  # of each file with images: name, place, size, kind
+    found: list[tuple[str, int, int, tuple[_Frame, ...]]] = []  # of each file with images: name, place, size, frames
     skipped: list[Skipped] = []
     images = 0
     for place, candidate in enumerate(giving_way(candidates)):
@@ -75,12 +79,12 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
             continue
         assert image_format is not None  # noqa: S101 - or it would be refused
         try:
-            headers = _headers(candidate.file, image_format, settings)
+            frames = _frames(candidate.file, image_format, kinds, settings)
         except ImageError as error:
             skipped.append(Skipped(name, error.code, str(error)))
             continue
-        found.append((name, place, candidate.size, kinds.number(image_format, headers)))
-        images += len(headers)
+        found.append((name, place, candidate.size, frames))
+        images += len(frames)
         if images > settings.max_entries:
             raise LimitExceeded(f"The files hold more than {settings.max_entries:,} images. Split them.")
     if not found:
@@ -88,66 +92,67 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     unique = UniqueNames(names)
     rows: list[Row] = []
     places: list[int] = []
-    for name, place, size, kind in giving_way(found):
-        titles = _titles(unique.claim(name), kinds.headers(kind))
-        rows += [(title, size, kind, frame) for frame, title in enumerate(titles)]
-        places += [place] * len(titles)
+    for name, place, size, frames in giving_way(found):
+        title = unique.claim(name)
+        for frame, (kind, label) in enumerate(giving_way(frames)):
+            rows.append((title if len(frames) == 1 else f"{title} · {label or frame + 1}", size, kind, frame))
+            places.append(place)
     order = in_natural_order([name for name, *_ in rows])
     entries = Entries([rows[index] for index in order], kinds)
     return Selection(entries, [places[index] for index in order], tuple(skipped))
 
 
+def shown(name: str) -> str:
+    """The name with U+FFFD in the place of what cannot be shown, or would make it pose as another one."""
+    return _UNSAFE_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", name)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is one of those that systems put beside people's files."""
+    return _HIDDEN.search(name) is not None
+
+
 def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, settings: Settings) -> Skipped | None:
     """Why the file is left out; ``None`` if it is worth opening."""
-    shown = _UNSAFE_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", name)
-    checks = (
-        (
-            len(candidate.path) > MAX_NAME_CHARACTERS,
-            "unsafe_name",
-            f"The name is longer than {MAX_NAME_CHARACTERS:,} characters; shorten it.",
-        ),
-        (shown != name, "unsafe_name", "The name contains control characters; rename the file."),
-        (_UNSAFE_PATH.match(name), "unsafe_name", "The name leads outside the archive; rename it."),
-        (
-            name.count("/") > MAX_FOLDERS,
-            "unsafe_name",
-            f"It lies in more than {MAX_FOLDERS} folders, one within the other; move it out of some.",
-        ),
-        (_HIDDEN.search(name), "hidden", "A hidden or system file."),
-        (
-            image_format is None,
-            "not_an_image",
-            f"Not an image that can be read; convert it to {format_names()}.",
-        ),
-        (
-            candidate.size > settings.max_entry_bytes,
-            "entry_too_large",
-            f"Larger than {settings.max_entry_bytes / MIB:,.1f} MiB; make it smaller.",
-        ),
-    )
-    for failed, code, reason in checks:
-        if failed:
-            return Skipped(shown, code, reason)
-    return Skipped(shown, candidate.refused.code, candidate.refused.reason) if candidate.refused else None
+    reads_parts = image_format is not None and image_format.reads_parts
+    largest = settings.max_total_bytes if reads_parts else settings.max_entry_bytes
+    label = shown(name)
+    if complaint := _complaint(candidate, name, label, image_format, largest):
+        return Skipped(label, *complaint)
+    return Skipped(label, candidate.refused.code, candidate.refused.reason) if candidate.refused else None
 
 
-def _headers(file: FileReader, image_format: ImageFormat, settings: Settings) -> tuple[ImageHeader, ...]:
-    """One for each frame of a file.
+def _complaint(  # noqa: PLR0911 - a sentence each, made only where it is said
+    candidate: Candidate, name: str, label: str, image_format: ImageFormat | None, largest: int
+) -> tuple[str, str] | None:
+    if len(candidate.path) > MAX_NAME_CHARACTERS:
+        return "unsafe_name", f"The name is longer than {MAX_NAME_CHARACTERS:,} characters; shorten it."
+    if label != name:
+        return "unsafe_name", "The name contains control characters; rename the file."
+    if _UNSAFE_PATH.match(name):
+        return "unsafe_name", "The name leads outside the stack; rename it."
+    if name.count("/") > MAX_FOLDERS:
+        return "unsafe_name", f"It lies in more than {MAX_FOLDERS} folders, one within the other; move it out of some."
+    if is_hidden(name):
+        return "hidden", "A hidden or system file."
+    if image_format is None:
+        return "not_an_image", why_unread(name)
+    if candidate.size > largest:
+        return "entry_too_large", f"Larger than {largest / MIB:,.1f} MiB; make it smaller."
+    return None
+
+
+def _frames(file: FileReader, image_format: ImageFormat, kinds: Kinds, settings: Settings) -> tuple[_Frame, ...]:
+    """All of a file, or one more than a stack may have.
 
     Raises:
         ImageError: the file is damaged, or a frame too large.
     """
-    headers = tuple(image_format.read_headers(file))
-    for header in headers:
+    frames: list[_Frame] = []
+    for header in giving_way(islice(image_format.read_headers(file), settings.max_entries + 1)):
         check_size(header, settings.max_pixels)
-    return headers
-
-
-def _titles(name: str, headers: Sequence[ImageHeader]) -> list[str]:
-    """What the frames of a file are called: of several, each after its label or its number."""
-    if len(headers) == 1:
-        return [name]
-    return [f"{name} · {header.label or number}" for number, header in enumerate(headers, 1)]
+        frames.append((kinds.number(image_format, header), header.label))
+    return tuple(frames)
 
 
 def _nothing_found(skipped: Sequence[Skipped]) -> ArchiveError:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, overload
@@ -45,22 +45,24 @@ class Kinds:
     """The formats and headers that occur in a source, each kept once: most images are like others."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[str, tuple[ImageHeader, ...]], int] = {}
-        self._kinds: list[tuple[ImageFormat, tuple[ImageHeader, ...]]] = []
+        self._numbers: dict[tuple[str, ImageHeader], int] = {}
+        self._kinds: list[tuple[ImageFormat, ImageHeader]] = []
 
-    def number(self, image_format: ImageFormat, headers: tuple[ImageHeader, ...]) -> int:
-        """The number of a file's kind: its format, and the headers of its frames."""
-        number = self._numbers.setdefault((image_format.name, headers), len(self._kinds))
+    def number(self, image_format: ImageFormat, header: ImageHeader) -> int:
+        """The number of a frame's kind: its format, and its header without the label, which is in its name."""
+        if header.label:
+            header = replace(header, label="")
+        number = self._numbers.setdefault((image_format.name, header), len(self._kinds))
         if number == len(self._kinds):
-            self._kinds.append((image_format, headers))
+            self._kinds.append((image_format, header))
         return number
 
     def image_format(self, number: int) -> ImageFormat:
         """The format of a kind."""
         return self._kinds[number][0]
 
-    def headers(self, number: int) -> tuple[ImageHeader, ...]:
-        """The headers of a kind."""
+    def header(self, number: int) -> ImageHeader:
+        """The header of a kind."""
         return self._kinds[number][1]
 
 
@@ -94,7 +96,7 @@ class Entries(Sequence[Entry]):
 
     def _entry(self, row: Row) -> Entry:
         name, size, kind, frame = row
-        return Entry(name, self._kinds.image_format(kind), self._kinds.headers(kind)[frame], size, frame)
+        return Entry(name, self._kinds.image_format(kind), self._kinds.header(kind), size, frame)
 
 
 class Source(ABC):
@@ -105,6 +107,11 @@ class Source(ABC):
 
     entries: Sequence[Entry]
     skipped: tuple[Skipped, ...]
+
+    @property
+    def scratch_bytes(self) -> int:
+        """What it has written to disk beside what it was opened from, which goes with it."""
+        return 0
 
     @abstractmethod
     def file(self, index: int) -> FileReader:
@@ -130,6 +137,17 @@ class Source(ABC):
         self.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Where a source may keep what it unpacks, in files without a name.
+
+    ``grow`` is told of bytes before they are written, and raises where there is no room for them.
+    """
+
+    folder: Path
+    grow: Callable[[int], None] = lambda count: None
+
+
 class SourceKind(Protocol):
     """One kind of source. To add one: a module in this package with such an object called ``SOURCE``.
 
@@ -144,10 +162,11 @@ class SourceKind(Protocol):
         """Whether what is at ``path`` is of this kind, by its content; damaged ones included, to say what is wrong."""
         ...
 
-    def open(self, path: Path, settings: Settings) -> Source:
+    def open(self, path: Path, settings: Settings, scratch: Scratch) -> Source:
         """Index what is at ``path``, which must stay there until ``Source.close``.
 
         Raises:
             ArchiveError: it is unusable, holds nothing to show, or passes a limit of ``settings``.
+            TooManyStacks, QuotaExceeded, DiskFull: ``scratch`` has no room for what must be unpacked.
         """
         ...

@@ -11,7 +11,7 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -22,7 +22,8 @@ from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
 from core.images.formats.format import PIECE_BYTES, FileReader
 from core.stacks.sources.rules import Candidate, Refusal, Selection, select
-from core.stacks.sources.source import Source
+from core.stacks.sources.source import Scratch, Source
+from core.stacks.sources.unpacked import Unpacked
 from core.stacks.sources.zip_directory import IN_PARTS, Directory, Member, has_end, read_directory
 
 _LOCAL_SIGNATURE = b"PK\x03\x04"  # PKWARE APPNOTE.TXT, 4.3.7: what a local file header begins with
@@ -43,14 +44,14 @@ _DAMAGED = "The file is damaged inside the ZIP; make the archive again."
 class ZipSource(Source):
     """The images of a ZIP."""
 
-    def __init__(self, archive: io.FileIO, selection: Selection, places: list[_Place]) -> None:
+    def __init__(self, archive: _Archive, selection: Selection, places: list[_Place]) -> None:
         self._archive = archive
         self._places = [places[place] for place in selection.places]
         self.entries = selection.entries
         self.skipped = selection.skipped
 
     @classmethod
-    def open(cls, path: Path, settings: Settings) -> Self:
+    def open(cls, path: Path, settings: Settings, scratch: Scratch) -> Self:
         """Index the ZIP at ``path``, which must stay there until ``close``.
 
         Raises:
@@ -58,14 +59,20 @@ class ZipSource(Source):
             LimitExceeded: more entries or bytes than ``settings`` allow.
             ArchiveError: the archive's list of files is damaged.
         """
-        archive = path.open("rb", buffering=0)
+        file = path.open("rb", buffering=0)
         try:
-            directory = _read_directory(archive, settings)
-            places = _places(archive, directory)
+            directory = _read_directory(file, settings)
+            places = _places(file, directory)
+            archive = _Archive(file, Unpacked(scratch.folder, settings.min_free_bytes))
             return cls(archive, select(_candidates(archive, directory, places, settings), settings), places)
         except BaseException:
-            archive.close()
+            file.close()
             raise
+
+    @property
+    def scratch_bytes(self) -> int:
+        """See ``Source.scratch_bytes``."""
+        return self._archive.unpacked.bytes
 
     def file(self, index: int) -> FileReader:
         """See ``Source.file``."""
@@ -73,7 +80,7 @@ class ZipSource(Source):
 
     def close(self) -> None:
         """See ``Source.close``."""
-        self._archive.close()
+        self._archive.file.close()
 
 
 class _Zip:
@@ -86,9 +93,9 @@ class _Zip:
         with path.open("rb", buffering=0) as file:
             return file.read(len(_LOCAL_SIGNATURE)) in (_LOCAL_SIGNATURE, _PART_SIGNATURE) or has_end(file)
 
-    def open(self, path: Path, settings: Settings) -> Source:
+    def open(self, path: Path, settings: Settings, scratch: Scratch) -> Source:
         """See ``ZipSource.open``."""
-        return ZipSource.open(path, settings)
+        return ZipSource.open(path, settings, scratch)
 
 
 SOURCE = _Zip()
@@ -98,24 +105,34 @@ _Place = tuple[int, int, int, int, int]
 """Where a file's data begins, -1 where it has no local header; bytes there, bytes unpacked, checksum, method."""
 
 
+class _Archive:
+    """The archive, and what of it had to be unpacked; ``key`` is its own, and keeps nothing open."""
+
+    def __init__(self, file: io.FileIO, unpacked: Unpacked) -> None:
+        self.file = file
+        self.unpacked = unpacked
+        self.key = object()
+
+
 class _File:
     """One file of a ZIP, read by position (``pread``), so that threads share the archive without a lock."""
 
-    __slots__ = ("_archive", "_crc", "_method", "_packed_size", "_start", "size")
+    __slots__ = ("_archive", "_crc", "_method", "_packed_size", "_start", "key", "size")
 
-    def __init__(self, archive: io.FileIO, place: _Place) -> None:
+    def __init__(self, archive: _Archive, place: _Place) -> None:
         self._archive = archive
         self._start, self._packed_size, self.size, self._crc, self._method = place
+        self.key: Hashable = (archive.key, self._start)
 
     def read(self, start: int = 0, count: int | None = None) -> bytes:
-        """See ``FileReader.read``. A part behind the start of a compressed file takes as long as the whole."""
+        """See ``FileReader.read``. For a part behind its start, a compressed file is unpacked to disk."""
         if count is None:
             return self._whole()[start:]
         if start == 0:
             return self._first(count)
         if self._method == _STORED:
             return self._packed(start, min(count, max(self._packed_size - start, 0)))
-        return self._whole()[start : start + count]
+        return self._archive.unpacked.read(self, start, count)
 
     def pieces(self, start: int = 0) -> Iterator[bytes]:
         """See ``FileReader.pieces``."""
@@ -168,7 +185,7 @@ class _File:
 
     def _packed(self, start: int, count: int) -> bytes:
         """``count`` bytes as they are in the archive, from ``start`` of the file's data on."""
-        return os.pread(self._archive.fileno(), count, self._start + start)
+        return os.pread(self._archive.file.fileno(), count, self._start + start)
 
 
 def _read_directory(archive: io.FileIO, settings: Settings) -> Directory:
@@ -207,7 +224,7 @@ def _data_start(descriptor: int, offset: int, limit: int) -> int:
 
 
 def _candidates(
-    archive: io.FileIO, directory: Directory, places: list[_Place], settings: Settings
+    archive: _Archive, directory: Directory, places: list[_Place], settings: Settings
 ) -> Iterator[Candidate]:
     """All files, with what is wrong with each as far as list and local header tell."""
     overlaps = _overlapping(directory, places)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.base.errors import ArchiveError, LimitExceeded
+from core.stacks.sources.names import decoded
 
 _END_SIGNATURE = b"PK\x05\x06"
 _END = struct.Struct("<4s4H2LH")
@@ -73,7 +74,7 @@ class Directory:
             if signature != _SIGNATURE:
                 raise ArchiveError(_DAMAGED)
             position += _ENTRY.size
-            path = _decode(self.data[position : position + name_bytes])
+            path = decoded(self.data[position : position + name_bytes])
             position += name_bytes
             extra = self.data[position : position + extra_bytes]
             position += extra_bytes + comment_bytes
@@ -161,14 +162,6 @@ def _find_end64(file: io.FileIO, end: int) -> _End | None:
 def _read_at(file: io.FileIO, count: int, position: int) -> bytes:
     file.seek(position)
     return file.read(count)
-
-
-def _decode(name: bytes) -> str:
-    """The name as it was meant: programs write UTF-8 without its flag, and other bytes with it."""
-    try:
-        return name.decode("utf-8")
-    except UnicodeDecodeError:
-        return name.decode("cp437")  # any bytes are text in it
 
 
 def _widened(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:

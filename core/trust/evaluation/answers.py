@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from core.recognition.results import TOP_K, Prediction
 
 _NOT_ASKED, _UNREADABLE = -2, -1
+
+
+def _no_scores() -> NDArray[np.float32]:
+    return np.zeros(0, np.float32)
 
 
 class KeptAnswers:
@@ -23,6 +27,7 @@ class KeptAnswers:
         self._width = min(TOP_K, len(classes))
         self._top = np.full((images, self._width), _NOT_ASKED, np.int32)
         self._confidences = np.zeros((images, self._width), np.float32)
+        self._known = np.full(images, np.nan, np.float32)
         self._lock = threading.Lock()
 
     def add(self, predictions: Iterable[Prediction]) -> None:
@@ -30,6 +35,7 @@ class KeptAnswers:
         with self._lock:
             for one in predictions:
                 self._top[one.index] = _UNREADABLE
+                self._known[one.index] = np.nan if one.known_score is None else one.known_score
                 for rank, score in enumerate(one.top[: self._width]):
                     self._top[one.index, rank] = self._places[score.label]
                     self._confidences[one.index, rank] = score.confidence
@@ -39,12 +45,16 @@ class KeptAnswers:
         with self._lock:
             return [index for index in indices if self._top[index, 0] == _NOT_ASKED]
 
-    def of(self, truth: Mapping[int, int]) -> Judged:
-        """The answers to images whose classes are known: place of the class by position, each with an answer."""
+    def of(self, truth: Mapping[int, int], foreign: Sequence[int] = ()) -> Judged:
+        """The answers to images whose classes are known: place of the class by position, each with an answer.
+
+        ``foreign`` are images that show none of the classes, of which the known scores alone count.
+        """
         images = np.fromiter(truth, np.int64, len(truth))
         classes = np.fromiter(truth.values(), np.int64, len(truth))
         with self._lock:
             top, confidences = self._top[images].astype(np.int64), self._confidences[images]
+            known, strange = self._known[images], self._known[list(foreign)]
         readable = top[:, 0] >= 0
         return Judged(
             images=images[readable],
@@ -52,6 +62,8 @@ class KeptAnswers:
             top=top[readable],
             confidences=confidences[readable],
             unreadable=tuple(map(int, images[~readable])),
+            known_scores=known[~np.isnan(known)],
+            foreign_scores=strange[~np.isnan(strange)],
         )
 
 
@@ -65,6 +77,8 @@ class Judged:
         top: places of the best classes, best first, int64 ``[N, K]``, K at most 5; -1 where there are fewer.
         confidences: of these, float32 ``[N, K]``, 0..1.
         unreadable: positions of images that could not be read, which are in none of these.
+        known_scores: of these images, float32 ``[M]``, 0..1; empty where the model cannot tell.
+        foreign_scores: of images whose label is none of the model's classes, float32 ``[F]``.
     """
 
     images: NDArray[np.int64]
@@ -72,6 +86,8 @@ class Judged:
     top: NDArray[np.int64]
     confidences: NDArray[np.float32]
     unreadable: tuple[int, ...] = ()
+    known_scores: NDArray[np.float32] = field(default_factory=_no_scores)
+    foreign_scores: NDArray[np.float32] = field(default_factory=_no_scores)
 
     @property
     def said(self) -> NDArray[np.int64]:

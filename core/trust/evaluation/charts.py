@@ -8,13 +8,16 @@ from typing import TypeVar
 
 import altair as alt
 
-from core.trust.evaluation.report import RunReport
+from core.trust.evaluation.report import KnownReport, RunReport
 
 # At least 3:1 against both of the theme's backgrounds (WCAG 2.2, 1.4.11), and told apart by shape as well.
 COLORS = ("#2f86d6", "#d0700a", "#9a6ad6", "#c9566b", "#2b98a3", "#a07c2a")
 GREY = "#7d8590"
 HEIGHT = 320
 MOST_CLASSES = 40  # in one chart
+CELL = "cell"
+_RIGHT, _WRONG = "right", "wrong"
+_KNOWN, _FOREIGN = "show a class", "label is no class"
 _LABEL = 40  # characters of a stranger's name beside an axis
 
 _Channel = TypeVar("_Channel", alt.X, alt.Y)
@@ -84,6 +87,84 @@ def coverage_chart(runs: Sequence[RunReport]) -> alt.LayerChart:
         ),
     ]
     return alt.LayerChart(layer=layers).properties(height=HEIGHT)
+
+
+def known_chart(known: KnownReport) -> alt.LayerChart:
+    """The share of known and of foreign images that pass, with its interval, at each threshold of the known score."""
+    groups = {_KNOWN: [(one.threshold, one.known) for one in known.passing]}
+    if known.foreign:
+        groups[_FOREIGN] = [(one.threshold, one.foreign) for one in known.passing]
+    rows = [
+        {"Images": name, "Threshold": threshold, "Pass": passed.value, "low": passed.low, "high": passed.high}
+        for name, points in groups.items()
+        for threshold, passed in points
+    ]
+    names = list(groups)
+    legend = alt.Legend(orient="bottom", title=None, labelLimit=240, symbolOpacity=1, symbolType="stroke")
+    color = alt.Color("Images:N", scale=alt.Scale(domain=names, range=list(COLORS[: len(names)])), legend=legend)
+    x = alt.X("Threshold:Q", title="Threshold of the known score", scale=alt.Scale(domain=[0, 1]))
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, color=color)
+    layers = [
+        base.mark_area(opacity=0.15).encode(y=_share(alt.Y, "low", "Share that passes"), y2="high:Q"),
+        base.mark_line(strokeWidth=2).encode(
+            y="Pass:Q",
+            strokeDash=alt.StrokeDash("Images:N", legend=None, sort=names),
+            tooltip=["Images:N", alt.Tooltip("Threshold:Q", format=".2f"), _tip("Pass"), _tip("low"), _tip("high")],
+        ),
+    ]
+    return alt.LayerChart(layer=layers).properties(height=HEIGHT)
+
+
+def confusion_chart(
+    counts: Sequence[Sequence[int]],
+    names: Sequence[str],
+    columns: Sequence[str],
+    text: str = "currentColor",
+    *,
+    shares: bool = False,
+) -> alt.LayerChart:
+    """What images show (rows) and what they were called (columns); the point ``CELL`` is the cell that was chosen.
+
+    Args:
+        counts: images, by row and column.
+        names: of the rows' classes, each once.
+        columns: these again, and perhaps one more for all others.
+        text: colour of the numbers.
+        shares: whether these are shares of a row, or counts.
+    """
+    rows = [
+        {
+            "Shows": name,
+            "Was called": column,
+            "Images": count,
+            "Of its class": count / max(sum(line), 1),
+            "Kind": _RIGHT if name == column else _WRONG,
+        }
+        for name, line in zip(names, counts, strict=True)
+        for column, count in zip(columns, line, strict=True)
+        if count
+    ]
+    axis = alt.Axis(
+        labelLimit=140, labelExpr=f"truncate(datum.label, {_LABEL})", labelOverlap=False, grid=True, tickBand="extent"
+    )
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
+        x=alt.X("Was called:N", scale=alt.Scale(domain=list(columns)), axis=axis),
+        y=alt.Y("Shows:N", scale=alt.Scale(domain=list(names)), axis=axis),
+    )
+    color = alt.Color("Kind:N", scale=alt.Scale(domain=[_RIGHT, _WRONG], range=list(COLORS[:2])), legend=None)
+    cells = base.mark_rect(cursor="pointer").encode(
+        tooltip=["Shows:N", "Was called:N", "Images:Q", _tip("Of its class")],
+        color=color,
+        opacity=alt.Opacity("Of its class:Q", scale=alt.Scale(domain=[0, 1], range=[0.1, 0.7]), legend=None),
+    )
+    layers = [
+        cells.add_params(alt.selection_point(name=CELL, fields=["Shows", "Was called"])),
+        # Without a tooltip of their own, the numbers let a click through to their cells.
+        base.mark_text(color=text).encode(
+            text=alt.Text("Of its class:Q", format=".0%") if shares else alt.Text("Images:Q", format=",")
+        ),
+    ]
+    return alt.LayerChart(layer=layers).properties(height=alt.Step(26))
 
 
 def class_chart(run: RunReport, most: int = MOST_CLASSES) -> alt.LayerChart:

@@ -88,7 +88,7 @@ class EvaluationJob(BackgroundJob, Watcher):
         self._recognition = recognition
         self._keep = keep
         self._door = door
-        self._total = sum(len(found.truth) for found in self._matches)
+        self._total = sum(map(len, map(_wanted, plan.subjects, self._matches)))
         self._kept: KeptAnswers | None = None
         self._done = 0
         self._place = 0
@@ -135,7 +135,7 @@ class EvaluationJob(BackgroundJob, Watcher):
 
     def _answers(self, subject: Subject, found: Match) -> Judged:
         kept = self._kept = self._keep(self.plan.stack, subject)
-        wanted = list(found.truth)
+        wanted = _wanted(subject, found)
         missing = kept.missing(wanted)
         self._done += len(wanted) - len(missing)
         self.check_cancelled(CANCELLED)
@@ -143,4 +143,9 @@ class EvaluationJob(BackgroundJob, Watcher):
             plan = self.plan
             order = Order(plan.stack, missing, subject.model, (subject.engine,), plan.client, plan.batch_size)
             self._recognition.run(order, self._door, self, self.cancelled)
-        return kept.of(found.truth)
+        return kept.of(found.truth, found.strangers)
+
+
+def _wanted(subject: Subject, found: Match) -> list[int]:
+    """The images that show a class; and where the model can tell foreign ones, those too, to see how well it does."""
+    return [*found.truth, *(found.strangers if subject.model.card.known is not None else ())]

@@ -58,6 +58,7 @@ class Match:
         alike: labels that are written otherwise than the class they were taken for.
         foreign: labels that are no class of the model, the most frequent first.
         absent: classes that no image has.
+        strangers: positions of the images whose label is no class of the model, ascending.
     """
 
     classes: tuple[str, ...]
@@ -65,6 +66,7 @@ class Match:
     alike: tuple[LabelGroup, ...]
     foreign: tuple[LabelGroup, ...]
     absent: tuple[str, ...]
+    strangers: tuple[int, ...] = ()
 
 
 def from_folders(names: Sequence[str]) -> KnownClasses:
@@ -119,6 +121,7 @@ def match(known: KnownClasses, classes: Sequence[str], model: str) -> Match:
         ),
         foreign=foreign,
         absent=tuple(name for place, name in enumerate(classes) if place not in there),
+        strangers=tuple(sorted(index for index, label in known.by_image.items() if label not in places)),
     )
 
 

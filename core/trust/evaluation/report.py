@@ -8,7 +8,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.base.version import VERSION
-from core.trust.evaluation import confidence, figures
+from core.trust.evaluation import confidence, figures, known_scores
+from core.trust.evaluation.answers import Judged
 from core.trust.evaluation.evaluation import Evaluation, Pairing, Run
 from core.trust.evaluation.known import Source
 from core.trust.evaluation.notes import Note
@@ -85,6 +86,23 @@ class WrongImage(_Frozen):
     rank: int = Field(description="from 2; 0 where the known class is not among the five best")
 
 
+class PassingReport(_Frozen):
+    """The images whose known score is at least `threshold`."""
+
+    threshold: float
+    known: ShareRight = Field(description="of the images that show a class")
+    foreign: ShareRight = Field(description="of those whose label is no class; a share of no images is 0")
+
+
+class KnownReport(_Frozen):
+    """How well images that show one of the classes are told from those whose label is none."""
+
+    images: int = Field(description="that show a class, and have a known score")
+    foreign: int = Field(description="whose label is no class of the model, and have one")
+    area: Value | None = Field(description="under the ROC curve, 0..1; null without foreign images")
+    passing: tuple[PassingReport, ...] = Field(description="at the thresholds 0, 0.01, ... 1")
+
+
 class RunReport(_Frozen):
     """One model by one engine; shares and confidences 0..1."""
 
@@ -105,6 +123,7 @@ class RunReport(_Frozen):
     reliability: tuple[BinReport, ...] = Field(description="the bins that hold answers")
     coverage: tuple[CoverageReport, ...] = Field(description="at round thresholds")
     coverage_curve: tuple[CoverageReport, ...] = Field(description="at up to 200 confidences that occur, ascending")
+    known: KnownReport | None = Field(default=None, description="null of a model that cannot tell")
     worst: tuple[WrongImage, ...] = Field(description="at most 100, the surest first")
     notes: tuple[Note, ...]
 
@@ -202,8 +221,24 @@ def _run(run: Run, names: tuple[str, ...]) -> RunReport:
         ),
         coverage=tuple(map(CoverageReport.of, confidence.at(judged))),
         coverage_curve=tuple(map(CoverageReport.of, confidence.curve(judged))),
+        known=_known(judged),
         worst=tuple(wrong_image(run, row, names) for row in figures.worst(judged)[:WORST_TOLD].tolist()),
         notes=run.notes,
+    )
+
+
+def _known(judged: Judged) -> KnownReport | None:
+    if not known_scores.can_tell(judged):
+        return None
+    found = known_scores.area(judged)
+    return KnownReport(
+        images=len(judged.known_scores),
+        foreign=len(judged.foreign_scores),
+        area=None if found is None else _value(found.value, found.low, found.high),
+        passing=tuple(
+            PassingReport(threshold=one.threshold, known=ShareRight.of(one.known), foreign=ShareRight.of(one.foreign))
+            for one in known_scores.passing(judged)
+        ),
     )
 
 

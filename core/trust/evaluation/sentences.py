@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.trust.evaluation.report import ComparisonReport, CoverageReport, RunReport, Value
+from core.trust.evaluation.report import ComparisonReport, CoverageReport, KnownReport, RunReport, Value
 from core.trust.share import ShareRight
 
 
@@ -38,16 +38,30 @@ def coverage_sentence(found: CoverageReport) -> str:
     )
 
 
+def known_sentence(found: KnownReport, threshold: float) -> str:
+    """What passes at a threshold of the known score, and how well known and foreign images are told apart."""
+    at = min(found.passing, key=lambda one: abs(one.threshold - threshold))
+    kept = f"At a threshold of {at.threshold:.2f}, {share(at.known)} of {found.images:,} known images pass"
+    if found.area is None:
+        return f"{kept}. No image has a label that is none of the classes, so what foreign ones do is not known."
+    return (
+        f"{kept}, and {share(at.foreign)} of {found.foreign:,} whose label is none of the classes. Area under the ROC "
+        f"curve: {interval(found.area)}."
+    )
+
+
 def comparison_sentence(found: ComparisonReport) -> str:
     """Who of two is right more often, as far as the images tell."""
     if not found.first_only and not found.second_only:
         return f"{found.first} and {found.second} are right about the same of {found.images:,} images."
     difference = found.difference
     if difference.value:
-        better, other = (found.second, found.first) if difference.value > 0 else (found.first, found.second)
+        better, other, low, high = found.second, found.first, difference.low, difference.high
+        if difference.value < 0:  # the interval is that of what is said, not of the opposite
+            better, other, low, high = other, better, -high, -low
         lead = (
             f"{better} is right more often than {other} by {abs(difference.value) * 100:.1f} points (95% interval of "
-            f"the difference {difference.low * 100:+.1f} to {difference.high * 100:+.1f})"
+            f"the difference {low * 100:+.1f} to {high * 100:+.1f})"
         )
     else:
         lead = "Both are right equally often"

@@ -61,6 +61,16 @@ class Refusals(_Message):
     too_large: str
 
 
+class Several(_Message):
+    """How a field takes several files as one: chosen, dropped, also in folders, or pasted."""
+
+    most: int = Field(description="so many files")
+    archives: list[str] = Field(description="endings of the names of files that are sent alone, in lower case")
+    media_types: list[str] = Field(description="what the file dialog offers beside the endings")
+    too_many: str
+    unreadable: str
+
+
 class UploaderData(_Message):
     """What Python sends to the upload field."""
 
@@ -74,6 +84,7 @@ class UploaderData(_Message):
     limit: int = Field(description="most bytes of a file")
     refusals: Refusals
     url: str = Field(description="where a file is posted")
+    several: Several | None = Field(None, description="without, it takes one file at a time")
     prefetch: list[str] = Field(description="what a new stack's page needs first; with `{stack}`")
     received: int = Field(0, description="reports that Python has taken: with another number the field is free again")
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from core.stacks.stack import ImageStack
 from core.trust.evaluation import figures
+from core.trust.evaluation.charts import CELL, confusion_chart
 from core.trust.evaluation.evaluation import Run
 from pages._ui.evaluate.images import images_of_cell
 from pages._ui.shell.messages import escape, images
@@ -46,14 +47,13 @@ def _matrix(session: Session, run: Run, places: list[int], *, normalised: bool) 
         counts, columns = counts[:, :-1], columns[:-1]
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
-    table = pd.DataFrame(shares if normalised else counts, index=names, columns=columns)
-    styled = table.style.apply(lambda _: _colors(shares, table), axis=None).format(_written(shares=normalised))
-    st.dataframe(
-        styled,
-        on_select=partial(_cell_chosen, session, run, places, tuple(columns)),
-        selection_mode="single-cell",
+    text = "#e8edf2" if st.context.theme.type == "dark" else "#0a0f14"  # as .streamlit/config.toml has them
+    st.altair_chart(
+        confusion_chart(counts.tolist(), names, columns, text, shares=normalised),
+        on_select=partial(_mark_chosen, session, run, places, tuple(columns)),
+        selection_mode=CELL,
         width="stretch",
-        key="evaluate-confusion",
+        key="evaluate-confusion-chart",
     )
     everything = len(np.union1d(run.judged.truth, run.judged.said))
     if everything > len(places):
@@ -61,6 +61,16 @@ def _matrix(session: Session, run: Run, places: list[int], *, normalised: bool) 
             f"The {len(places)} classes that are mixed up most, of {everything:,}; all others stand in the last column."
         )
     st.caption("Click a number to see its images below.")
+    with st.expander("The same as a table", icon=":material/table_chart:"):
+        table = pd.DataFrame(shares if normalised else counts, index=names, columns=columns)
+        styled = table.style.apply(lambda _: _colors(shares, table), axis=None).format(_written(shares=normalised))
+        st.dataframe(
+            styled,
+            on_select=partial(_cell_chosen, session, run, places, tuple(columns)),
+            selection_mode="single-cell",
+            width="stretch",
+            key="evaluate-confusion",
+        )
 
 
 def _written(*, shares: bool) -> Callable[[Any], str]:
@@ -81,18 +91,31 @@ def _colors(shares: np.ndarray, table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(css, index=table.index, columns=table.columns)
 
 
+def _mark_chosen(session: Session, run: Run, places: list[int], columns: tuple[str, ...]) -> None:
+    """A cell of the chart."""
+    for mark in st.session_state["evaluate-confusion-chart"].get("selection", {}).get(CELL, ()):
+        if (shows := mark.get("Shows")) in columns:
+            _open_cell(session, run, places, columns, columns.index(shows), mark.get("Was called"))
+
+
 def _cell_chosen(session: Session, run: Run, places: list[int], columns: tuple[str, ...]) -> None:
+    """A cell of the table."""
     for row, column in st.session_state["evaluate-confusion"].get("selection", {}).get("cells", ()):
-        if column not in columns or not 0 <= int(row) < len(places):
-            return
-        number = columns.index(column)
-        judged = run.judged
-        truth = places[int(row)]
-        if number < len(places):
-            _show(session, figures.images_of(judged, truth, places[number]), run.classes[truth], column)
-        else:
-            rows = (judged.truth == truth) & ~np.isin(judged.said, np.array(places))
-            _show(session, judged.images[rows].tolist(), run.classes[truth], "something else")
+        _open_cell(session, run, places, columns, int(row), column)
+
+
+def _open_cell(
+    session: Session, run: Run, places: list[int], columns: tuple[str, ...], row: int, column: str | None
+) -> None:
+    """Show the images of one; what the browser says of it need not make sense."""
+    if column not in columns or not 0 <= row < len(places):
+        return
+    number, judged, truth = columns.index(column), run.judged, places[row]
+    if number < len(places):
+        _show(session, figures.images_of(judged, truth, places[number]), run.classes[truth], column)
+    else:
+        rows = (judged.truth == truth) & ~np.isin(judged.said, np.array(places))
+        _show(session, judged.images[rows].tolist(), run.classes[truth], "something else")
 
 
 def _pairs(session: Session, run: Run) -> None:

@@ -16,7 +16,7 @@ from core.trust.evaluation.job import MAX_SUBJECTS, Plan, Progress
 from core.trust.evaluation.known import SOURCE_TITLES, KnownClasses, Source, from_csv, from_folders
 from core.trust.label_files import MAX_BYTES
 from pages._ui.shell.messages import escape, images
-from pages._ui.shell.models import teachable_models
+from pages._ui.shell.models import teachable_models, told_apart
 from pages._ui.shell.session import Session
 
 _REFRESH_SECONDS = 0.5
@@ -48,12 +48,13 @@ def form(session: Session, stack: ImageStack) -> None:
             st.caption(f"{images(len(get_runtime().teaching.labels(stack).by_image))} of this stack have a label.")
         left, right = st.columns(2)
         models = _models(session)
+        titles = told_apart(models)
         with left:
             places = st.multiselect(
                 "Models",
                 range(len(models)),
                 [models.index(_current(session, models))] if models else [],
-                format_func=lambda place: models[place].card.title,
+                format_func=lambda place: titles[place],
                 disabled=session.evaluating,
                 key=f"evaluate-models-{len(models)}",
             )

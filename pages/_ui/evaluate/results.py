@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from core.trust.evaluation.evaluation import Evaluation
 from core.trust.evaluation.notes import Note
@@ -14,6 +15,7 @@ from pages._ui.evaluate.confidence import confidence
 from pages._ui.evaluate.confusion import confusion
 from pages._ui.evaluate.downloads import downloads
 from pages._ui.evaluate.images import worst_images
+from pages._ui.evaluate.none_of_these import none_of_these
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
 
@@ -40,19 +42,22 @@ def results(session: Session, stack: ImageStack, found: Evaluation, report: Eval
     run = report.runs[min(place, len(report.runs) - 1)]
     notes(run.notes)
     titles = ["Confusion", "Classes", "Confidence", "Worst images"]
-    if report.comparisons:
-        titles += ["Comparison"]
-    tabs = st.tabs(titles)
-    with tabs[0]:
+    titles += ["None of these"] if run.known else []
+    titles += ["Comparison"] if report.comparisons else []
+    tabs = dict(zip(titles, st.tabs(titles), strict=True))
+    with tabs["Confusion"]:
         confusion(session, stack, found.runs[place])
-    with tabs[1]:
+    with tabs["Classes"]:
         classes(run)
-    with tabs[2]:
+    with tabs["Confidence"]:
         confidence(report.runs, run, found.runs[place].judged)
-    with tabs[3]:
+    with tabs["Worst images"]:
         worst_images(session, stack, found.runs[place])
+    if run.known:
+        with tabs["None of these"]:
+            none_of_these(run.known, get_runtime().recognition.results(stack).threshold)
     if report.comparisons:
-        with tabs[4]:
+        with tabs["Comparison"]:
             comparison(session, found, report)
     downloads(stack, found, report)
 

@@ -64,7 +64,7 @@ def running_attempt(session: Session) -> None:
     steps = job.steps
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{job.recipe.title}** · {job.seconds:.0f} s", width="content")
+            st.markdown(f"**{_title(job)}** · {job.seconds:.0f} s", width="content")
             if st.button("Cancel", icon=":material/close:", key="cancel-optimization"):
                 job.cancel()
                 st.rerun()
@@ -75,11 +75,16 @@ def running_attempt(session: Session) -> None:
 def newest_attempt(session: Session) -> None:
     """How the last optimisation of this stack ended, and what to do next."""
     job = session.optimizations[-1]
-    with st.container(border=True):
-        st.markdown(f"**{job.recipe.title}** · {escape(job.source.card.title)} · {job.seconds:.1f} s")
-        _attempt(session, job)
+    attempt(session, job)
     if job.report is not None and not job.report.passed:
         _ladder(session, job)
+
+
+def attempt(session: Session, job: OptimizationJob) -> None:
+    """How an optimisation ended: its judgement, and a button to use what it made."""
+    with st.container(border=True):
+        st.markdown(f"**{_title(job)}** · {escape(job.source.card.title)} · {job.seconds:.1f} s")
+        _attempt(session, job)
 
 
 def earlier_attempts(session: Session) -> None:
@@ -90,8 +95,13 @@ def earlier_attempts(session: Session) -> None:
     for job in reversed(ended):
         outcome = f"{job.report.agreement.top1:.1%} same class" if job.report else job.status
         used = ", in use" if job.model is not None and job.model is session.chosen_model else ""
-        with st.expander(f"{job.recipe.title}: {outcome}{used}"):
+        with st.expander(f"{_title(job)}: {outcome}{used}"):
             _attempt(session, job)
+
+
+def _title(job: OptimizationJob) -> str:
+    kept = len(job.plan.float_layers)
+    return job.recipe.title + (f", {kept} {'layer' if kept == 1 else 'layers'} in FP32" if kept else "")
 
 
 def _attempt(session: Session, job: OptimizationJob) -> None:
@@ -104,6 +114,9 @@ def _attempt(session: Session, job: OptimizationJob) -> None:
     if job.report is not None and job.model is not None:
         verdict(job.report, job.before)
         figures(job.report, job.before)
+        if job.speed is not None:
+            st.markdown(f"**Speed**: {escape(job.speed.sentence)}")
+            st.caption(f"In FP32: {escape('; '.join(job.plan.float_layers))}.")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.report is not None and job.model is not None:
             _choice(session, job, job.model, key)
@@ -176,7 +189,8 @@ def _ladder(session: Session, newest: OptimizationJob) -> None:
         table = pd.DataFrame(rows, columns=["Recipe", "Same class as FP32", "Mean KL divergence", "Top-1 accuracy"])
         # Without known classes there is no accuracy to speak of.
         st.table((table if known else table.drop(columns="Top-1 accuracy")).set_index("Recipe"))
-        untried = [recipe for recipe in LADDER[LADDER.index(newest.recipe) + 1 :] if recipe not in results]
+        begin = LADDER.index(newest.recipe) + 1 if newest.recipe in LADDER else 0
+        untried = [recipe for recipe in LADDER[begin:] if recipe not in results]
         if untried:
             kind: Literal["primary", "secondary"] = "secondary" if _is_worse(newest) else "primary"
             if st.button(f"Try next: {untried[0].title}", icon=":material/arrow_forward:", type=kind):

@@ -101,6 +101,17 @@ def _source(session: Session) -> Model:
     return session.model
 
 
+def known_labels(model: Model, stack: ImageStack) -> tuple[NDArray[np.int64], bool]:
+    """Class indices ``[N]`` of the stack's images, -1 where unknown, and whether any was labelled here.
+
+    Labels of the Teach page come before names of folders.
+    """
+    names = [entry.name for entry in stack.entries]
+    labelled = labels_from_names(get_runtime().teaching.labels(stack).by_image, len(names), model.card.classes)
+    found = np.where(labelled < 0, labels_from_folders(names, model.card.classes), labelled)
+    return found, bool((labelled >= 0).any())
+
+
 def _image_count(stack: ImageStack) -> int:
     most = min(MAX_CALIBRATION_IMAGES, len(stack) // 2)
     return int(
@@ -117,11 +128,9 @@ def _image_count(stack: ImageStack) -> int:
 def _labels(model: Model, stack: ImageStack) -> NDArray[np.int64] | None:
     """Known classes of the stack's images: as labelled here, by its folders, or from a file the person adds."""
     names = [entry.name for entry in stack.entries]
-    given = get_runtime().teaching.labels(stack).by_image
-    labelled = labels_from_names(given, len(names), model.card.classes)
-    found = np.where(labelled < 0, labels_from_folders(names, model.card.classes), labelled)
+    found, by_hand = known_labels(model, stack)
     known = int((found >= 0).sum())
-    origin = "as labelled on the Teach page" if (labelled >= 0).any() else "by their folders"
+    origin = "as labelled on the Teach page" if by_hand else "by their folders"
     title = f"Known classes: {known:,} of {len(names):,} images, {origin}" if known else "Known classes: none"
     with st.expander(title, icon=":material/sell:"):
         st.caption(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 
@@ -32,11 +33,12 @@ def model_choice(session: Session) -> None:
         current = session.model
         if current not in models:
             models.append(current)
+    titles = told_apart(models)
     place = st.selectbox(
         "Model",
         range(len(models)),
         index=models.index(current) if current else None,
-        format_func=lambda place: models[place].card.title,
+        format_func=lambda place: titles[place],
         placeholder="Choose a model",
         disabled=session.working,
     )
@@ -55,6 +57,20 @@ def model_choice(session: Session) -> None:
         st.markdown(_class_list(card.classes))
         for engine, score in card.scores.items():
             st.caption(f"{engine_label(engine)}: top-1 accuracy {score.top1:.1%} on {score.images:,} photos")
+
+
+def told_apart(models: Sequence[Model]) -> list[str]:
+    """A title for each, no two alike: the browser answers a choice by its text, and a copy may be called as its source.
+
+    Where titles are the same, the names stand before them, and where these are too, numbers behind.
+    """
+    titles = [model.card.title for model in models]
+    twice = [titles.count(title) > 1 for title in titles]
+    titles = [
+        f"{model.card.name} · {title}" if again else title
+        for title, model, again in zip(titles, models, twice, strict=True)
+    ]
+    return [f"{title} · {place}" if titles.count(title) > 1 else title for place, title in enumerate(titles, 1)]
 
 
 def teachable_models(session: Session) -> list[Model]:

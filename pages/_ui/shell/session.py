@@ -18,6 +18,7 @@ from core.engines.registry import default_engine
 from core.models.imagenet import InstallJob
 from core.models.model import Model
 from core.models.own import ImportJob
+from core.optimize.layer_job import LayerErrorsJob
 from core.optimize.run import OptimizationJob
 from core.recognition.fair_queue import Lane
 from core.recognition.jobs import RecognitionJob
@@ -77,6 +78,7 @@ class Session:
     model_title: str = ""  # that was asked for last: the field is not there while it is made
     teaching_job: TeachingJob | None = None
     taught: Model | None = None  # what became of it
+    layer_errors: LayerErrorsJob | None = None  # of the images that INT8 and FP32 name differently
     evaluation: EvaluationJob | None = None
     evaluation_error: str = ""
     # What is looked at of it: the class that images show, what they were called, and their positions.
@@ -196,8 +198,10 @@ class Session:
         for optimization in self.optimizations:
             optimization.cancel()
         self.stop_teaching()
-        if self.evaluation is not None:
-            self.evaluation.cancel()
+        for job in (self.evaluation, self.layer_errors):
+            if job is not None:
+                job.cancel()
+        self.layer_errors = None
         self.evaluation, self.evaluation_error, self.evaluation_cell = None, "", None
         self.stack, self.job, self.optimizations, self.declined = None, None, [], []
         self.view, self.view_version = ViewState(), self.view_version + 1
@@ -227,6 +231,7 @@ class Session:
             [model.checksum for model in self.own_models],
             (id(self.job), self.working),
             (id(self.evaluation), self.evaluating),
+            (id(self.layer_errors), self.layer_errors.status if self.layer_errors else ""),
             results(stack).version if stack else 0,
             self.live.revision if self.live else 0,
             self.view_version,

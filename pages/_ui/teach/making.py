@@ -14,7 +14,7 @@ from core.stacks.stack import ImageStack
 from core.teach.job import TeachingJob
 from core.teach.live import LiveTeaching
 from pages._ui.shell.messages import escape, images
-from pages._ui.shell.models import keep_model, teachable_models
+from pages._ui.shell.models import keep_model, teachable_models, told_apart
 from pages._ui.shell.session import Session
 from pages._ui.shell.steps import steps_progress, steps_table
 from pages._ui.teach.state import goes_on, looker_of, watch
@@ -41,12 +41,13 @@ def _form(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
             "Name of the model", session.model_title, max_chars=40, placeholder="Steel surfaces", key="model-title"
         )
         models = teachable_models(session)
+        titles = told_apart(models)
         with right:
             place = st.selectbox(
                 "Start from",
                 range(len(models)),
                 index=models.index(session.backbone) if session.backbone in models else None,
-                format_func=lambda place: models[place].card.title,
+                format_func=lambda place: titles[place],
                 help="The network whose eyes it gets. One that was taught before keeps its examples and classes.",
             )
         if place is not None and models[place] != session.backbone:

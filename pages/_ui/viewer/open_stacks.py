@@ -37,7 +37,7 @@ def go_where_the_link_leads(session: Session) -> None:
 def _list(session: Session) -> None:
     shown = [session.stack] if session.stack is not None else []
     for stack in [*shown, *(one.stack for one in reversed(session.aside))]:
-        size = megabytes(sum(entry.file_size for entry in stack.entries))
+        size = megabytes(stack.file_bytes)
         on_show = " · on show" if stack is session.stack else ""
         st.markdown(f"**{escape(stack.name)}**  \n{images(len(stack))} · {size} · {_age(stack)}{on_show}")
         with st.container(horizontal=True):

@@ -10,7 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from core.base.errors import AppError
+from core.base.reach import names_this_computer
 from core.images.pixels import RENDERING_RULES
+from core.runtime import get_runtime
 from core.stacks.sample import make_sample_stack
 from core.stacks.stack import ImageStack
 from pages._ui.shell.messages import escape, images, megabytes
@@ -19,7 +21,7 @@ from pages._ui.viewer.uploader import uploader
 
 
 def upload_area(session: Session) -> None:
-    """The field that takes a ZIP, and the button that makes a sample."""
+    """The field that takes a stack, and the button that makes a sample."""
     uploader(session, key="upload")
     if st.button("Try a sample stack", icon=":material/photo_library:", help="47 photos and microscope-like frames"):
         with st.spinner("Making the sample stack…"):
@@ -28,6 +30,27 @@ def upload_area(session: Session) -> None:
             except AppError as error:
                 session.upload_error = str(error)
         st.rerun()
+    _folder_of_this_computer(session)
+
+
+def _folder_of_this_computer(session: Session) -> None:
+    """Where the person who runs the server may open folders of it: which one."""
+    roots = get_runtime().roots
+    if not roots.names or not names_this_computer(st.context.headers.get("Host", "")):
+        return
+    with st.form("folder", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        path = st.text_input(
+            "Folder of this computer",
+            roots.names[0],
+            help=f"In {escape(', '.join(roots.names))}. It is not copied.",
+        )
+        if st.form_submit_button("Open", icon=":material/folder_open:"):
+            try:
+                session.adopt(roots.open(path, get_runtime().store, session.client))
+                session.upload_error = ""
+            except AppError as error:
+                session.upload_error = str(error)
+            st.rerun()
 
 
 def upload_error(session: Session) -> None:
@@ -42,12 +65,12 @@ def stack_summary(stack: ImageStack) -> None:
     sizes = Counter((entry.header.width, entry.header.height) for entry in stack.entries)
     (width, height), _ = sizes.most_common(1)[0]
     size = f"{width:d} × {height:d} px" + (f" and {len(sizes) - 1:,} other sizes" if len(sizes) > 1 else "")
-    volume = megabytes(sum(entry.file_size for entry in stack.entries))
+    volume = megabytes(stack.file_bytes)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {volume}", width="content")
         if stack.skipped:
             with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
-                st.caption("These files of the ZIP are not part of the stack.")
+                st.caption("These files are not part of the stack.")
                 rows = [(item.name, item.reason) for item in stack.skipped]
                 st.dataframe(pd.DataFrame(rows, columns=["File", "Reason"]), hide_index=True, width="stretch")
 

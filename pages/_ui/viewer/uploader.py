@@ -1,4 +1,4 @@
-"""Upload fields: a ZIP, or weights, straight from the browser to the API; the session is told what became of it."""
+"""Upload fields: a stack, or weights, straight from the browser to the API; the session is told what became of it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import streamlit as st
 from core.api.receive import ONLY_WEIGHTS, WEIGHTS_ENDINGS
 from core.base.errors import AppError
 from core.base.settings import MIB
-from core.images.formats import format_names
+from core.images.formats import format_names, formats
 from core.runtime import get_runtime
-from core.stacks.upload import ONLY_ZIP, too_large
-from pages._ui.components.contract import Refusals, UploaderData
+from core.stacks.sources.names import ARCHIVE_ENDINGS
+from core.stacks.upload import only_these, too_large
+from pages._ui.components.contract import Refusals, Several, UploaderData
 from pages._ui.components.declare import declare
 from pages._ui.shell.links import FILES, STACKS, first_needed
 from pages._ui.shell.session import Session
@@ -24,7 +25,7 @@ _LONGEST_SENTENCE = 500  # what a browser reports is shown to its own person onl
 
 
 def uploader(session: Session, *, key: str, compact: bool = False) -> None:
-    """The field, or with ``compact`` only a button. A ZIP may be dropped anywhere on the page."""
+    """The field, or with ``compact`` only a button. Files may be dropped anywhere on the page, or pasted."""
     settings = get_runtime().settings
     entries, size = settings.max_entries, settings.max_upload_bytes // MIB
     _renderer(
@@ -32,15 +33,24 @@ def uploader(session: Session, *, key: str, compact: bool = False) -> None:
         width=COMPACT_PX if compact else "stretch",
         data=UploaderData(
             compact=compact,
-            button="Open another ZIP" if compact else "Browse files",
-            invitation="Drop a ZIP of images here",
-            hint=f"{format_names()}. Up to {size:,} MB and {entries:,} files. Folders are fine.",
-            drop="Drop the ZIP to open it",
-            endings=[".zip"],
-            media_type="application/zip",
+            button="Open another stack" if compact else "Browse files",
+            invitation="Drop images, a folder, a ZIP or a TAR here",
+            hint=f"{format_names()}; pasting works too. Up to {size:,} MB and {entries:,} files.",
+            drop="Drop to open",
+            endings=[*ARCHIVE_ENDINGS, *(ending for one in formats() for ending in one.extensions)],
+            media_type="application/octet-stream",
             limit=settings.max_upload_bytes,
             refusals=Refusals(
-                several="Send one ZIP at a time.", wrong_kind=ONLY_ZIP, too_large=too_large(settings.max_upload_bytes)
+                several="Send one archive at a time, or the images themselves.",
+                wrong_kind=only_these(),
+                too_large=too_large(settings.max_upload_bytes),
+            ),
+            several=Several(
+                most=entries,
+                archives=list(ARCHIVE_ENDINGS),
+                media_types=[one.media_type for one in formats()],
+                too_many=f"These are more than {entries:,} files, as many as a stack may have. Send fewer.",
+                unreadable="The files cannot be read. Choose them again.",
             ),
             url=STACKS,
             prefetch=first_needed(),

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Samples } from "../../../pages/_ui/components/stack_viewer/samples.js";
 
 /**
- * @param {Uint8Array | Uint16Array} data
+ * @param {import("../../../pages/_ui/components/stack_viewer/samples.js").SampleArray} data
  * @param {string} dtype
  */
 const response = (data, dtype, shape = "1,2,3") =>
@@ -95,4 +95,38 @@ test("every kind of image is painted: grey, colour, with and without transparenc
   assert.deepEqual(rendered(new Samples(new Uint8Array([1, 2, 3]), [1, 1, 3])), [1, 2, 3, 255]);
   assert.deepEqual(rendered(new Samples(new Uint8Array([1, 2, 3, 4]), [1, 1, 4])), [1, 2, 3, 4]);
   assert.deepEqual(rendered(new Samples(new Uint16Array([256, 512, 768, 0x8000]), [1, 1, 4])), [1, 2, 3, 128]);
+});
+
+for (const [dtype, data] of /** @type {[string, import("../../../pages/_ui/components/stack_viewer/samples.js").SampleArray][]} */ ([
+  ["int16", new Int16Array([-1024, 3071, 0])],
+  ["uint32", new Uint32Array([70_000, 4_000_000_000, 100_000])],
+  ["int32", new Int32Array([-70_000, 90_000, 5])],
+  ["float32", new Float32Array([-0.5, 0.25, 0.125])],
+  ["float64", new Float64Array([1e-200, 2e-200, 1.5e-200])],
+])) {
+  test(`${dtype} keeps its values, and is shown from the lowest to the highest`, async () => {
+    const samples = await Samples.from(response(data, dtype, "1,3,1"));
+    assert.deepEqual([0, 1, 2].map((x) => samples.at(x, 0)?.[0]), [...data]);
+    assert.deepEqual(samples.range, [data[0], data[1]]);
+    assert.deepEqual([samples.steps[0], samples.steps[1]], [0, 65535]);
+    const middle = samples.stepOf(data[2]);
+    assert.ok(Math.abs(middle - samples.steps[2]) <= 0.5, `${middle}`);
+    assert.ok(Math.abs(samples.valueOf(middle) - data[2]) <= Math.abs(data[1]) * 1e-9);
+    assert.ok(samples.max > 30_000);
+  });
+}
+
+test("infinity, and what is no number, have no part in the range and do no harm", () => {
+  const samples = new Samples(new Float32Array([NaN, -Infinity, 2, 4, Infinity]), [1, 5, 1]);
+  assert.deepEqual(samples.range, [2, 4]);
+  assert.deepEqual([...samples.steps], [0, 0, 0, 65535, 65535]);
+  assert.deepEqual(new Samples(new Float32Array([NaN, NaN]), [1, 2, 1]).range, [0, 65535]);
+  assert.deepEqual(new Samples(new Float32Array([-3, -3]), [1, 2, 1]).range, [-3, 0], "a flat image is black");
+});
+
+test("floating values are painted with a window of their own numbers", () => {
+  const samples = new Samples(new Float32Array([-1, 0, 1]), [1, 3, 1]);
+  const levels = Uint8ClampedArray.from({ length: 65536 }, (_, step) => step >> 8);
+  assert.deepEqual([...samples.steps].map((step) => levels[step]), [0, 128, 255]);
+  assert.ok(samples.finest < 0.01);
 });

@@ -30,7 +30,9 @@ def test_every_setting_is_documented_and_stands_in_the_table(name: str) -> None:
 def test_every_setting_is_read_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     default = getattr(Settings(), name)
     other: object = default + 1 if isinstance(default, int | float) else type(default)(f"{default}-another-good-value")
-    other = {"log_level": "debug", "keep_models": "no", "trusted_proxies": "192.0.2.7"}.get(name, other)
+    other = {"log_level": "debug", "keep_models": "no", "trusted_proxies": "192.0.2.7", "stack_roots": "/data"}.get(
+        name, other
+    )
     monkeypatch.setenv(name.upper(), str(other))
     assert getattr(Settings(), name) == default, "only names with the product's prefix count"
     monkeypatch.setenv(f"AISR_{name.upper()}", str(other))
@@ -50,6 +52,8 @@ def test_every_setting_is_read_from_the_environment(name: str, monkeypatch: pyte
         ("access_token", "short"),
         ("log_level", "chatty"),
         ("trusted_proxies", "nginx"),
+        ("stack_roots", "photos"),
+        ("stack_roots", "/data,/data/../etc"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

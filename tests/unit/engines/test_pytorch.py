@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def test_logits_are_one_float32_row_for_each_image(engine: Engine, starter: Mode
     assert (logits.dtype, logits.shape) == (np.float32, (len(batch), len(starter.card.classes)))
     assert (engine.name, engine.precision, engine.classes) == ("pytorch-fp32", "FP32", len(starter.card.classes))
     assert (batch == copy).all(), "the input must not be changed in place"
+
+
+def test_inputs_that_may_not_be_written_are_taken_without_a_warning(engine: Engine, batch: np.ndarray) -> None:
+    import torch
+
+    own = batch[:1].copy()
+    own.setflags(write=False)
+    always = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)  # otherwise only the first of a process is seen
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            logits = engine.infer(own)["logits"]
+    finally:
+        torch.set_warn_always(always)
+    assert (logits == engine.infer(batch[:1])["logits"]).all()
 
 
 def test_openvino_in_fp32_gives_the_same_logits(engine: Engine, starter: Model, batch: np.ndarray) -> None:

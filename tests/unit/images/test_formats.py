@@ -14,14 +14,17 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from core.api import create_api
-from core.base.errors import ArchiveEmpty, ImageError
+from core.base.errors import ArchiveEmpty, ImageError, LimitExceeded
 from core.base.settings import Settings
 from core.base.workers import Priority
 from core.images import formats
-from core.images.formats.format import InMemory
+from core.images.formats.format import ImageHeader, InMemory
+from core.images.formats.png import FORMAT as PNG
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
+from core.stacks.sources.rules import Candidate, select
+from core.stacks.sources.source import Kinds
 from core.stacks.store import StackStore
 from tests.builders import photo_png, zip_bytes
 from tests.conftest import MakeStack
@@ -39,7 +42,9 @@ class Raw:
     extensions = (".raw", ".rw2")
     media_type = "image/x-raw"
     head_bytes = 4
+    reads_parts = False
     read = []
+    seen = 0
 
     def matches(self, head):
         return head.startswith(b"RAW1")
@@ -49,10 +54,15 @@ class Raw:
         if len(head) < 7 or not self.matches(head):
             raise ImageError("The Raw file is damaged; copy it again.")
         frames, width, height = head[4:]
-        return [ImageHeader(width, height, 16, "grey", f"z {number}") for number in range(frames)]
+        return self.frames(frames, width, height)
+
+    def frames(self, count, width, height):
+        for number in range(count):
+            self.seen += 1
+            yield ImageHeader(width, height, 16, "grey", f"z {number}")
 
     def decode(self, file, frame=0, *, max_pixels, at_least=None):
-        header = self.read_headers(file)[frame]
+        header = list(self.read_headers(file))[frame]
         check_size(header, max_pixels)
         size = 2 * header.pixels
         self.read.append((7 + frame * size, size))
@@ -93,17 +103,20 @@ def _forget() -> None:
 
 
 def test_what_ships_is_found_by_itself() -> None:
-    assert [(one.name, one.extensions, one.media_type) for one in formats.formats()] == [
-        ("PNG", (".png",), "image/png")
-    ]
-    assert formats.format_names() == "PNG"
+    found = {one.name: one for one in formats.formats()}
+    assert (found["PNG"].extensions, found["PNG"].media_type) == ((".png", ".apng"), "image/png")
+    assert {"BMP", "GIF", "JPEG", "PNG", "PNM", "WebP"} <= found.keys()
+    assert formats.format_names().count(" or ") == 1
+    endings = [ending for one in formats.formats() for ending in one.extensions]
+    assert len(set(endings)) == len(endings), "a name has one format"
+    assert all(ending == ending.lower() for ending in endings)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_one_more_file_is_a_format_from_the_upload_to_the_model(
     dummy: None, store: StackStore, compression: int
 ) -> None:
-    assert formats.format_names() == "PNG or Raw"
+    assert "Raw" in formats.format_names()
     files = {"cells.raw": RAW, "photo.png": photo_png(), "SINGLE.RW2": RAW[:4] + b"\1" + RAW[5:1207]}
     stack = store.create(io.BytesIO(zip_bytes(files, compression)), "cells.zip")
     names = [entry.name for entry in stack.entries]
@@ -123,6 +136,31 @@ def test_one_more_file_is_a_format_from_the_upload_to_the_model(
         stack.inputs(STANDARD).read(index, out)
         assert out.max() > out.min()
     assert stack.original(1) == RAW
+
+
+def test_frames_beyond_the_limit_are_not_even_looked_at(dummy: None) -> None:
+    data = b"RAW1" + bytes([250, 30, 20])
+    candidate = Candidate("cells.raw", len(data), InMemory(data))
+    with pytest.raises(LimitExceeded, match="more than 50 images"):
+        select([candidate], Settings(max_entries=50))
+    raw = formats.format_of(data)
+    assert getattr(raw, "seen") == 51  # noqa: B009 - of this made up format alone
+
+
+def test_frames_of_all_sizes_keep_their_own_headers_and_names() -> None:
+    kinds = Kinds()
+    headers = [ImageHeader(width, 7, 16, "grey", f"z {width}") for width in (5, 6, 5)]
+    numbers = [kinds.number(PNG, header) for header in headers]
+    assert numbers == [0, 1, 0], "a label makes no kind"
+    assert [kinds.header(number).width for number in numbers] == [5, 6, 5]
+    assert not any(kinds.header(number).label for number in numbers)
+
+
+def test_readers_of_a_file_share_its_key_and_no_other_has_it(make_stack: MakeStack) -> None:
+    files = {"a.png": photo_png(), "b.png": photo_png(seed=1)}
+    first, second = make_stack(files), make_stack(files)
+    assert first.file(0).key == first.file(0).key
+    assert len({first.file(0).key, first.file(1).key, second.file(0).key, InMemory(RAW).key, InMemory(RAW).key}) == 5
 
 
 def test_the_api_serves_it_under_its_own_media_type(
@@ -155,20 +193,43 @@ def test_a_damaged_file_of_it_is_left_out_with_its_own_reason(dummy: None, make_
     assert {item.name: item.reason for item in stack.skipped} == {
         "a.raw": "The Raw file is damaged; copy it again.",
         "b.raw": "The Raw file is damaged; copy it again.",
-        "notes.txt": "Not an image that can be read; convert it to PNG or Raw.",
+        "notes.txt": f"Not an image that can be read; convert it to {formats.format_names()}.",
     }
     stack.prepare(2, Priority.VISIBLE).result(SECONDS)
     assert stack.error(2) == "The Raw file ends too early; copy it again."
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("IMG_1.HEIC", "A HEIC photo, which cannot be read; export it as JPEG"),
+        ("a/brain.nii.gz", "A NIfTI volume, which cannot be read; export its slices as PNG"),
+        ("a.b.mp4", "A film, which cannot be read; export its frames as PNG."),
+        ("heic", "Not an image that can be read; convert it to"),
+        ("a.gz", "Not an image that can be read; convert it to"),
+    ],
+)
+def test_what_is_known_and_not_read_is_called_by_its_name(make_stack: MakeStack, name: str, sentence: str) -> None:
+    stack = make_stack({"a.png": photo_png(), name: b"anything"})
+    (skipped,) = stack.skipped
+    assert (skipped.name, skipped.code) == (name, "not_an_image")
+    assert skipped.reason.startswith(sentence)
+
+
+def test_no_ending_that_is_read_is_said_to_be_unread() -> None:
+    for one in formats.formats():
+        for ending in one.extensions:
+            assert formats.why_unread(f"a{ending}").startswith("Not an image"), ending
+
+
 def test_without_it_such_a_file_is_no_image(make_stack: MakeStack) -> None:
-    with pytest.raises(ArchiveEmpty, match=r"1 not an image\); pack PNG images"):
+    with pytest.raises(ArchiveEmpty, match=rf"1 not an image\); pack {formats.format_names()} images"):
         make_stack({"cells.raw": RAW})
 
 
-@pytest.mark.parametrize("data", [b"", b"RAW1", RAW, b"GIF89a", b"\x89PNG"])
+@pytest.mark.parametrize("data", [b"", b"RAW1", RAW, b"%PDF-1.7", b"\x89PNG"])
 def test_bytes_of_no_format_are_refused_with_what_could_be_read(data: bytes) -> None:
-    with pytest.raises(ImageError, match=r"not a PNG image; export it as PNG"):
+    with pytest.raises(ImageError, match=rf"not a {formats.format_names()} image; export it as"):
         formats.decode(data, max_pixels=1000)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,30 @@ def test_a_folder_gives_the_same_answers_as_its_zip(stack: Path, tmp_path: Path)
     assert main([str(tmp_path / "folder"), "--out", str(tmp_path / "folder.json")]) == 0
     from_zip, from_folder = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("zip", "folder"))
     assert [(row["filename"], row["class"]) for row in from_zip] == [(r["filename"], r["class"]) for r in from_folder]
+
+
+def test_a_folder_may_have_more_files_than_an_upload(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.predict.get_settings", lambda: settings.model_copy(update={"max_entries": 2}))
+    (tmp_path / "folder").mkdir()
+    for number in range(3):
+        (tmp_path / "folder" / f"{number}.png").write_bytes(photo_png(seed=number))
+    assert main([str(tmp_path / "folder"), "--out", str(tmp_path / "out.csv")]) == 0
+    assert len(read_csv(tmp_path / "out.csv")) == 3
+
+
+def test_what_can_only_be_read_once_and_one_image_are_recognised_too(stack: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(stack.read_bytes()))
+    writer.start()
+    assert main([str(pipe), "--out", str(tmp_path / "out.csv")]) == 0
+    writer.join()
+    assert [row["filename"] for row in read_csv(tmp_path / "out.csv")] == NAMES
+    (tmp_path / "one.png").write_bytes(photo_png())
+    assert main([str(tmp_path / "one.png"), "--out", str(tmp_path / "out.csv")]) == 0
+    assert [row["filename"] for row in read_csv(tmp_path / "out.csv")] == ["one.png"]
 
 
 def test_a_broken_image_is_an_entry_and_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

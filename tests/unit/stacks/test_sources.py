@@ -13,6 +13,7 @@ import pytest
 
 from core.base.errors import ArchiveEmpty, NotAZip
 from core.base.workers import Priority
+from core.images.formats import format_names
 from core.stacks import sources
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
@@ -28,7 +29,7 @@ from core.stacks.sources.source import Source
 
 
 class ListSource(Source):
-    def __init__(self, path, settings):
+    def __init__(self, path, settings, scratch):
         lines = [line.split("|") for line in path.read_text().splitlines()[1:]]
         files = [(name, base64.b64decode(data)) for name, data in lines]
         selection = select([Candidate(name, len(data), InMemory(data)) for name, data in files], settings)
@@ -82,7 +83,7 @@ def model_input(stack: ImageStack, index: int) -> np.ndarray:
 
 
 def test_what_ships_is_found_by_itself() -> None:
-    assert [kind.name for kind in sources.sources()] == ["ZIP archive"]
+    assert [kind.name for kind in sources.sources()] == ["folder", "TAR archive", "ZIP archive"]
 
 
 def test_one_more_file_is_a_source_with_the_rules_of_all_others(dummy: None, store: StackStore) -> None:
@@ -102,8 +103,25 @@ def test_one_more_file_is_a_source_with_the_rules_of_all_others(dummy: None, sto
         assert np.array_equal(model_input(stack, index), model_input(same, index))
 
 
+@pytest.mark.parametrize(("head", "kind"), [(b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07\x01\x00", "RAR")])
+def test_archives_that_cannot_be_opened_are_told_by_their_content(store: StackStore, head: bytes, kind: str) -> None:
+    with pytest.raises(NotAZip, match=f"is a {kind} archive, which cannot be opened. Pack"):
+        store.create(io.BytesIO(head + bytes(100)), "misnamed.zip")
+    assert len(store) == 0
+
+
+def test_one_image_is_a_stack_of_one_by_its_name(store: StackStore) -> None:
+    assert [entry.name for entry in store.create(io.BytesIO(photo_png()), "a.PNG").entries] == ["a.PNG"]
+    with pytest.raises(NotAZip):
+        store.create(io.BytesIO(photo_png()), "a.zip")
+    with pytest.raises(ArchiveEmpty, match="1 image invalid"):
+        store.create(io.BytesIO(b"text"), "a.png")
+    assert len(store) == 1
+
+
 def test_what_no_source_knows_is_refused_with_what_could_be_opened(dummy: None, store: StackStore) -> None:
-    with pytest.raises(NotAZip, match=r"not a list or ZIP archive; pack the PNG images into one\."):
+    names = rf"not a ZIP archive, TAR archive, list or folder; pack the {format_names()} images into one\."
+    with pytest.raises(NotAZip, match=names):
         store.create(io.BytesIO(b"LISA"), "a.zip")
     with pytest.raises(ArchiveEmpty, match="is empty"):
         store.create(listed({}), "a.list")

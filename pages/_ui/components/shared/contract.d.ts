@@ -131,6 +131,10 @@ export interface UploaderData {
    */
   url: string;
   /**
+   * without, it takes one file at a time
+   */
+  several?: Several | null;
+  /**
    * what a new stack's page needs first; with `{stack}`
    */
   prefetch: string[];
@@ -146,6 +150,25 @@ export interface Refusals {
   several: string;
   wrong_kind: string;
   too_large: string;
+}
+/**
+ * How a field takes several files as one: chosen, dropped, also in folders, or pasted.
+ */
+export interface Several {
+  /**
+   * so many files
+   */
+  most: number;
+  /**
+   * endings of the names of files that are sent alone, in lower case
+   */
+  archives: string[];
+  /**
+   * what the file dialog offers beside the endings
+   */
+  media_types: string[];
+  too_many: string;
+  unreadable: string;
 }
 /**
  * What the browser reports as the trigger `event`: the id of the new stack or file, or why there is none.
@@ -173,7 +196,7 @@ export interface ImageColumns {
    */
   heights: number[];
   /**
-   * bytes
+   * bytes of the file that the image is in, of which it may be one frame
    */
   file_sizes: number[];
   /**
@@ -199,7 +222,7 @@ export interface PixelKind {
    */
   colour: string;
   /**
-   * 255, or 65535 where the file has 16 bits
+   * 255, 65535 where the file has 16 bits, or what another type can have
    */
   highest: number;
   /**

@@ -60,8 +60,8 @@ export class Probe {
    * @param {number[]} values
    * @param {Samples} samples
    */
-  name(values, { colours, hasAlpha }) {
-    const colour = values.slice(0, colours);
+  name(values, { colours, hasAlpha, isFloat }) {
+    const colour = values.slice(0, colours).map((value) => (isFloat ? Number(value.toPrecision(7)) : value));
     const alpha = hasAlpha ? ` (alpha ${values[colours]})` : "";
     return colours === 1 ? `${colour[0]}${alpha}` : `RGB ${colour.join(" ")}${alpha}`;
   }

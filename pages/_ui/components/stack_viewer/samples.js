@@ -1,16 +1,35 @@
 /*
- * The values of an image as they are in its file, 8 or 16 bits each, for exact numbers and for windowing. They
- * come from the API's `values` route, whose headers tell their shape and type.
+ * The values of an image as they are in its file, for exact numbers and for windowing. They come from the API's `values`
+ * route, whose headers tell their shape and type. Brightness is looked up by steps: of 8 and unsigned 16 bits each value
+ * is one; of all other types there are 65,536 of them from the lowest value to the highest.
  */
 const AUTO_CLIPPED = 0.005; // of the values, cut off at either end by an automatic window
+const STEPS = 65536;
 
-/** @typedef {Uint8Array | Uint16Array} SampleArray */
+/** @typedef {Uint8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array} SampleArray */
+
+/**
+ * What the API calls each type, and the highest value it can have, by which images of one kind share a window.
+ *
+ * @type {Record<string, [new (buffer: ArrayBuffer) => SampleArray, number]>}
+ */
+const TYPES = {
+  uint8: [Uint8Array, 255],
+  uint16: [Uint16Array, 65535],
+  int16: [Int16Array, 32767],
+  uint32: [Uint32Array, 4294967295],
+  int32: [Int32Array, 2147483647],
+  float32: [Float32Array, 3.4028234663852886e38],
+  float64: [Float64Array, Number.MAX_VALUE],
+};
 
 export class Samples {
   /** @type {Uint32Array | undefined} */
   counts;
   /** @type {[number, number] | undefined} */
   ownRange;
+  /** @type {Uint8Array | Uint16Array | undefined} */
+  ownSteps;
 
   /**
    * @param {SampleArray} data rows of pixels, their channels together
@@ -21,7 +40,9 @@ export class Samples {
     this.width = width;
     this.height = height;
     this.channels = channels;
-    this.max = data instanceof Uint16Array ? 65535 : 255;
+    this.max = Object.values(TYPES).find(([type]) => data instanceof type)?.[1] ?? 255;
+    this.isFloat = data instanceof Float32Array || data instanceof Float64Array;
+    this.lastStep = this.max === 255 ? 255 : STEPS - 1;
     this.hasAlpha = channels === 2 || channels === 4;
     this.colours = this.hasAlpha ? channels - 1 : channels;
   }
@@ -29,9 +50,46 @@ export class Samples {
   /** @param {Response} response */
   static async from(response) {
     const shape = String(response.headers.get("X-Image-Shape")).split(",").map(Number);
-    const deep = response.headers.get("X-Image-Dtype") === "uint16";
-    const buffer = await response.arrayBuffer();
-    return new Samples(deep ? new Uint16Array(buffer) : new Uint8Array(buffer), shape);
+    const [type] = TYPES[String(response.headers.get("X-Image-Dtype"))] ?? TYPES.uint8;
+    return new Samples(new type(await response.arrayBuffer()), shape);
+  }
+
+  /** The step of each value. */
+  get steps() {
+    if (this.data instanceof Uint8Array || this.data instanceof Uint16Array) return this.data;
+    if (this.ownSteps) return this.ownSteps;
+    const { data } = this;
+    const [low, high] = this.range;
+    const perValue = (STEPS - 1) / (high - low);
+    this.ownSteps = new Uint16Array(data.length);
+    for (let place = 0; place < data.length; place += 1) {
+      const step = (data[place] - low) * perValue; // of infinity, and of what is no number, too
+      this.ownSteps[place] = step > 0 ? Math.min(step + 0.5, STEPS - 1) : 0;
+    }
+    return this.ownSteps;
+  }
+
+  /**
+   * Where a value is among the steps; not only at whole ones, and beyond them too.
+   *
+   * @param {number} value
+   */
+  stepOf(value) {
+    if (this.steps === this.data) return value;
+    const [low, high] = this.range;
+    return ((value - low) * (STEPS - 1)) / (high - low);
+  }
+
+  /** @param {number} step */
+  valueOf(step) {
+    if (this.steps === this.data) return step;
+    const [low, high] = this.range;
+    return low + (step * (high - low)) / (STEPS - 1);
+  }
+
+  /** The smallest difference that a person can ask for: a half between whole numbers. */
+  get finest() {
+    return this.isFloat ? (this.range[1] - this.range[0]) / 1000 : 0.5;
   }
 
   /**
@@ -46,31 +104,49 @@ export class Samples {
     return Array.from(this.data.subarray(start, start + this.channels));
   }
 
-  /** How often each value occurs in the colour channels; what is fully transparent is not seen and not counted. */
+  /** How often each step occurs in the colour channels; what is fully transparent is not seen and not counted. */
   get histogram() {
     if (this.counts) return this.counts;
-    const { data, channels, colours, hasAlpha } = this;
-    this.counts = new Uint32Array(this.max + 1);
-    for (let start = 0; start < data.length; start += channels) {
-      if (hasAlpha && data[start + colours] === 0) continue;
-      for (let channel = 0; channel < colours; channel += 1) this.counts[data[start + channel]] += 1;
+    const { steps, channels, colours, hasAlpha } = this;
+    this.counts = new Uint32Array(this.lastStep + 1);
+    for (let start = 0; start < steps.length; start += channels) {
+      if (hasAlpha && steps[start + colours] === 0) continue;
+      for (let channel = 0; channel < colours; channel += 1) this.counts[steps[start + channel]] += 1;
     }
     return this.counts;
   }
 
   /**
-   * The values from black to white without a window: all of 8 bits, or what a 16-bit image itself goes through.
+   * The values from black to white without a window: all of 8 bits, or what an image of another type itself goes through.
    *
    * @returns {[number, number]}
    */
   get range() {
     if (this.max === 255) return [0, 255];
-    if (!this.ownRange) {
-      const low = this.histogram.findIndex(Boolean);
-      const high = this.histogram.findLastIndex(Boolean);
-      this.ownRange = low < high ? [low, high] : [0, this.max];
-    }
+    this.ownRange ??= this.max === 65535 ? this.rangeOfSteps() : this.rangeOfValues();
     return this.ownRange;
+  }
+
+  /** @returns {[number, number]} */
+  rangeOfSteps() {
+    const low = this.histogram.findIndex(Boolean);
+    const high = this.histogram.findLastIndex(Boolean);
+    return low < high ? [low, high] : [0, this.max];
+  }
+
+  /**
+   * Without infinity, and without what is no number.
+   *
+   * @returns {[number, number]}
+   */
+  rangeOfValues() {
+    let [low, high] = [Infinity, -Infinity];
+    for (const value of this.data) {
+      if (value < low && value !== -Infinity) low = value;
+      if (value > high && value !== Infinity) high = value;
+    }
+    if (low < high) return [low, high];
+    return low === high ? [low, low + Math.max(1, Math.abs(low))] : [0, 65535];
   }
 
   /**
@@ -82,20 +158,20 @@ export class Samples {
     const { histogram } = this;
     const clipped = histogram.reduce((sum, count) => sum + count, 0) * AUTO_CLIPPED;
     let [low, below] = [0, histogram[0]];
-    while (low < this.max && below <= clipped) below += histogram[(low += 1)];
-    let [high, above] = [this.max, histogram[this.max]];
+    while (low < this.lastStep && below <= clipped) below += histogram[(low += 1)];
+    let [high, above] = [this.lastStep, histogram[this.lastStep]];
     while (high > 0 && above <= clipped) above += histogram[(high -= 1)];
-    return low < high ? [low, high] : this.range;
+    return low < high ? [this.valueOf(low), this.valueOf(high)] : this.range;
   }
 
   /**
-   * Paint the image into `canvas`, `levels` giving the brightness of each value.
+   * Paint the image into `canvas`, `levels` giving the brightness of each step.
    *
    * @param {HTMLCanvasElement} canvas
    * @param {Uint8ClampedArray} levels
    */
   render(canvas, levels) {
-    const { data, width, height, channels, colours, hasAlpha } = this;
+    const { steps: data, width, height, channels, colours, hasAlpha } = this;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const image = new ImageData(width, height);
     const pixels = new Uint32Array(image.data.buffer); // little-endian: alpha, blue, green, red from the top

@@ -70,10 +70,14 @@ export class WindowPanel {
     const [lowest, highest] = samples.range;
     const [low, high] = this.stage.windowing.range(samples);
     const centre = (low + high) / 2;
-    setSlider(level, Math.min(lowest, Math.floor(centre)), Math.max(highest, Math.ceil(centre)), centre);
-    setSlider(width, 1, Math.max(highest - lowest, Math.ceil(high - low)), high - low);
-    levelValue.textContent = Math.round(centre).toLocaleString();
-    widthValue.textContent = Math.round(high - low).toLocaleString();
+    const { finest, isFloat } = samples;
+    const words = (/** @type {number} */ value) =>
+      isFloat ? Number(value.toPrecision(4)).toLocaleString(undefined, { maximumSignificantDigits: 4 }) : Math.round(value).toLocaleString();
+    const [least, most] = isFloat ? [centre, centre] : [Math.floor(centre), Math.ceil(centre)];
+    setSlider(level, Math.min(lowest, least), Math.max(highest, most), centre, finest, words(centre));
+    setSlider(width, isFloat ? finest : 1, Math.max(highest - lowest, isFloat ? high - low : Math.ceil(high - low)), high - low, finest, words(high - low));
+    levelValue.textContent = words(centre);
+    widthValue.textContent = words(high - low);
   }
 }
 
@@ -82,9 +86,11 @@ export class WindowPanel {
  * @param {number} min
  * @param {number} max
  * @param {number} value
+ * @param {number} step
+ * @param {string} words
  */
-function setSlider(slider, min, max, value) {
-  Object.assign(slider, { min, max, step: 0.5, value });
-  slider.setAttribute("aria-valuetext", Math.round(value).toLocaleString());
+function setSlider(slider, min, max, value, step, words) {
+  Object.assign(slider, { min, max, step, value });
+  slider.setAttribute("aria-valuetext", words);
   showFill(slider);
 }

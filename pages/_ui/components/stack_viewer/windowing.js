@@ -1,5 +1,5 @@
 /*
- * Window and level: which values are shown from black to white. Kept for 8-bit and 16-bit images apart, since a
+ * Window and level: which values are shown from black to white. Kept for each type of values apart, since a
  * number means something else in each. Without a window an image is shown as the browser decodes it.
  */
 
@@ -57,7 +57,7 @@ export class Windowing {
     const wanted = [low, high, this.inverted].join();
     this.canvas ??= document.createElement("canvas");
     if (this.samples !== samples || this.rendered !== wanted) {
-      samples.render(this.canvas, this.levels(samples.max, low, high));
+      samples.render(this.canvas, this.levels(samples.lastStep, samples.stepOf(low), samples.stepOf(high)));
       this.samples = samples;
       this.rendered = wanted;
     }
@@ -65,7 +65,7 @@ export class Windowing {
   }
 
   /**
-   * The brightness of each value from 0 to `max`.
+   * The brightness of each step from 0 to `max`.
    *
    * @param {number} max
    * @param {number} low

@@ -1,13 +1,15 @@
 /*
- * Takes a ZIP, or another file, by a file dialog or dropped anywhere on the page, and sends it straight to the API,
- * which writes it to disk as it arrives. Python learns the id of the new stack or file, or why there is none.
+ * Takes files by a file dialog, dropped anywhere on the page, or pasted, and sends them straight to the API, which writes
+ * them to disk as they arrive. Python learns the id of the new stack or file, or why there is none.
  */
 import { NO_ANSWER, resolveUrl, sentenceOf } from "../shared/addresses.js";
 import { elementsOf, find } from "../shared/elements.js";
 import { formatBytes } from "../shared/format.js";
+import { TooMany, endsWith, filesOf, formOf, listed, titleOf } from "./files.js";
 
-/** @import { UploaderData, UploadReport } from "../shared/contract.js" */
+/** @import { Several, UploaderData, UploadReport } from "../shared/contract.js" */
 /** @import { Mounting } from "../shared/mount.js" */
+/** @import { Found } from "./files.js" */
 
 /**
  * The elements of uploader.html, by the names in their `data-ref`.
@@ -43,6 +45,7 @@ class Uploader {
     for (const type of /** @type {const} */ (["dragenter", "dragover", "dragleave", "drop"])) {
       document.addEventListener(type, (event) => this.drag(event), { signal });
     }
+    document.addEventListener("paste", (event) => this.paste(event), { signal });
     if (this.ref.file.value) this.chosen(); // while this module was still on its way
   }
 
@@ -57,7 +60,8 @@ class Uploader {
     this.ref.invitation.textContent = data.invitation;
     this.ref.hint.textContent = data.hint;
     this.ref.drop.textContent = data.drop;
-    this.ref.file.accept = data.endings.join(",");
+    this.ref.file.accept = [...data.endings, ...(data.several?.media_types ?? [])].join(",");
+    this.ref.file.multiple = Boolean(data.several);
     this.ref.file.ariaLabel = data.invitation;
     this.ref.browse.textContent = data.button;
     if (this.request?.readyState === XMLHttpRequest.DONE) this.finish();
@@ -71,7 +75,15 @@ class Uploader {
   chosen() {
     const files = Array.from(this.ref.file.files ?? []);
     this.ref.file.value = ""; // so that the same file can be chosen again
-    this.take(files);
+    this.take(listed(files));
+  }
+
+  /** @param {ClipboardEvent} event */
+  paste(event) {
+    const transfer = event.clipboardData;
+    if (!this.data.several || !transfer?.files.length || isEditable(event.composedPath()[0])) return;
+    event.preventDefault();
+    this.collect(transfer, this.data.several);
   }
 
   /** @param {DragEvent} event */
@@ -81,29 +93,56 @@ class Uploader {
     event.preventDefault();
     const leaves = event.type === "drop" || (event.type === "dragleave" && event.relatedTarget === null);
     this.ref.target.hidden = leaves || this.request !== null;
-    if (event.type === "drop" && !taken) this.take(Array.from(event.dataTransfer.files));
+    if (event.type !== "drop" || taken) return;
+    if (this.data.several) this.collect(event.dataTransfer, this.data.several);
+    else this.take(listed(event.dataTransfer.files));
   }
 
-  /** @param {File[]} files */
-  take(files) {
-    if (this.request || !files.length) return;
-    const { endings, limit, refusals } = this.data;
-    const [file] = files;
-    const name = file.name.toLowerCase();
-    if (files.length > 1) this.report({ error: refusals.several });
-    else if (!endings.some((ending) => name.endsWith(ending))) this.report({ error: refusals.wrong_kind });
-    else if (file.size > limit) this.report({ error: refusals.too_large });
-    else this.send(file);
+  /**
+   * @param {DataTransfer} transfer
+   * @param {Several} several
+   */
+  async collect(transfer, several) {
+    try {
+      this.take(await filesOf(transfer, several.most));
+    } catch (error) {
+      this.report({ error: error instanceof TooMany ? several.too_many : several.unreadable });
+    }
   }
 
-  /** @param {File} file */
-  send(file) {
+  /** @param {Found[]} found */
+  take(found) {
+    if (this.request || !found.length) return;
+    const { endings, several, limit, refusals } = this.data;
+    const archives = several?.archives ?? endings;
+    const [{ file, path }] = found;
+    // What lies in a folder keeps its path, and only a form has one.
+    const isAlone = found.length === 1 && path === file.name;
+    const isWanted = (/** @type {string} */ name) => endsWith(name, endings) && (isAlone || !endsWith(name, archives));
+    const wanted = found.filter((one) => isWanted(one.path));
+    const size = wanted.reduce((sum, one) => sum + one.file.size, 0);
+    if (found.length > 1 && !several) this.report({ error: refusals.several });
+    else if (several && found.length > several.most) this.report({ error: several.too_many });
+    else if (!wanted.length && found.some((one) => endsWith(one.path, archives))) this.report({ error: refusals.several });
+    else if (!wanted.length) this.report({ error: refusals.wrong_kind });
+    else if (size > limit) this.report({ error: refusals.too_large });
+    else if (isAlone) this.send(file, `?name=${encodeURIComponent(file.name)}`, file.name, size);
+    else this.send(formOf(found, isWanted), "", titleOf(found), size);
+  }
+
+  /**
+   * @param {File | FormData} body
+   * @param {string} query
+   * @param {string} title
+   * @param {number} size bytes
+   */
+  send(body, query, title, size) {
     const request = new XMLHttpRequest();
     this.request = request;
     const started = performance.now();
-    this.ref.name.textContent = file.name;
-    this.show(0, file.size, started);
-    request.upload.onprogress = ({ loaded }) => this.show(loaded, file.size, started);
+    this.ref.name.textContent = title;
+    this.show(0, size, started);
+    request.upload.onprogress = ({ loaded }) => this.show(Math.min(loaded, size), size, started);
     request.upload.onload = () => this.open();
     request.onload = () => {
       const answer = request.response;
@@ -123,9 +162,9 @@ class Uploader {
     request.onerror = () => this.fail(NO_ANSWER);
     request.onabort = () => this.finish();
     request.responseType = "json";
-    request.open("POST", resolveUrl(this.data.url) + `?name=${encodeURIComponent(file.name)}`);
-    request.setRequestHeader("Content-Type", this.data.media_type);
-    request.send(file);
+    request.open("POST", resolveUrl(this.data.url) + query);
+    if (body instanceof File) request.setRequestHeader("Content-Type", this.data.media_type);
+    request.send(body); // a form says its type itself, with the boundary
     this.ref.choose.hidden = true;
     this.ref.sending.hidden = false;
     this.ref.cancel.focus({ preventScroll: true });
@@ -164,6 +203,11 @@ class Uploader {
     this.ref.sending.hidden = true;
     this.ref.bar.toggleAttribute("data-busy", false);
   }
+}
+
+/** @param {EventTarget | undefined} target */
+function isEditable(target) {
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA)$/.test(target.tagName));
 }
 
 /**

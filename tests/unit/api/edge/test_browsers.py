@@ -51,6 +51,13 @@ def test_where_another_site_may_frame_the_pages_it_is_sent_in_that_frame_alone()
     assert "SameSite=Lax" in client(frame_ancestors="https://example.org").get("/").headers["set-cookie"]
 
 
+def test_a_page_that_the_browser_still_has_gives_and_renews_it_too() -> None:
+    kept = client(Response(status_code=304))
+    header = kept.get("/", headers={"accept": "text/html,application/xhtml+xml"}).headers["set-cookie"]
+    assert given(header)[0] == NAME
+    assert "set-cookie" not in kept.get("/static/index.js", headers={"accept": "*/*"}).headers
+
+
 @pytest.mark.parametrize(
     ("response", "method"),
     [

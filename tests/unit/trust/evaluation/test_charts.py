@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from core.trust.evaluation.charts import COLORS, GREY, MOST_CLASSES, class_chart, coverage_chart, reliability_chart, svg
+from core.trust.evaluation.charts import (
+    COLORS,
+    GREY,
+    MOST_CLASSES,
+    class_chart,
+    confusion_chart,
+    coverage_chart,
+    reliability_chart,
+    svg,
+)
+from core.trust.evaluation.html_report import MATRIX_CLASSES, to_html
 from core.trust.evaluation.report import EvaluationReport
 from tests.unit.trust.evaluation.judgements import random_judged
 from tests.unit.trust.evaluation.test_report import evaluation
@@ -51,6 +61,33 @@ def test_as_svg_names_are_text_and_colours_of_text_are_the_pages() -> None:
         assert "<i>" not in made
         assert "<script" not in made
         assert 'fill="currentColor"' in made
+
+
+def test_the_matrix_has_a_cell_for_each_number_and_none_for_nothing() -> None:
+    chart = confusion_chart([[3, 1, 0], [0, 0, 2]], ["<b>cat</b>", "dog"], ["<b>cat</b>", "dog", "(others)"])
+    (rows,) = chart.to_dict()["datasets"].values()
+    assert [(row["Shows"], row["Was called"], row["Images"], row["Of its class"], row["Kind"]) for row in rows] == [
+        ("<b>cat</b>", "<b>cat</b>", 3, 0.75, "right"),
+        ("<b>cat</b>", "dog", 1, 0.25, "wrong"),
+        ("dog", "(others)", 2, 1.0, "wrong"),
+    ]
+    made = svg(chart)
+    assert "<b>" not in made
+    assert ">3<" in made
+    assert ">0<" not in made
+    assert "75%" in svg(confusion_chart([[3, 1]], ["cat"], ["cat", "dog"], shares=True))
+
+
+@pytest.mark.parametrize("classes", [2, 25, 26])
+def test_the_report_has_a_matrix_that_adds_up_where_it_can_be_read(classes: int) -> None:
+    found = report(classes)
+    made = to_html(found)
+    assert made.count("and what they were called") == (2 if classes <= MATRIX_CLASSES else 0)
+    if classes == 2:
+        one = found.runs[0]
+        wrong = {pair.known: pair.images for pair in one.confusion}
+        for kind in one.classes:
+            assert f">{kind.recall.images - wrong[kind.name]}<" in made
 
 
 def test_one_run_needs_no_legend() -> None:

@@ -93,6 +93,11 @@ def test_a_difference_that_may_be_chance_says_so(only: int, other: int, lead: st
     found = evaluation([first, second], ("cat", "dog"), tuple(f"{n}.png" for n in truth))
     pair = EvaluationReport.of(found).comparisons[0].model_copy(update={"first": "A", "second": "B"})
     assert comparison_sentence(pair).startswith(lead)
+    low, high = map(
+        float, re.findall(r"interval of the difference ([+-][\d.]+) to ([+-][\d.]+)", comparison_sentence(pair))[0]
+    )
+    points = float(re.findall(r"by ([\d.]+) points", comparison_sentence(pair))[0])
+    assert low <= points <= high, "the interval is that of what is said, whoever comes first"
     assert ("chance" in comparison_sentence(pair)) == chance
 
 
@@ -158,7 +163,7 @@ def test_html_asks_for_nothing_runs_nothing_and_shows_strangers_text_as_it_is() 
     assert page.addresses == []
     assert page.handlers == []
     assert not {"script", "img", "iframe", "link", "object", "base", "form"} & set(page.elements)
-    assert page.elements.count("svg") == 2
+    assert page.elements.count("svg") == 4, "two charts, and a matrix for each run"
     assert "url(" not in made
     assert "@import" not in made
     assert re.findall(r'<meta http-equiv="Content-Security-Policy" content="default-src \'none\';', made)

@@ -1,4 +1,4 @@
-"""What the Review page draws with: stepping through disagreements, saying who is right, and what came of it."""
+"""Stepping through disagreements, saying who is right, and what came of it."""
 
 from __future__ import annotations
 
