@@ -15,6 +15,7 @@ from core.models.install import pack_model
 from core.models.model import Model
 from core.models.model_server import pack_repository
 from core.runtime import get_runtime
+from pages._ui.shell.models import told_apart
 from pages._ui.shell.session import Session
 
 
@@ -30,7 +31,7 @@ def my_models(session: Session) -> None:
         place = st.selectbox(
             "Take along",
             range(len(models)),
-            format_func=lambda place: models[place].title,
+            format_func=told_apart(models).__getitem__,
             key="take-along",
         )
         model = models[place]
