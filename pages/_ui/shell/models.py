@@ -76,7 +76,7 @@ def told_apart(models: Sequence[Model]) -> list[str]:
 def teachable_models(session: Session) -> list[Model]:
     """Models whose network can learn other classes: installed ones, and those of this session."""
     usable, _ = get_runtime().models.installed()
-    return list(dict.fromkeys([*usable, *session.own_models]))
+    return [model for model in dict.fromkeys([*usable, *session.own_models]) if model.has_network]
 
 
 @lru_cache(maxsize=4)  # a thousand classes take a millisecond
