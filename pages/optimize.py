@@ -5,6 +5,7 @@ import streamlit as st
 from core.base.errors import AppError
 from pages._ui.optimize.attempts import earlier_attempts, model_facts, newest_attempt, running_attempt
 from pages._ui.optimize.form import calibration_form
+from pages._ui.optimize.my_models import my_models
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.messages import escape
 from pages._ui.shell.models import add_model
@@ -34,4 +35,5 @@ try:
     earlier_attempts(session)
 except AppError as error:
     st.error(escape(error), icon=":material/error:")
+my_models(session)
 add_model(session)

@@ -12,6 +12,8 @@ from pathlib import Path
 COMMANDS = {
     "predict": ("scripts.predict", "recognise every image of a ZIP or folder"),
     "optimize": ("scripts.optimize", "make an INT8 model, judge it against FP32, install it"),
+    "import": ("scripts.import_model", "take in a classifier that others made: ONNX, OpenVINO IR, torchvision"),
+    "export": ("scripts.export_model", "write a model as a repository for OpenVINO Model Server"),
     "layers": ("scripts.layers", "say which layers make INT8 err, keep those in FP32"),
     "teach": ("scripts.teach", "teach a model classes of your own, install it"),
     "benchmark": ("scripts.benchmark", "measure the engines on this machine"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -274,6 +275,48 @@ class AnswerColumns(BaseModel):
                 if run.known_scores is not None:
                     run.known_scores.append(prediction.known_score or 0.0)
         return cls(labels=list(labels), runs=list(runs.values()))
+
+
+class TopAnswer(BaseModel):
+    """What one engine says of an image, the most probable class first; none, and ``error``, where it cannot be read."""
+
+    engine: str = Field(description="its title")
+    engine_name: str = Field(description="as requests name it")
+    model: str
+    classes: list[str] = Field(description=f"the {TOP_K} best at most")
+    confidences: list[float] = Field(description="softmax probability of each, 0..1")
+    calibrated: bool = Field(description="whether confidences say how often such answers are right")
+    known: bool | None = Field(description="whether the image shows one of the classes; null where nobody can tell")
+    known_score: float | None = Field(
+        description="share of known images that are less like those the model was taught on, 0..1; or null"
+    )
+    error: str | None = Field(description="why there is no answer, as a sentence")
+
+
+class ImageAnswers(BaseModel):
+    """The latest answer of each engine for one image; none where nothing has been recognised."""
+
+    answers: list[TopAnswer]
+
+    @classmethod
+    def of(cls, predictions: Iterable[Prediction]) -> Self:
+        """In the order of ``predictions``."""
+        return cls(
+            answers=[
+                TopAnswer(
+                    engine=engine_label(one.engine),
+                    engine_name=one.engine,
+                    model=one.model,
+                    classes=[score.label for score in one.top],
+                    confidences=[score.confidence for score in one.top],
+                    calibrated=one.calibrated,
+                    known=one.known,
+                    known_score=one.known_score,
+                    error=one.error,
+                )
+                for one in predictions
+            ]
+        )
 
 
 class RecognitionRequest(BaseModel):

@@ -18,6 +18,7 @@ from core.api.problems import responses
 from core.api.receive import receive_stack
 from core.api.schemas import (
     AnswerColumns,
+    ImageAnswers,
     ImageColumns,
     ImagePrediction,
     RecognitionAnswer,
@@ -118,6 +119,14 @@ def stacks_router(
         """What has been recognised so far, column by column; unreadable images have no answer."""
         columns = AnswerColumns.of(service.results(store.get(stack_id)))
         return Response(columns.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+    @router.get("/{stack_id}/images/{index}/answers", responses=responses(400, 404))
+    def image_answers(stack_id: str, index: int, response: Response) -> ImageAnswers:
+        """What has been recognised in one image: each engine's best classes."""
+        stack = store.get(stack_id)
+        stack.check(index)
+        response.headers["Cache-Control"] = "no-store"
+        return ImageAnswers.of(service.results(stack).at(index))
 
     @router.post(
         "/{stack_id}/predictions",

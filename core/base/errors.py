@@ -186,6 +186,12 @@ class WeightsInvalid(ModelError):
     status = 422
 
 
+class PreprocessingUnknown(ModelError):
+    """A foreign model of which nothing says how images become its inputs."""
+
+    code = "preprocessing_unknown"
+
+
 class LabelsInvalid(ModelError):
     """A person's file of class labels that cannot be read or does not fit the weights."""
 

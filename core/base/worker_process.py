@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from core.base.errors import AppError, DiskFull, ModelError
+from core.base.errors import AppError, DiskFull, ModelError, WeightsInvalid
 from core.base.settings import PROJECT_ROOT
 
 Event = dict[str, Any]
@@ -89,7 +89,7 @@ class WorkerProcess:
 
 
 def _error(event: Event) -> Exception:
-    kinds: dict[str, type[AppError]] = {kind.code: kind for kind in (ModelError, DiskFull)}
+    kinds: dict[str, type[AppError]] = {kind.code: kind for kind in (ModelError, WeightsInvalid, DiskFull)}
     kind = kinds.get(event.get("code", ""))
     return kind(event["message"]) if kind else OSError(event.get("errno"), event["message"])
 

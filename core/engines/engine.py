@@ -88,6 +88,7 @@ class ModelFiles(Protocol):
         title: for people.
         preprocessing: how the model's inputs are made.
         stages: of its network, in order; empty where only logits are known.
+        has_network: whether ``network`` can be had.
         has_int8: whether ``int8_ir`` can be had.
         has_fp32: whether ``fp32_ir`` was made before.
     """
@@ -98,6 +99,8 @@ class ModelFiles(Protocol):
     def preprocessing(self) -> Preprocessing: ...  # noqa: D102
     @property
     def stages(self) -> tuple[Stage, ...]: ...  # noqa: D102
+    @property
+    def has_network(self) -> bool: ...  # noqa: D102
     @property
     def has_int8(self) -> bool: ...  # noqa: D102
     @property

@@ -26,6 +26,7 @@ from core.engines.engine import (
     check_batch,
     check_outputs,
 )
+from core.engines.openvino_network import only_network
 from core.engines.openvino_outputs import add_outputs, has_stages, name_stages, output_names
 
 forbid_telemetry()  # before anything below imports OpenVINO
@@ -66,7 +67,8 @@ def _sole_user(cache_dir: Path | None) -> Iterator[None]:
 class OpenVinoEngine:
     """A compiled IR and a pool of its infer requests, and one more of both for other outputs once they are asked for.
 
-    The IR takes uint8 ``[B, *input_shape]`` itself: normalisation is part of the graph (``core.models.openvino_ir``).
+    Of the IR (``core.models.openvino_ir``) what takes model inputs uint8 ``[B, *input_shape]`` is run: images are
+    resized before, normalisation is part of the graph.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class OpenVinoEngine:
         self.name = name
         self.library = f"OpenVINO {version('openvino')}"
         self._ir_path, self._cache_dir, self._streams = ir_path, cache_dir, streams
-        self._logits = _Compiled(ir_path, cache_dir, streams)
+        self._logits = _Compiled(self._network(), cache_dir, streams)
         model = self._logits.model
         _, height, width, channels = model.input(0).partial_shape
         self.input_shape = (height.get_length(), width.get_length(), channels.get_length())
@@ -117,17 +119,23 @@ class OpenVinoEngine:
 
     def _graph(self) -> Any:
         """The IR's graph, with its stages named: graphs that were written before 0.2 have no names for them."""
-        graph = shared_core().read_model(str(self._ir_path))
+        graph = self._network()
         if not has_stages(graph, self._stages):
             name_stages(graph, self._stages)
         return graph
+
+    def _network(self) -> Any:
+        try:
+            return only_network(shared_core().read_model(str(self._ir_path)))
+        except RuntimeError as error:
+            raise ModelError(f"The model file {self._ir_path.name} cannot be loaded; reinstall the model.") from error
 
 
 class _Compiled:
     """A compiled model with a pool of infer requests: its own call would make all threads share one request."""
 
     def __init__(self, source: Any, cache_dir: Path | None, streams: int | None) -> None:
-        """``source`` is the path of an IR, or an ``ov.Model``."""
+        """``source`` is an ``ov.Model``."""
         import openvino.properties as props
         import openvino.properties.hint as hints
 
@@ -146,8 +154,8 @@ class _Compiled:
             except RuntimeError:  # the cache is damaged, or the disk is full
                 self.model = shared_core().compile_model(source, "CPU", config | {props.cache_dir: ""})
         except RuntimeError as error:
-            name = source.name if isinstance(source, Path) else source.get_friendly_name()
-            raise ModelError(f"The model file {name} cannot be loaded; reinstall the model.") from error
+            name = source.get_friendly_name()
+            raise ModelError(f"The model {name} cannot be loaded; reinstall it.") from error
         self.parallelism: int = self.model.get_property(props.optimal_number_of_infer_requests)
         self._outputs = len(self.model.outputs)
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()

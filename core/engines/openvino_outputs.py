@@ -14,16 +14,23 @@ def name_stages(model: Any, stages: Sequence[Stage]) -> None:
         output.get_tensor().add_names({map_name(number)})
 
 
+def stages_of(model: Any) -> tuple[Stage, ...]:
+    """The stages that have names in an imported graph: one, or none."""
+    found = _named(model).get(map_name(1))
+    return () if found is None else (Stage("", found.get_partial_shape()[1].get_length()),)
+
+
 def output_names(model: Any, stages: Sequence[Stage]) -> tuple[str, ...]:
     """What ``add_outputs`` can make an ``ov.Model`` give."""
     maps = [map_name(number) for number in range(1, len(stages) + 1)]
-    return (LOGITS, FEATURES, *maps) if has_stages(model, stages) else (LOGITS,)
+    if has_stages(model, stages):
+        return (LOGITS, FEATURES, *maps)
+    return (LOGITS, FEATURES) if FEATURES in _named(model) else (LOGITS,)
 
 
 def has_stages(model: Any, stages: Sequence[Stage]) -> bool:
     """Whether all ``stages`` have names in the graph."""
-    names = {name for node in model.get_ordered_ops() for output in node.outputs() for name in output.get_names()}
-    return bool(stages) and names >= {map_name(number) for number in range(1, len(stages) + 1)}
+    return bool(stages) and set(_named(model)) >= {map_name(number) for number in range(1, len(stages) + 1)}
 
 
 def add_outputs(model: Any, asked: Sequence[str], stages: Sequence[Stage]) -> None:
@@ -31,11 +38,14 @@ def add_outputs(model: Any, asked: Sequence[str], stages: Sequence[Stage]) -> No
     from openvino import opset13 as ops
 
     (logits,) = model.outputs
-    maps = {number: _by_name(model, map_name(number)) for number in range(1, len(stages) + 1)}
+    named = _named(model)
+    maps = {number: named[map_name(number)] for number in range(1, len(stages) + 1)}
     results = []
     for name in asked:
         if name == LOGITS:
             source = logits.get_node().input_value(0)
+        elif name == FEATURES and not maps:
+            source = named[FEATURES]
         elif name == FEATURES:
             pooled = [ops.reduce_mean(output, [2, 3], keep_dims=False).output(0) for output in maps.values()]
             source = ops.concat(pooled, 1).output(0)
@@ -73,5 +83,5 @@ def _quantized(output: Any) -> Any:
     return next((node.output(0) for node in followers if node.get_type_name() == "FakeQuantize"), output)
 
 
-def _by_name(model: Any, name: str) -> Any:
-    return next(output for node in model.get_ordered_ops() for output in node.outputs() if name in output.get_names())
+def _named(model: Any) -> dict[str, Any]:
+    return {name: port for node in model.get_ordered_ops() for port in node.outputs() for name in port.get_names()}

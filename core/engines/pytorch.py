@@ -32,7 +32,9 @@ class PyTorchEngine:
     parallelism = 1
 
     def __init__(self, files: ModelFiles) -> None:
-        """Raises EngineUnavailable where PyTorch is not installed, and ModelError for damaged weights."""
+        """Raises EngineUnavailable where PyTorch cannot run it or is not installed, ModelError for damaged weights."""
+        if missing := _missing(files):
+            raise EngineUnavailable(missing)
         try:
             import torch
 
@@ -98,6 +100,12 @@ class _Seen(threading.local):
         return keep
 
 
+def _missing(files: ModelFiles) -> str:
+    if files.has_network:
+        return ""
+    return f"{files.title} was imported as a graph, which PyTorch cannot run: compare with OpenVINO FP32 instead."
+
+
 ENGINES = (
     EngineDescription(
         name=PyTorchEngine.name,
@@ -106,6 +114,7 @@ ENGINES = (
         precision="FP32",
         order=30,
         load=PyTorchEngine,
+        missing=_missing,
         is_reference=True,
     ),
 )

@@ -142,6 +142,8 @@ def jpeg(image: Image.Image) -> bytes:
 def crop_box(size: Size, preprocessing: Preprocessing) -> Box:
     """The part of an image that becomes the model input."""
     width, height = size
+    if preprocessing.stretch:
+        return 0, 0, width, height
     resize, crop = preprocessing.resize, preprocessing.crop
     # As torchvision rounds: the longer side down, the offset of the crop to nearest, half to even.
     resized_width = resize if width <= height else int(resize * width / height)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Triple = tuple[float, float, float]
+_OF_PIXELS = {"resize", "crop", "stretch", "interpolation", "color_order"}
 
 
 class Preprocessing(BaseModel):
@@ -20,6 +21,7 @@ class Preprocessing(BaseModel):
 
     resize: int = Field(256, gt=0, le=4096, description="pixels the shorter side is resized to, antialiased")
     crop: int = Field(224, gt=0, le=4096, description="side of the square cut from the centre: the network's input")
+    stretch: bool = Field(False, description="make the whole image a square instead, whatever its shape")
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     color_order: Literal["RGB", "BGR"] = "RGB"
     mean: Triple = Field((0.485, 0.456, 0.406), description="subtracted from each channel, on values 0..1")
@@ -29,6 +31,8 @@ class Preprocessing(BaseModel):
     def _possible(self) -> Preprocessing:
         if self.crop > self.resize:
             raise ValueError("the crop is larger than the resized image")
+        if self.stretch and self.crop != self.resize:
+            raise ValueError("an image is stretched to the size of the input")
         if min(self.std) <= 0:
             raise ValueError("a standard deviation is not above 0")
         return self
@@ -47,19 +51,26 @@ class Preprocessing(BaseModel):
     @property
     def pixel_key(self) -> str:
         """Short key of what decides the pixels of a model input; models that share it share the inputs of a stack."""
-        pixels = self.model_dump_json(include={"resize", "crop", "interpolation", "color_order"})
+        pixels = self.model_dump_json(include=_OF_PIXELS, exclude=self._unsaid)
         return hashlib.sha256(pixels.encode()).hexdigest()[:12]
 
     @property
     def key(self) -> str:
         """Short key of all of it; part of the key of whatever has it built in."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
+        return hashlib.sha256(self.model_dump_json(exclude=self._unsaid).encode()).hexdigest()[:8]
+
+    @property
+    def _unsaid(self) -> set[str]:
+        """What came later and is as it was before: the keys of all that is kept stay."""
+        return set() if self.stretch else {"stretch"}
 
     @property
     def words(self) -> str:
         """For people."""
+        cut = f"shorter side to {self.resize} px (antialiased {self.interpolation}), centre crop {self.crop}"
+        stretched = f"stretched to {self.crop} px (antialiased {self.interpolation})"
         return (
-            f"shorter side to {self.resize} px (antialiased {self.interpolation}), centre crop {self.crop}, "
+            f"{stretched if self.stretch else cut}, "
             f"{self.color_order}, mean {_numbers(self.mean)}, standard deviation {_numbers(self.std)}"
         )
 

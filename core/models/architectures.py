@@ -24,14 +24,14 @@ class Architecture:
     Attributes:
         name: as in a card's ``network`` and in ``weight_files.networks.CHECKS``; names of exported files begin with it.
         label: for people.
-        build: an untrained ``torch.nn.Module`` for a number of classes.
+        build: an untrained ``torch.nn.Module`` for a number of classes; None where it is a graph, see ``graph_files``.
         stages: whose outputs engines give on request, first to last.
         float_layers: kinds of layers, by OpenVINO's names, that stay in floating point where the rest becomes INT8.
     """
 
     name: str
     label: str
-    build: Callable[[int], Any]
+    build: Callable[[int], Any] | None
     stages: tuple[Stage, ...]
     float_layers: tuple[str, ...] = ()
 
@@ -71,7 +71,8 @@ STAGED_RESNET18 = Architecture(
     # One scale for features of four stages would lose the small ones, which the head's weights make large.
     float_layers=("MatMul",),
 )
-ARCHITECTURES = {architecture.name: architecture for architecture in (RESNET18, STAGED_RESNET18)}
+GRAPH = Architecture(name="graph", label="imported network", build=None, stages=())
+ARCHITECTURES = {architecture.name: architecture for architecture in (RESNET18, STAGED_RESNET18, GRAPH)}
 
 
 def load_network(architecture: Architecture, weights: Path) -> tuple[Any, int]:
@@ -88,6 +89,7 @@ def load_network(architecture: Architecture, weights: Path) -> tuple[Any, int]:
         state, classes = load_weights(weights, architecture.name)
     except WeightsInvalid as error:
         raise ModelError(f"{weights.name} does not hold the weights of a {architecture.label}.") from error
+    assert architecture.build is not None  # noqa: S101 - graphs have no weights of this kind
     network = architecture.build(classes)
     network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     return network.eval(), classes

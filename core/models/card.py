@@ -10,9 +10,10 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.base.errors import ModelError
-from core.engines.engine import EngineName
+from core.engines.engine import EngineName, Stage
 from core.images.preprocessing import Preprocessing
-from core.models.architectures import ARCHITECTURES, RESNET18, Architecture
+from core.models.architectures import ARCHITECTURES, GRAPH, RESNET18, Architecture
+from core.models.graph_files import GRAPH_BIN, GRAPH_XML
 
 CARD_NAME = "card.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -79,6 +80,17 @@ class Teaching(BaseModel):
     longer: str = Field("", description="what training longer did, in words; empty where nobody asked for it")
 
 
+class GraphFacts(BaseModel):
+    """What a graph that others made gives besides logits."""
+
+    model_config = ConfigDict(frozen=True)
+
+    origin: str = Field(description="what it was imported from")
+    features: int = Field(ge=0, description="width of what its last linear layer takes; 0 where there is none")
+    maps: int = Field(ge=0, description="channels of the maps those are the means of; 0 where there are none")
+    transformer: bool = Field(False, description="whether it has attention, which INT8 treats in another way")
+
+
 class ModelCard(BaseModel):
     """What is known of a model; the contents of its ``card.json``."""
 
@@ -89,6 +101,7 @@ class ModelCard(BaseModel):
     description: str
     architecture: str = Field(description="for people")
     network: str = Field(RESNET18.name, description="which of core.models.architectures it is")
+    graph: GraphFacts | None = Field(None, description="of an imported graph; None of the networks known here")
     classes: tuple[str, ...]
     data: str
     recipe: dict[str, str]
@@ -108,15 +121,13 @@ class ModelCard(BaseModel):
             raise ValueError(f"{name!r} is not one of {', '.join(ARCHITECTURES)}")
         return name
 
-    @field_validator("checksums")
-    @classmethod
-    def _with_weights(cls, checksums: dict[str, str]) -> dict[str, str]:
-        if WEIGHTS_NAME not in checksums:
-            raise ValueError(f"{WEIGHTS_NAME} is missing")
-        return checksums
-
     @model_validator(mode="after")
-    def _known_has_its_file(self) -> Self:
+    def _has_its_files(self) -> Self:
+        for name in self.sources:
+            if name not in self.checksums:
+                raise ValueError(f"checksums: {name} is missing")
+        if (self.network == GRAPH.name) != (self.graph is not None):
+            raise ValueError("graph: does not fit the network")
         if self.known is not None and KNOWN_NAME not in self.checksums:
             raise ValueError(f"checksums: {KNOWN_NAME} is missing")
         return self
@@ -125,6 +136,23 @@ class ModelCard(BaseModel):
     def kind(self) -> Architecture:
         """The description of its network."""
         return ARCHITECTURES[self.network]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the files that everything else is made of."""
+        return (GRAPH_BIN, GRAPH_XML) if self.network == GRAPH.name else (WEIGHTS_NAME,)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Whose outputs engines give on request, first to last."""
+        if self.graph is None:
+            return self.kind.stages
+        return (Stage("", self.graph.maps),) if self.graph.maps else ()
+
+    @property
+    def features(self) -> int:
+        """Width of an engine's features."""
+        return self.kind.features if self.graph is None else self.graph.features
 
     @property
     def checksum(self) -> str:

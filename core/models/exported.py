@@ -10,17 +10,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from core.base.worker_process import Event, WorkerProcess
-from core.engines import openvino_outputs
+from core.engines import openvino_network, openvino_outputs
+from core.engines.openvino_outputs import stages_of
 from core.images.preprocessing import Preprocessing
-from core.models import onnx_export, openvino_ir
+from core.models import onnx_export, openvino_info, openvino_ir
 from core.models.architectures import Architecture, load_network
+from core.models.graph_files import GRAPH_XML
 
 EXPORT_STEPS = ("Load weights", "Export to ONNX", "Check against PyTorch", "Convert to OpenVINO")
 WORKER = "core.models.export_worker"
 
 # What decides the bytes of the forms besides the weights and the preprocessing; see ``core.models.cache.maker``.
 PACKAGES = ("numpy", "onnx", "onnxscript", "openvino", "torch", "torchvision")
-CODE = tuple(Path(str(module.__file__)) for module in (openvino_outputs, onnx_export, openvino_ir))
+CODE = tuple(
+    Path(str(module.__file__))
+    for module in (openvino_network, openvino_outputs, onnx_export, openvino_info, openvino_ir)
+)
 
 _DRAFT = "draft-"
 _ABANDONED_SECONDS = 3600.0  # a draft this old belongs to a process that was killed; making one takes seconds
@@ -40,6 +45,14 @@ def write_forms(
     """
     onnx_path, ir_path = draft / architecture.onnx_name, draft / architecture.fp32_name
     load, export, check, convert = EXPORT_STEPS
+    if architecture.build is None:
+        with enter(load) as tell:
+            graph = openvino_ir.convert(weights.with_name(GRAPH_XML))
+            tell(file_fact(weights))
+        with enter(convert) as tell:
+            openvino_ir.save_ir(graph, ir_path, preprocessing, stages_of(graph))
+            tell(file_fact(ir_path.with_suffix(".bin")))
+        return
     with enter(load) as tell:
         network, classes = load_network(architecture, weights)
         tell(f"{weights.name}, {classes:,} classes")
@@ -56,7 +69,7 @@ def write_forms(
 
 def are_made(architecture: Architecture, folder: Path) -> bool:
     """Whether all forms are in ``folder``."""
-    return (folder / architecture.onnx_name).exists()  # it is moved there last
+    return (folder / _names(architecture)[-1]).exists()
 
 
 def make_forms(architecture: Architecture, weights: Path, preprocessing: Preprocessing, folder: Path) -> None:
@@ -110,9 +123,15 @@ def place_forms(architecture: Architecture, folder: Path, write: Callable[[Path]
     with tempfile.TemporaryDirectory(dir=folder, prefix=_DRAFT) as name:
         draft = Path(name)
         write(draft)
-        ir_name, onnx_name = architecture.fp32_name, architecture.onnx_name
-        for file in ((draft / ir_name).with_suffix(".bin"), draft / ir_name, draft / onnx_name):
-            file.replace(folder / file.name)
+        for made in _names(architecture):
+            (draft / made).replace(folder / made)
+
+
+def _names(architecture: Architecture) -> tuple[str, ...]:
+    """Of the forms, in the order in which they are moved to their place."""
+    ir = architecture.fp32_name
+    onnx = () if architecture.build is None else (architecture.onnx_name,)
+    return (str(Path(ir).with_suffix(".bin")), ir, *onnx)
 
 
 def file_fact(path: Path) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.errors import ModelError
+from core.base.errors import MapsUnavailable, ModelError
+from core.models.card import WEIGHTS_NAME, check_file
 from core.models.model import Model
 from core.models.new_head import BIAS, WEIGHT
 from core.models.weight_files import safetensors
@@ -27,9 +28,12 @@ def read_head(model: Model) -> LinearHead:
     """The last layer of ``model``, as its file of weights has it: in floating point, also where INT8 rounds it.
 
     Raises:
+        MapsUnavailable: it has no such layer.
         ModelError: the weights are missing or damaged.
     """
-    path = model.checked_weights()
+    if WEIGHTS_NAME not in model.card.checksums:
+        raise MapsUnavailable("This model's network does not end in one linear layer; only its answers can be had.")
+    path = check_file(model.folder / WEIGHTS_NAME, model.card)
     try:
         with path.open("rb") as file:
             tensors = safetensors.describe(file, path.stat().st_size)

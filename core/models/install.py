@@ -60,7 +60,7 @@ def write_model(
         ModelError: the weights or the labels do not fit.
         OSError: the folder cannot be written.
     """
-    with _replacing(folder) as draft:
+    with replacing(folder) as draft:
         classes = import_weights(source, draft / WEIGHTS_NAME, architecture.name, max_bytes=settings.max_weights_bytes)
         labels = read_labels(classes)
         card = ModelCard(
@@ -89,7 +89,7 @@ def copy_model(made: Model, folder: Path, *, title: str, settings: Settings, bes
     Raises:
         OSError: the folder cannot be written.
     """
-    with _replacing(folder) as draft:
+    with replacing(folder) as draft:
         shutil.copytree(made.folder, draft, dirs_exist_ok=True)
         checksums = dict(made.card.checksums)
         for path in beside:
@@ -109,7 +109,7 @@ def pack_model(model: Model) -> bytes:
 
 
 @contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Path) -> Iterator[Path]:
     """An empty draft folder that takes the place of ``folder`` when the block ends without an error."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:

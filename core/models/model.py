@@ -15,8 +15,9 @@ from core.engines.registry import describe
 from core.images.preprocessing import Preprocessing
 from core.models.architectures import Architecture, load_network
 from core.models.cache import Versions, cache_folder, installed_version, maker
-from core.models.card import WEIGHTS_NAME, check_file, read_card
+from core.models.card import check_file, read_card
 from core.models.exported import CODE, PACKAGES, are_made, make_forms
+from core.models.graph_files import GRAPH_XML
 
 
 class Model:
@@ -54,7 +55,17 @@ class Model:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """Of its network, in order."""
-        return self.architecture.stages
+        return self.card.stages
+
+    @property
+    def features(self) -> int:
+        """Width of an engine's features; 0 where it has none."""
+        return self.card.features
+
+    @property
+    def has_network(self) -> bool:
+        """Whether PyTorch can run it."""
+        return self.architecture.build is not None
 
     @property
     def checksum(self) -> str:
@@ -81,15 +92,24 @@ class Model:
 
     @property
     def weights(self) -> Path:
-        """The file of weights."""
-        return self.folder / WEIGHTS_NAME
+        """The file of weights, or of a graph's numbers."""
+        return self.folder / self.card.sources[0]
+
+    @property
+    def converted(self) -> Path:
+        """What INT8 is made of: the ONNX form, or the graph that was imported; normalised float32 in, logits out."""
+        if self.card.graph is not None:
+            return self.folder / GRAPH_XML
+        return self.forms_folder / self.architecture.onnx_name
 
     def checked_weights(self) -> Path:
-        """The file of weights, which is what the card says.
+        """The file of weights, or of a graph's numbers, which is what the card says, as are those beside it.
 
         Raises:
             ModelError: it is missing or damaged.
         """
+        for name in self.card.sources[1:]:
+            check_file(self.folder / name, self.card)
         return check_file(self.weights, self.card)
 
     @property
@@ -100,7 +120,7 @@ class Model:
     @property
     def forms_folder(self) -> Path:
         """Where the ONNX and FP32 forms of these weights are cached; models with the same weights share them."""
-        source = f"{self.card.checksums[WEIGHTS_NAME][:12]}-{self.preprocessing.key}"
+        source = f"{self.card.checksums[self.card.sources[0]][:12]}-{self.preprocessing.key}"
         return cache_folder(self.cache_dir, "weights", source, maker(PACKAGES, CODE, self._versions))
 
     def network(self) -> Any:

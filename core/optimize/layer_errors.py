@@ -21,6 +21,7 @@ from core.base.errors import ModelError
 from core.engines.engine import Stage
 from core.engines.openvino import shared_core
 from core.engines.openvino_layers import Layer, layers_of
+from core.engines.openvino_network import only_network
 
 MOST_IMAGES = 64
 _BATCH = 4  # the values of all layers for one ResNet18 image take 50 MB
@@ -68,7 +69,7 @@ def layer_errors(
     Raises:
         ModelError: the graphs are not of one network.
     """
-    original, whole, parts = (shared_core().read_model(str(path)) for path in (fp32, int8, int8))
+    original, whole, parts = (only_network(shared_core().read_model(str(path))) for path in (fp32, int8, int8))
     layers, others = layers_of(original, stages), layers_of(whole, stages)
     if [layer.name for layer in layers] != [layer.name for layer in others]:
         raise ModelError("The INT8 model has other layers than its FP32 original: make it anew on the Optimize page.")

@@ -78,6 +78,7 @@ def quantize(
     *,
     validation: Validation | None = None,
     float_layers: Sequence[str] = (),
+    transformer: bool = False,
     float_operations: Sequence[str] = (),
     on_progress: OnProgress = lambda activity, done, total: None,
 ) -> Any:
@@ -90,6 +91,7 @@ def quantize(
         preprocessing: whose mean and scale the model's input has.
         validation: for an accuracy-aware recipe, other images on which INT8 is held against FP32.
         float_layers: kinds of layers, by OpenVINO's names, that stay in floating point.
+        transformer: whether it has attention, whose values NNCF then treats with care.
         float_operations: single operations that do, by their names in ``model``.
         on_progress: called with NNCF's name of what it is doing, and how much of it is done, of how much.
     """
@@ -105,6 +107,8 @@ def quantize(
         "fast_bias_correction": recipe.fast_bias_correction,
         "ignored_scope": nncf.IgnoredScope(types=list(float_layers), names=list(float_operations)),
     }
+    if transformer:
+        options["model_type"] = nncf.ModelType.TRANSFORMER
     if recipe.whole_range:
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 

@@ -26,6 +26,7 @@ from core.engines.openvino import FP32, INT8, OpenVinoEngine
 from core.models.card import CARD_NAME, KNOWN_NAME, WEIGHTS_NAME, KnownImages, Temperature, file_checksum, write_card
 from core.models.exported import EXPORT_STEPS, are_made, file_fact, make_forms_with
 from core.models.model import Model
+from core.models.self_description import describe_model
 from core.optimize.calibration import MIN_IMAGES, Split, load_inputs
 from core.optimize.gate import GATE_AGREEMENT, GateReport, judge
 from core.optimize.progress import StepProgress, StepState
@@ -170,7 +171,9 @@ class OptimizationJob(BackgroundJob):
         """Weights, an INT8 copy of half their size, and every image once as a model input."""
         split, (height, width, channels) = self.plan.split, self.source.preprocessing.input_shape
         images = len(split.calibration) + len(split.evaluation)
-        return self.source.weights.stat().st_size * 3 // 2 + images * height * width * channels
+        card, folder = self.source.card, self.source.folder
+        held = sum((folder / name).stat().st_size for name in card.sources)
+        return held * 3 // 2 + images * height * width * channels
 
     def _optimize(self, worker: WorkerProcess, scratch: Path, draft: Path) -> tuple[GateReport, GateReport | None]:
         """Make the model in ``draft``; judge it, and the INT8 model before it, on the same images."""
@@ -206,7 +209,7 @@ class OptimizationJob(BackgroundJob):
                 self.speed = compare_speed(in_use.engine(INT8.name), engine, lambda: self.check_cancelled(CANCELLED))
         self._steps.tell(f"{report.agreement.top1:.1%} same class on {report.agreement.images:,} images")
         self._steps.begin(_KEEP)
-        for name in (WEIGHTS_NAME, KNOWN_NAME):
+        for name in dict.fromkeys((*source.card.sources, WEIGHTS_NAME, KNOWN_NAME)):
             if name in source.card.checksums:
                 _link(source.folder / name, draft / name)
         confidence = confidence_of(source.card, stack.name, reference[seen:], made, labels)
@@ -221,7 +224,7 @@ class OptimizationJob(BackgroundJob):
     def _export(self, worker: WorkerProcess) -> None:
         source, architecture, folder = self.source, self.source.architecture, self.source.forms_folder
         if are_made(architecture, folder):
-            onnx_fact = file_fact(folder / architecture.onnx_name)
+            onnx_fact = file_fact(source.converted) if source.has_network else ""
             ir_fact = file_fact((folder / architecture.fp32_name).with_suffix(".bin"))
             for title, fact in zip(EXPORT_STEPS, ("", onnx_fact, "", ir_fact), strict=True):
                 self._steps.skip(title, f"{fact}, made before" if fact else "done before")
@@ -251,7 +254,9 @@ class OptimizationJob(BackgroundJob):
             self._on_event,
             architecture=self.source.architecture.name,
             preprocessing=self.source.preprocessing.model_dump(),
-            onnx=self.source.forms_folder / self.source.architecture.onnx_name,
+            onnx=self.source.converted,
+            stages=[(stage.module, stage.channels) for stage in self.source.stages],
+            transformer=self.source.card.graph is not None and self.source.card.graph.transformer,
             inputs=files["calibration"],
             validation=held_back,
             recipe=self.recipe.name,
@@ -287,7 +292,7 @@ class OptimizationJob(BackgroundJob):
                 "checksums": {path.name: file_checksum(path) for path in sorted(draft.iterdir())},
             }
         )
-        write_card(card, draft)
+        write_card(describe_model(card, draft), draft)
 
     def _on_event(self, event: Event) -> None:
         match event["event"]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.base.worker_main import Events, serve
+from core.engines.engine import Stage
 from core.engines.openvino_layers import layers_of
 from core.images.preprocessing import Preprocessing
 from core.models.architectures import ARCHITECTURES
@@ -31,6 +32,8 @@ def make_int8(
     validation: Mapping[str, str] | None,
     recipe: str,
     ir: str,
+    stages: Sequence[tuple[str, int]],
+    transformer: bool,
     float_layers: Sequence[str],
 ) -> None:
     """Quantize the model at ``onnx`` and save its IR at ``ir``.
@@ -39,9 +42,8 @@ def make_int8(
     ``float_layers`` are layers that stay FP32, as ``layers_of`` names them.
     """
     kind, graph = ARCHITECTURES[architecture], convert(Path(onnx))
-    kept = [
-        layer.operation.get_friendly_name() for layer in layers_of(graph, kind.stages) if layer.name in float_layers
-    ]
+    layers = layers_of(graph, kind.stages) if float_layers else ()
+    kept = [layer.operation.get_friendly_name() for layer in layers if layer.name in float_layers]
     prepared = Preprocessing.model_validate(preprocessing)
     held_back = None
     if validation is not None:
@@ -54,13 +56,14 @@ def make_int8(
             RECIPES[recipe],
             prepared,
             validation=held_back,
+            transformer=transformer,
             float_layers=kind.float_layers,
             float_operations=kept,
             on_progress=lambda doing, done, total: events.send("progress", doing=doing, done=done, total=total),
         )
         tell(RECIPES[recipe].title)
     with events.step(save) as tell:
-        save_ir(int8, Path(ir), prepared, kind.stages)
+        save_ir(int8, Path(ir), prepared, [Stage(*stage) for stage in stages])
         tell(file_fact(Path(ir).with_suffix(".bin")))
 
 

@@ -74,7 +74,7 @@ class StackFeatures:
                 while len(self._kept) >= MOST_KEPT:
                     _, old = self._kept.popitem(last=False)
                     stack.reserve(-len(stack) * row_bytes((old.width,), np.float32))
-                width = model.architecture.features
+                width = model.features
                 self._kept[key] = FeatureRows(stack.new_rows((width,), np.float32), width)
             self._kept.move_to_end(key)
             return self._kept[key]

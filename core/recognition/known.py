@@ -157,7 +157,7 @@ def known_of(model: Model) -> Known | None:
     if model.card.known is None:
         return None
     path = check_file(model.folder / KNOWN_NAME, model.card)
-    return _read(path, model.card.checksums[KNOWN_NAME], model.architecture.features, model.card.name)
+    return _read(path, model.card.checksums[KNOWN_NAME], model.features, model.card.name)
 
 
 @lru_cache(maxsize=8)

@@ -33,6 +33,11 @@ class Looker:
     client: str = ""
     door: Door = "page"
 
+    def __post_init__(self) -> None:
+        """Raises ModelError for a network that only its makers know."""
+        if not self.backbone.has_network:
+            raise ModelError(f"{self.backbone.title} was imported as a graph, which cannot be taught; choose another.")
+
     @property
     def engine(self) -> EngineName:
         """The default engine where the backbone has it, else the reference."""

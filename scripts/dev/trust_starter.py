@@ -20,6 +20,7 @@ from core.engines.engine import EngineName
 from core.engines.openvino import FP32, INT8
 from core.models.card import KNOWN_NAME, KnownImages, Temperature, file_checksum, write_card
 from core.models.model import Model
+from core.models.self_description import describe_model
 from core.recognition.known import write_known
 from core.recognition.results import THRESHOLD
 from core.trust.known import of_classes
@@ -64,7 +65,7 @@ def add_trust(folder: Path, data: Sequence[Path]) -> None:
     )
     checksums = model.card.checksums | {KNOWN_NAME: file_checksum(folder / KNOWN_NAME)}
     update = {"confidence": confidence, "known": facts, "checksums": dict(sorted(checksums.items()))}
-    write_card(model.card.model_copy(update=update), folder)
+    write_card(describe_model(model.card.model_copy(update=update), folder), folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

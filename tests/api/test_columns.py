@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fastapi.testclient import TestClient
 
-from core.api.schemas import AnswerColumns
+from core.api.schemas import AnswerColumns, ImageAnswers
 from core.engines.engine import EngineName
 from core.recognition.results import THRESHOLD, ClassScore, Prediction
 from core.recognition.stack_results import StackResults
@@ -103,3 +103,20 @@ def test_a_later_answer_replaces_an_earlier_one() -> None:
     results.add([predicted(0, "openvino-int8", "dog", 0.75, "own")])
     runs = {run.model: run for run in AnswerColumns.of(results).runs}
     assert (runs["own"].images, runs["starter"].images) == ([0], [1])
+
+
+def test_answers_for_one_image_are_the_best_classes_of_each_engine() -> None:
+    top = (ClassScore("cat", 0.7), ClassScore("dog", 0.2))
+    int8 = Prediction(3, "3.png", top, "openvino-int8", "starter", calibrated=True, known_score=0.01)
+    broken = Prediction(3, "3.png", (), "pytorch-fp32", "own", error="It is damaged.")
+    first, second = ImageAnswers.of((int8, broken)).answers
+    assert (first.engine, first.engine_name, first.model) == ("OpenVINO INT8", "openvino-int8", "starter")
+    assert (first.classes, first.confidences) == (["cat", "dog"], [0.7, 0.2])
+    assert (first.calibrated, first.known, first.known_score, first.error) == (True, False, 0.01, None)
+    assert (second.classes, second.known, second.error) == ([], None, "It is damaged.")
+
+
+def test_an_image_without_answers_has_none_and_no_image_is_refused(client: TestClient, base: str) -> None:
+    response = client.get(f"{base}/images/0/answers")
+    assert (response.json(), response.headers["cache-control"]) == ({"answers": []}, "no-store")
+    assert_problem(client.get(f"{base}/images/{len(NAMES)}/answers"), 404, "image_not_found", "there is no image")

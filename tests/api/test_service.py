@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.engines.registry import engine_names
+from core.images.formats import formats
 from core.models.model import Model
 from tests.api.conftest import ARCHIVE, NAMES, MakeService, assert_problem, greys_zip, upload
 from tests.api.server import Connection, running
@@ -253,7 +254,15 @@ class TestDescription:
             "POST /predict": {"application/json"},
             "POST /predict_optimized": {"application/json"},
             "POST /api/v1/files": {"application/octet-stream"},
-            f"POST {STACKS}": {"application/zip", "multipart/form-data"},
+            f"POST {STACKS}": {
+                "multipart/form-data",
+                "application/zip",
+                "application/x-tar",
+                "application/octet-stream",
+                *(one.media_type for one in formats()),
+            },
+            "POST /api/v1/folders": {"application/json"},
+            "PATCH /api/v1/uploads/{upload_id}": {"application/offset+octet-stream"},
             f"POST {STACKS}/{{stack_id}}/predictions": {"application/json"},
             f"POST {STACKS}/{{stack_id}}/labels": {"application/json", "text/csv"},
             f"POST {STACKS}/{{stack_id}}/teach": {"application/json"},

@@ -124,7 +124,7 @@ def test_the_real_network_looks_at_the_cat(page: Page, app_server: str) -> None:
     expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
     page.get_by_text("Compare with PyTorch").click()
     page.get_by_role("button", name="Image 1", exact=True).click()  # both at once: the switch counts
-    expect(page.locator(".viewer .answer").nth(1)).to_be_visible()
+    expect(page.locator(".answer").nth(1)).to_be_visible()
     page.locator("[data-ref=stage]").focus()
     with page.expect_response(lambda response: "engine=pytorch-fp32" in response.url) as asked:
         page.keyboard.press("m")

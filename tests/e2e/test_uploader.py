@@ -217,10 +217,10 @@ def test_a_folder_of_this_computer_is_opened_where_it_is(empty: Page, root: Path
     field = empty.get_by_role("textbox", name="Folder of this computer")
     expect(field).to_have_value(str(root))
     field.fill(str(root.parent))
-    empty.get_by_role("button", name="Open", exact=False).last.click()
+    empty.get_by_role("button", name="Open", exact=True).click()
     expect(empty.get_by_role("alert")).to_contain_text("not in a folder that may be opened")
     field.fill(str(root / "summer"))
-    empty.get_by_role("button", name="Open", exact=False).last.click()
+    empty.get_by_role("button", name="Open", exact=True).click()
     expect(shown_position(empty)).to_have_text("1 / 2")
     expect(empty.locator("strong", has_text="summer")).to_be_visible()
 

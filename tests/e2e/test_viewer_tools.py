@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.component_app import DEEP, HEIGHT, WIDTH, colour
-from tests.e2e.viewer import PHONE, SETTLE_MS, Viewer, close, touch
+from tests.e2e.viewer import PHONE, SETTLE_MS, WHITE, Viewer, close, touch
 
 pytestmark = pytest.mark.browser
 
@@ -144,6 +144,30 @@ def test_nobody_asks_for_values_that_nobody_looks_at(page: Page, component_serve
     viewer.press(*["ArrowRight"] * 5)
     viewer.shows(6)
     assert asked == []
+
+
+def test_an_image_is_kept_beside_the_others_in_the_same_view(viewer: Viewer) -> None:
+    viewer.press("b", "ArrowRight", "ArrowRight")
+    expect(viewer.page.get_by_role("button", name="Keep beside")).to_have_attribute("aria-pressed", "true")
+    expect(viewer.page.locator("[data-ref=besideName]")).to_have_text("1: series é/frame_00001.png")
+    expect(viewer.canvas).to_have_attribute("data-index", "2")
+    expect(viewer.canvas).to_have_attribute("data-painted", "sharp")
+    assert close(viewer.pixel(0.25, 0.5), colour(2))
+    assert close(viewer.pixel(0.75, 0.5), colour(0))
+    viewer.press("h")  # both are mirrored: the white block is at the upper right of each
+    box = viewer.stage.bounding_box()
+    assert box
+    scale = min(box["width"] / 2 / WIDTH, box["height"] / HEIGHT)
+    for pane, number in ((0, 2), (1, 0)):
+        middle = 0.25 + pane / 2
+        right, left = (middle + side * 0.4 * scale * WIDTH / box["width"] for side in (1, -1))
+        top = 0.5 - 0.4 * scale * HEIGHT / box["height"]
+        assert close(viewer.pixel(right, top), WHITE), pane
+        assert close(viewer.pixel(left, top), colour(number)), pane
+    viewer.press("h", "b")
+    viewer.shows(3)
+    viewer.press("ArrowLeft")
+    viewer.shows(2)
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ export function viewData(changes = {}) {
     values_url: "images/{index}/values",
     explanation_url: "",
     results_url: "",
+    answer_url: "",
     teaching_url: "",
     alike_url: "",
     teaching_revision: 0,

@@ -98,6 +98,11 @@ TESTED_FAMILIES = {
         "unit/scripts/test_optimize.py::test_imagenet_from_the_web_to_an_installed_int8_model"
     ),
     "python -m scripts.optimize --weights ": "unit/scripts/test_optimize.py::test_own_weights_need_labels_and_a_name",
+    "python -m scripts.import_model": "unit/scripts/test_import_model.py::test_an_onnx_file_is_installed",
+    "python -m scripts.export_model": "unit/models/test_model_server.py::",
+    "python -m scripts.describe_model": (
+        "unit/models/test_openvino_info.py::test_describing_changes_no_answer_and_is_done_once"
+    ),
     "python -m scripts.optimize --calibrate ": "unit/scripts/test_optimize.py::",
 }
 # docs/api.md has a test of its own for all its commands.

@@ -245,3 +245,18 @@ def test_a_damaged_model_is_named_and_the_others_stay_to_choose_from(app: AppTes
     (damaged / "card.json").unlink()
     app.run()
     assert "Damaged models" not in "".join(expander.label for expander in app.expander)
+
+
+def test_all_models_stand_side_by_side_and_say_which_is_in_use(
+    app: AppTest, starter: Model, data_dir: Settings
+) -> None:
+    copy_model(starter, installed_folder("mine", data_dir), title="Mine", settings=data_dir)
+    app.run()
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "In use" in frame.value.columns)
+    assert sorted(table["Model"]) == sorted([starter.title, "Mine"])
+    assert list(table.loc[table["In use"], "Model"]) == [starter.title]
+    assert set(table["Classes"]) == {len(starter.card.classes)}
+    assert set(table["For"]) == {"everybody"}
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert {"Download its folder", "For OpenVINO Model Server"} <= set(labels)

@@ -134,6 +134,31 @@ def test_recognising_all_images_with_int8(app: AppTest) -> None:
     assert "PyTorch FP32: 3 images" not in page_text(app), "an engine that did not run is not shown"
 
 
+def test_what_is_on_screen_is_recognised_by_itself_where_a_person_wants_that(app: AppTest) -> None:
+    upload(app, stack_of(20))
+    stack = session(app).stack
+    assert stack is not None
+    results = get_runtime().recognition.results(stack)
+    assert results.version == 0, "nobody asked for it"
+    choice = next(one for one in app.toggle if one.label.startswith("Recognise what is on screen"))
+    choice.set_value(True).run()
+
+    def recognised() -> list[int]:
+        job = session(app).job
+        assert job is not None
+        job.wait(SECONDS)
+        app.run()
+        return sorted(results.of("openvino-int8"))
+
+    assert recognised() == list(range(12))
+    session(app).show(3)
+    app.run()
+    assert recognised() == list(range(12)), "what is there is not made again"
+    session(app).show(15)
+    app.run()
+    assert recognised() == [*range(12), *range(15, 20)]
+
+
 @pytest.mark.torch
 def test_comparing_runs_both_engines_and_says_both_times(app: AppTest) -> None:
     upload(app, stack_of(3))
@@ -247,7 +272,7 @@ def test_a_recognition_ends_with_its_session(tmp_path: Path) -> None:
 
 
 class Ending:
-    """A recognition that runs when the sidebar is drawn, and has ended a moment later."""
+    """A recognition that runs when the page is drawn, and has ended a moment later."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -262,7 +287,7 @@ class Ending:
 
 
 def test_what_was_drawn_while_a_recognition_ran_is_drawn_anew_when_it_has_ended(app: AppTest) -> None:
-    """The sidebar's fields would stay disabled until somebody does something."""
+    """The fields for model and engine would stay disabled until somebody does something."""
     upload(app, stack_of(1))
     session(app).job = ending = cast("RecognitionJob", Ending())
     app.run()

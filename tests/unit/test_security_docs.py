@@ -29,4 +29,6 @@ def test_every_threat_has_a_defence_and_a_test() -> None:
             cells = row.strip("| ").split(" | ")
             assert len(cells) == 3, row
             assert all(cell.strip() for cell in cells)
-            assert "`test_" in cells[2], row
+            scripts = re.findall(r"`tests/js/([\w/.]+\.test\.js)`", cells[2])
+            assert "`test_" in cells[2] or scripts, row
+            assert all((TESTS / "js" / script).exists() for script in scripts), row

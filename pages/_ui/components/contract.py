@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from core.api.live_teaching import AlikeImages, LabelAction, TeachingColumns
-from core.api.schemas import AnswerColumns, ImageColumns
+from core.api.schemas import AnswerColumns, ImageAnswers, ImageColumns
 
 
 class _Message(BaseModel):
@@ -34,12 +34,13 @@ class ViewData(_Message):
     values_url: str = Field(description="with `{index}`")
     explanation_url: str = Field(description="with `{index}`; empty, nobody can ask where a network looked")
     results_url: str = Field(description="answers with AnswerColumns; empty while there are none")
+    answer_url: str = Field(description="with `{index}`, answers with ImageAnswers; empty while there are none")
     teaching_url: str = Field(description="answers with TeachingColumns, takes LabelAction; empty without Label mode")
     alike_url: str = Field(description="with `{index}`, answers with AlikeImages; empty without Label mode")
     teaching_revision: int = Field(description="of what is there now: the browser asks where it knows another one")
     saved_version: int = Field(description="version of the labels that were saved; leaving with others asks")
     tag: str = Field(description="names the stack in the address of the page; empty, the address is left alone")
-    height: int = Field(description="CSS pixels of the part that shows images")
+    height: int = Field(description="CSS pixels of the part that shows images; 0, all there is room for")
     reports: bool = Field(description="whether this component tells Python about changes")
 
 
@@ -105,6 +106,7 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     UploadReport,
     ImageColumns,
     AnswerColumns,
+    ImageAnswers,
     TeachingColumns,
     LabelAction,
     AlikeImages,

@@ -18,11 +18,22 @@ export default async (component) => (await load()).default[%(entry)s].default(co
 """
 
 
-def declare(name: str) -> ComponentRenderer:
-    """Register the component of the folder ``name``, whose HTML, CSS and first module have the same name."""
+def declare(name: str, parts: tuple[str, ...] = ()) -> ComponentRenderer:
+    """Register the component of the folder ``name``, whose HTML, CSS and first module have the same name.
+
+    ``parts`` are components of which it is made: their HTML takes the place of their names in braces in its own.
+    """
+    html = _read(f"{name}/{name}.html")
+    for part in parts:
+        html = html.replace(f"{{{part}}}", _read(f"{part}/{part}.html"))
+    styles = ["shared/base.css", *(f"{one}/{one}.css" for one in (*parts, name))]
     return st.components.v2.component(
         name,
-        html=(FOLDER / name / f"{name}.html").read_text(encoding="utf-8"),
-        css="".join((FOLDER / path).read_text(encoding="utf-8") for path in ("shared/base.css", f"{name}/{name}.css")),
+        html=html,
+        css="".join(_read(path) for path in styles),
         js=_LOADER % {"address": json.dumps(ADDRESS), "entry": json.dumps(f"{name}/{name}.js")},
     )
+
+
+def _read(path: str) -> str:
+    return (FOLDER / path).read_text(encoding="utf-8")

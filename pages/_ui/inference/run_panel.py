@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.base.errors import AppError
-from core.engines.engine import EngineName
+from core.engines.engine import EngineDescription, EngineName
+from core.engines.openvino import FP32 as OPENVINO_FP32
 from core.engines.registry import default_engine, engine_label, engine_names, reference_engine
+from core.models.model import Model
 from core.recognition.jobs import JobState, RecognitionJob
 from core.recognition.service import Order
 from core.runtime import get_runtime
@@ -23,49 +25,67 @@ _NEAREST = "Whatever else an image shows gets the nearest of these: this model c
 
 def run_panel(session: Session, stack: ImageStack, *, key: str) -> None:
     """Buttons to recognise the selected, all or the current image; while that runs, progress and cancel instead."""
-    reference = reference_engine()
     with st.container(border=True):
-        if session.drawn_working or session.working:  # what else is drawn so is drawn anew once it has ended
-            _progress(session)
-            return
-        try:
-            missing = session.model.missing(session.engine)
-        except AppError as error:  # the default model is missing or damaged
-            st.error(escape(str(error)), icon=":material/error:")
-            return
-        if missing:
-            st.info(escape(missing), icon=":material/tune:")
-        selected = session.view.selected
-        # Before the buttons: who switches it and presses one of them in one go means both.
-        session.compare = bool(st.session_state.get(f"{key}-compare", session.compare))
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("**Run inference**", width="content")
-            choices: list[tuple[str, str, Sequence[int]]] = [
-                (f"Selected ({len(selected):,})", ":material/check_box:", selected),
-                (f"All ({len(stack):,})", ":material/select_all:", range(len(stack))),
-                (f"Image {session.view.current + 1:,}", ":material/image:", [session.view.current]),
-            ]
-            best = 0 if selected else 1
-            for number, (label, icon, indices) in enumerate(choices):
-                if st.button(
-                    label,
-                    icon=icon,
-                    type="primary" if number == best else "secondary",
-                    disabled=not indices,
-                    key=f"{key}-run-{number}",
-                ):
-                    _start(session, stack, indices)
-            session.compare = st.toggle(
-                f"Compare with {reference.library}",
-                value=session.compare,
-                key=f"{key}-compare",
-                help=f"Runs the same images through {reference.label} too: answers, times, and where they differ.",
-            )
-        _outcome(session)
+        if is_running(session):
+            run_progress(session)
+        elif run_notes(session):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown("**Run inference**", width="content")
+                run_buttons(session, stack, key=key)
+            run_outcome(session)
+            if session.job is not None and session.job.state.phase == "done":
+                meaning_of_answers(session.job.order.model)
+
+
+def is_running(session: Session) -> bool:
+    """Whether progress is drawn: what else is drawn so is drawn anew once it has ended."""
+    return session.drawn_working or session.working
+
+
+def run_notes(session: Session) -> bool:
+    """Why nothing can be recognised, or what the model lacks for the chosen engine; whether buttons make sense."""
+    try:
+        missing = session.model.missing(session.engine)
+    except AppError as error:  # the default model is missing or damaged
+        st.error(escape(str(error)), icon=":material/error:")
+        return False
+    if missing:
+        st.info(escape(missing), icon=":material/tune:")
+    return True
+
+
+def run_buttons(session: Session, stack: ImageStack, *, key: str) -> None:
+    """One for the selected, for all and for the current image, and the switch that compares engines."""
+    reference = _reference(session)
+    selected = session.view.selected
+    # Before the buttons: who switches it and presses one of them in one go means both.
+    session.compare = bool(st.session_state.get(f"{key}-compare", session.compare))
+    choices: list[tuple[str, str, Sequence[int]]] = [
+        (f"Selected ({len(selected):,})", ":material/check_box:", selected),
+        (f"All ({len(stack):,})", ":material/select_all:", range(len(stack))),
+        (f"Image {session.view.current + 1:,}", ":material/image:", [session.view.current]),
+    ]
+    best = 0 if selected else 1
+    for number, (label, icon, indices) in enumerate(choices):
+        if st.button(
+            label,
+            icon=icon,
+            type="primary" if number == best else "secondary",
+            disabled=not indices,
+            key=f"{key}-run-{number}",
+        ):
+            start_run(session, stack, indices)
+            st.rerun()
+    session.compare = st.toggle(
+        f"Compare with {reference.library if reference == reference_engine() else reference.label}",
+        value=session.compare,
+        key=f"{key}-compare",
+        help=f"Runs the same images through {reference.label} too: answers, times, and where they differ.",
+    )
 
 
 def engine_options(session: Session) -> None:
-    """Engine and batch size, for the sidebar."""
+    """Engine and batch size."""
     settings = get_runtime().settings
     session.engine = st.selectbox(
         "Engine",
@@ -86,20 +106,31 @@ def engine_options(session: Session) -> None:
     )
 
 
-def _start(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
+def _reference(session: Session) -> EngineDescription:
+    """What answers are compared with: PyTorch, or OpenVINO in FP32 where that is all that runs an imported graph."""
+    reference = reference_engine()
+    return OPENVINO_FP32 if session.model.missing(reference.name) else reference
+
+
+def start_run(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
+    """Recognise these images in the background, by the session's model and engines.
+
+    Raises:
+        AppError: there is no model.
+    """
     runtime = get_runtime()
     engines = [session.engine]
-    if session.compare and (reference := reference_engine().name) not in engines:
+    if session.compare and (reference := _reference(session).name) not in engines:
         engines.append(reference)
     order = Order(stack, indices, session.model, tuple(engines), session.client, session.batch_size or 0)
     session.job = RecognitionJob(order, runtime.recognition)
     session.watch(session.job)
     session.job.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress bar would only flicker
-    st.rerun()
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
-def _progress(session: Session) -> None:
+def run_progress(session: Session) -> None:
+    """How far the recognition is, and a button that ends it."""
     job = session.job
     if job is None or job.state.finished:
         st.rerun()
@@ -124,7 +155,7 @@ def _progress_text(state: JobState) -> str:
     return f"{text} · {state.images_per_second:,.0f} images/s · {max(1, round(state.seconds_left))} s left"
 
 
-def _outcome(session: Session) -> None:
+def run_outcome(session: Session) -> None:
     """One line about the last run."""
     job = session.job
     if job is None:
@@ -133,16 +164,20 @@ def _outcome(session: Session) -> None:
     if state.phase == "failed":
         st.error(escape(state.message), icon=":material/error:")
     elif state.phase == "cancelled":
-        st.info(escape(state.message), icon=":material/cancel:")
+        st.caption(f":material/cancel: {escape(state.message)}")
     else:
         st.caption(" · ".join(_run_line(job, engine) for engine in job.order.engines))
-        known = job.order.model.card.classes
-        if len(known) <= FEW_CLASSES:
-            told = job.order.model.card.known is not None
-            st.caption(
-                f"This model knows {len(known)} classes: {escape(', '.join(known))}. "
-                + ("Images unlike what it was taught on are called “none of these”." if told else _NEAREST)
-            )
+
+
+def meaning_of_answers(model: Model) -> None:
+    """Which classes a model knows, where they are few, and what it says of everything else."""
+    known = model.card.classes
+    if len(known) <= FEW_CLASSES:
+        told = model.card.known is not None
+        st.caption(
+            f"This model knows {len(known)} classes: {escape(', '.join(known))}. "
+            + ("Images unlike what it was taught on are called “none of these”." if told else _NEAREST)
+        )
 
 
 def _run_line(job: RecognitionJob, engine: EngineName) -> str:

@@ -16,6 +16,7 @@ FILES = "api/v1/files"
 # Templates: what is in braces is filled in here or in the browser.
 INDEX = STACKS + "/{stack}/images"
 ANSWERS = STACKS + "/{stack}/answers"
+IMAGE_ANSWERS = STACKS + "/{stack}/images/{index}/answers"
 IMAGE = STACKS + "/{stack}/images/{index}/display"
 THUMBNAIL = STACKS + "/{stack}/images/{index}/thumbnail"
 LABELS = STACKS + "/{stack}/labels"
@@ -43,6 +44,7 @@ def stack_links(stack: ImageStack) -> StackLinks:
         explanation_url=of_stack(EXPLANATION, stack),
         tag=stack.fingerprint,
         results_url=f"{of_stack(ANSWERS, stack)}?version={version}" if version else "",
+        answer_url=f"{of_stack(IMAGE_ANSWERS, stack)}?version={version}" if version else "",
     )
 
 
@@ -51,6 +53,7 @@ def label_links(stack: ImageStack, live: LiveTeaching, saved_version: int) -> St
     return replace(
         stack_links(stack),
         results_url="",
+        answer_url="",
         teaching_url=of_stack(TEACHING, stack),
         alike_url=of_stack(ALIKE, stack),
         teaching_revision=live.revision,

@@ -25,7 +25,7 @@ _MAX_LABELS_MIB = 4
 
 
 def model_choice(session: Session) -> None:
-    """The model of this session, for the sidebar: installed ones, the session's own, and a word about damaged ones."""
+    """The model of this session: installed ones, the session's own, and a word about damaged ones."""
     usable, damaged = get_runtime().models.installed()
     models = [*usable, *session.own_models]
     current: Model | None = None
@@ -76,7 +76,7 @@ def told_apart(models: Sequence[Model]) -> list[str]:
 def teachable_models(session: Session) -> list[Model]:
     """Models whose network can learn other classes: installed ones, and those of this session."""
     usable, _ = get_runtime().models.installed()
-    return list(dict.fromkeys([*usable, *session.own_models]))
+    return [model for model in dict.fromkeys([*usable, *session.own_models]) if model.has_network]
 
 
 @lru_cache(maxsize=4)  # a thousand classes take a millisecond

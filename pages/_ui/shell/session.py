@@ -60,6 +60,7 @@ class Session:
     engine: EngineName = field(default_factory=lambda: default_engine().name)
     batch_size: int | None = None
     compare: bool = False
+    by_itself: bool = False  # whether what is on screen is recognised without a press of a button
     chosen_model: Model | None = None
     weights: KeptFile | None = None
     weights_error: str = ""

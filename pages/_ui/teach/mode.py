@@ -12,20 +12,19 @@ from pages._ui.shell.session import Session
 from pages._ui.teach.classes import classes
 from pages._ui.teach.state import next_step, watch
 
-# On a narrow screen the gallery's buttons for classes stay at its lower edge; the page ends above them.
-_ROOM_FOR_BAR = (
-    "<style>@media (max-width: 640px) {"
-    "[data-testid='stMainBlockContainer'] { padding-bottom: calc(9rem + env(safe-area-inset-bottom)); } }</style>"
-)
-
 
 def label_switch(session: Session, stack: ImageStack) -> None:
     """The switch that turns Label mode on and off for this stack."""
     key = f"label-mode-{stack.id}"
-    st.session_state.setdefault(key, session.labelling)  # gone while another page is open
-    session.labelling = st.toggle(
+
+    def switched() -> None:
+        session.labelling = st.session_state[key]
+
+    st.session_state[key] = session.labelling  # of all tabs; and gone while another page is open
+    st.toggle(
         "Label",
         key=key,
+        on_change=switched,  # what is drawn before the switch goes by it, too
         help="Give images classes of your own by number keys, buttons or touch, and see the others named. What was "
         "recognised is back when it is off.",
     )
@@ -41,7 +40,7 @@ def watched(session: Session, stack: ImageStack) -> LiveTeaching | None:
         st.error(escape(str(error)), icon=":material/error:")
         return None
     live.refresh()
-    room_for_bar()
+    room_for_bar(12.5)  # above the workspace's row of actions
     return live
 
 
@@ -56,6 +55,9 @@ def to_the_model() -> None:
     st.page_link("teach.py", label="Suggestions in bulk, how good it is, and the model", icon=":material/school:")
 
 
-def room_for_bar() -> None:
-    """Keep the end of the page clear of the buttons for classes on a narrow screen."""
-    st.html(_ROOM_FOR_BAR)
+def room_for_bar(height: float = 9.0) -> None:
+    """Keep so much (rem) of the page's end clear of the buttons for classes, which stay there on a small screen."""
+    # Named more exactly than by the styles of a page, which may come later.
+    place = "[data-testid='stMain'] [data-testid='stMainBlockContainer']"
+    room = f"{place} {{ padding-bottom: calc({height}rem + env(safe-area-inset-bottom)); }}"
+    st.html(f"<style>@media (max-width: 640px), (max-width: 1099px) and (max-height: 500px) {{ {room} }}</style>")

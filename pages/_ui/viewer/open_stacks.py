@@ -7,8 +7,9 @@ import time
 import streamlit as st
 
 from core.stacks.stack import ImageStack
-from pages._ui.shell.messages import escape, images, megabytes
+from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
+from pages._ui.viewer.upload import facts
 
 _MINUTE, _HOUR = 60, 3600  # seconds
 
@@ -37,9 +38,8 @@ def go_where_the_link_leads(session: Session) -> None:
 def _list(session: Session) -> None:
     shown = [session.stack] if session.stack is not None else []
     for stack in [*shown, *(one.stack for one in reversed(session.aside))]:
-        size = megabytes(stack.file_bytes)
         on_show = " · on show" if stack is session.stack else ""
-        st.markdown(f"**{escape(stack.name)}**  \n{images(len(stack))} · {size} · {_age(stack)}{on_show}")
+        st.markdown(f"**{escape(stack.name)}**  \n{facts(stack)} · {_age(stack)}{on_show}")
         with st.container(horizontal=True):
             if not on_show:
                 st.button("Show", key=f"show-{stack.id}", on_click=session.go_to, args=(stack.id,))

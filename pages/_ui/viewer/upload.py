@@ -60,24 +60,34 @@ def upload_error(session: Session) -> None:
         st.error(escape(session.upload_error) + kept, icon=":material/error:")
 
 
-def stack_summary(stack: ImageStack) -> None:
-    """One line about what came in, and everything that was skipped, with its reason."""
+def facts(stack: ImageStack) -> str:
+    """``47 images · 480 × 319 px and 3 other sizes · 6.6 MB``."""
     sizes = Counter((entry.header.width, entry.header.height) for entry in stack.entries)
     (width, height), _ = sizes.most_common(1)[0]
     size = f"{width:d} × {height:d} px" + (f" and {len(sizes) - 1:,} other sizes" if len(sizes) > 1 else "")
     volume = megabytes(stack.file_bytes)
+    return f"{images(len(stack))} · {size} · {volume}"
+
+
+def stack_summary(stack: ImageStack) -> None:
+    """One line about what came in, and everything that was skipped, with its reason."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{escape(stack.name)}** · {images(len(stack))} · {size} · {volume}", width="content")
-        if stack.skipped:
-            with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
-                st.caption("These files are not part of the stack.")
-                rows = [(item.name, item.reason) for item in stack.skipped]
-                st.dataframe(pd.DataFrame(rows, columns=["File", "Reason"]), hide_index=True, width="stretch")
+        st.markdown(f"**{escape(stack.name)}** · {facts(stack)}", width="content")
+        skipped_files(stack)
+
+
+def skipped_files(stack: ImageStack) -> None:
+    """A button with what was left out of the stack, and why; nothing where that is nothing."""
+    if stack.skipped:
+        with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
+            st.caption("These files are not part of the stack.")
+            rows = [(item.name, item.reason) for item in stack.skipped]
+            st.dataframe(pd.DataFrame(rows, columns=["File", "Reason"]), hide_index=True, width="stretch")
 
 
 def rendering_note() -> None:
     """How pixels are shown and given to the model."""
-    with st.expander("How images are shown and recognised", icon=":material/help:"):
+    with st.popover("How images are shown and recognised", icon=":material/help:"):
         st.markdown(
             f"{RENDERING_RULES} Zoom, rotation and flips are for your eyes only: the model always gets the image "
             "as it is in the file, scaled to 256 px on its shorter side and cut to the central 224 × 224 px."

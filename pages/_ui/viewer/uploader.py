@@ -20,7 +20,6 @@ from pages._ui.shell.links import FILES, STACKS, first_needed
 from pages._ui.shell.session import Session
 
 _renderer = declare("uploader")
-COMPACT_PX = 200
 _LONGEST_SENTENCE = 500  # what a browser reports is shown to its own person only, and still bounded
 
 
@@ -30,7 +29,7 @@ def uploader(session: Session, *, key: str, compact: bool = False) -> None:
     entries, size = settings.max_entries, settings.max_upload_bytes // MIB
     _renderer(
         key=key,
-        width=COMPACT_PX if compact else "stretch",
+        width="content" if compact else "stretch",
         data=UploaderData(
             compact=compact,
             button="Open another stack" if compact else "Browse files",
@@ -63,7 +62,7 @@ def uploader(session: Session, *, key: str, compact: bool = False) -> None:
 
 def uploader_field(data: UploaderData, *, key: str, receive: Callable[[], None]) -> None:
     """A field for another kind of file; ``receive`` is called once there is something in ``told``."""
-    _renderer(key=key, width=COMPACT_PX if data.compact else "stretch", data=data.model_dump(), on_event_change=receive)
+    _renderer(key=key, width="content" if data.compact else "stretch", data=data.model_dump(), on_event_change=receive)
 
 
 def told(key: str) -> Mapping[str, Any]:

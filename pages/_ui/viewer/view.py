@@ -18,8 +18,9 @@ class StackLinks:
     """Where the browser finds one stack.
 
     Addresses are relative to the app's base path (no leading slash), so that they hold behind a proxy.
-    ``image_url``, ``thumbnail_url``, ``values_url`` and ``explanation_url`` contain ``{index}``. ``results_url`` is
-    empty while there are no results; it must change whenever they do, for example by a version number in its query.
+    ``image_url``, ``thumbnail_url``, ``values_url``, ``explanation_url`` and ``answer_url`` contain ``{index}``.
+    ``results_url`` and ``answer_url`` are empty while there are no results; they must change whenever those do, for
+    example by a version number in their query.
     ``tag`` names the stack in the address of the page, where anybody may see it; empty, the address is left alone.
 
     ``teaching_url`` turns Label mode on, for labels and suggestions of ``teaching_revision``, of which those up to
@@ -33,6 +34,7 @@ class StackLinks:
     thumbnail_url: str
     values_url: str
     results_url: str = ""
+    answer_url: str = ""
     explanation_url: str = ""
     tag: str = ""
     teaching_url: str = ""
@@ -108,6 +110,7 @@ def exchange(
         thumbnail_url=stack.thumbnail_url,
         values_url=stack.values_url,
         results_url=stack.results_url,
+        answer_url=stack.answer_url,
         explanation_url=stack.explanation_url,
         tag=stack.tag,
         teaching_url=stack.teaching_url,

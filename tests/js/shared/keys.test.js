@@ -36,7 +36,7 @@ function mounting({ isViewer = true, store, uses = "", shortcuts = "" } = {}) {
     return uses.includes(key);
   };
   const onShortcut = (/** @type {KeyboardEvent} */ { key }) => shortcuts.includes(key);
-  const teaching = { teaching: { onShortcut } };
+  const teaching = { onShortcut };
   const component = /** @type {Component} */ (/** @type {unknown} */ ({ isViewer, store: store ?? teaching, root, onKey }));
   mounted.push(component);
   listen(component);

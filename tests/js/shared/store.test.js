@@ -136,6 +136,36 @@ test("selecting: one, a range, all but these", () => {
   assert.ok(events.every((type) => type === "selection"));
 });
 
+test("changes of the selection are undone and done again, and what Python overrules is not", () => {
+  const { store, events } = opened({ selected: "5" });
+  const press = (/** @type {Partial<KeyboardEvent>} */ key) =>
+    store.onShortcut(/** @type {KeyboardEvent} */ ({ altKey: false, shiftKey: false, ...key }));
+  const selects = (/** @type {number[]} */ ...expected) => assert.deepEqual([...store.selected].sort(), expected);
+  assert.equal(press({ key: "z" }), true);
+  selects(5); // there is nothing before
+  assert.deepEqual(events, []);
+  store.toggle(2);
+  store.setSelected([7, 8]);
+  store.extend([9]);
+  press({ key: "z" });
+  selects(7, 8);
+  press({ key: "z" });
+  selects(2, 5);
+  press({ key: "Z", shiftKey: true });
+  selects(7, 8);
+  press({ key: "y" });
+  selects(7, 8, 9);
+  press({ key: "z" });
+  store.toggle(1);
+  press({ key: "y" });
+  selects(1, 7, 8); // another way was taken
+  assert.equal(press({ key: "s" }), false);
+  assert.equal(press({ key: "z", altKey: true }), false);
+  store.update(viewData({ version: 2, selected: "3" }));
+  press({ key: "z" });
+  selects(3);
+});
+
 test("what is known of an image, and what is said before anything is", async () => {
   answers.set("http://host/app/index", IMAGES);
   const { store, events } = opened({ count: 3 });

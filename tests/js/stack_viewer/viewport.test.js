@@ -185,3 +185,26 @@ function paint(viewport, bitmap, density = 1) {
   viewport.paint(/** @type {any} */ (context), /** @type {any} */ (bitmap), density);
   return { transform: /** @type {number[]} */ (transforms.at(-1)), smooth: context.imageSmoothingEnabled };
 }
+
+for (const [name, steps] of Object.entries(ORIENTATIONS)) {
+  test(`a view is taken up again as it was: ${name}`, () => {
+    const before = viewportOf(1000, 800, steps);
+    before.zoomTo(2, 30, 20);
+    before.panBy(50, -40);
+    const after = viewportOf(1000, 800);
+    after.restore(JSON.parse(JSON.stringify(before.state)));
+    assert.deepEqual(after.state, before.state);
+  });
+}
+
+for (const state of [null, {}, { fitted: false, scale: "x", panX: 0, panY: 0 }, { fitted: false, scale: null },
+  { orientation: [9, 9, 9, 9] }, { fitted: true, scale: 7, panX: 900, panY: 900 }]) {
+  test(`a view that makes no sense is none: ${JSON.stringify(state)}`, () => {
+    const viewport = viewportOf(1000, 800);
+    viewport.restore(/** @type {any} */ (state));
+    assert.ok(viewport.scale > 0 && Number.isFinite(viewport.scale));
+    assert.equal(viewport.isReset || !viewport.fitted, true);
+    assert.equal(viewport.orientation.join(), "1,0,0,1");
+    near([viewport.panX, viewport.panY], [0, 0]);
+  });
+}

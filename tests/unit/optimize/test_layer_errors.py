@@ -12,6 +12,7 @@ import pytest
 from core.base.errors import ModelError
 from core.engines.openvino import shared_core
 from core.engines.openvino_layers import FIRST, LAST, Layer, layers_of
+from core.engines.openvino_network import only_network
 from core.models.model import Model
 from core.optimize.layer_errors import LayerError, layer_errors, worst_first
 
@@ -58,7 +59,7 @@ def damaged(model: Model, name: str, damage: Callable[[Layer], None], path: Path
     """An INT8 graph of which one layer computes something else; nothing else is touched."""
     import openvino as ov
 
-    graph = shared_core().read_model(str(model.int8_ir()))
+    graph = only_network(shared_core().read_model(str(model.int8_ir())))
     ov_graph: Any = graph.clone()
     damage(next(layer for layer in layers_of(ov_graph, model.stages) if layer.name == name))
     ov.save_model(ov_graph, str(path), compress_to_fp16=False)
@@ -112,7 +113,7 @@ def test_int8_errs_everywhere_and_worst_comes_first(sound: tuple[LayerError, ...
 def test_graphs_of_other_networks_are_refused(starter: Model, inputs: np.ndarray, tmp_path: Path) -> None:
     import openvino as ov
 
-    graph = shared_core().read_model(str(starter.fp32_ir()))
+    graph = only_network(shared_core().read_model(str(starter.fp32_ir())))
     layers = layers_of(graph, starter.stages)
     cut = ov.Model([layers[-2].output], graph.get_parameters())
     ov.save_model(cut, str(tmp_path / "cut.xml"))

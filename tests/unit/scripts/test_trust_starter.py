@@ -49,7 +49,9 @@ def test_card_and_statistics_are_made_anew_and_the_weights_stay(
     assert "OpenVINO INT8: temperature" in said
     assert "known photos are called known" in said
     changed = {path.name for path in folder.iterdir() if before.get(path.name) != path.read_bytes()}
-    assert changed == {"card.json", KNOWN_NAME}
+    assert changed == {"card.json", KNOWN_NAME, "resnet18-int8.xml", "resnet18-int8.bin"}, (
+        "the IR tells its temperature"
+    )
     card = read_card(folder)
     assert set(card.confidence) == {"openvino-int8", "openvino-fp32", "pytorch-fp32"}
     assert {(one.images, one.judged) for one in card.confidence.values()} == {(24, 24)}

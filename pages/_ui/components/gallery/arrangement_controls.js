@@ -2,12 +2,15 @@
 import { BANDS } from "../shared/answers.js";
 import { ORDERS, leadingClasses } from "./arrangement.js";
 
+/** @import { Arrangement } from "../shared/link.js" */
 /** @import { StackStore } from "../shared/store.js" */
 /** @import { Wish } from "./arrangement.js" */
 /** @import { GalleryElements } from "./elements.js" */
 
 export class ArrangementControls {
   descending = false;
+  /** @type {Arrangement | undefined} what waits for answers, which most filters are about */
+  waiting;
 
   /**
    * @param {GalleryElements} ref
@@ -17,19 +20,23 @@ export class ArrangementControls {
   constructor(ref, store, onChange) {
     this.ref = ref;
     this.store = store;
-    for (const field of [ref.filter, ref.least, ref.most]) field.oninput = onChange;
-    for (const field of [ref.className, ref.differing, ref.known, ref.kind]) field.onchange = onChange;
+    const changed = () => {
+      this.waiting = undefined; // what a person does now counts
+      onChange();
+    };
+    for (const field of [ref.filter, ref.least, ref.most]) field.oninput = changed;
+    for (const field of [ref.className, ref.differing, ref.known, ref.kind]) field.onchange = changed;
     ref.sort.onchange = () => {
       this.setDescending(ORDERS[ref.sort.value].descendingFirst ?? false);
-      onChange();
+      changed();
     };
     ref.direction.onclick = () => {
       this.setDescending(!this.descending);
-      onChange();
+      changed();
     };
     ref.clear.onclick = () => {
       this.clear();
-      onChange();
+      changed();
     };
     this.fill();
     this.setDescending(false);
@@ -59,6 +66,56 @@ export class ArrangementControls {
     this.descending = on;
     this.ref.direction.setAttribute("aria-pressed", String(on));
     this.ref.direction.classList.toggle("descending", on);
+  }
+
+  /** @returns {Arrangement} */
+  get arrangement() {
+    const { ref, descending } = this;
+    const sort = (descending ? "-" : "") + ref.sort.value;
+    return {
+      name: ref.filter.value, class: ref.className.value, least: ref.least.value, most: ref.most.value,
+      differing: ref.differing.checked ? "yes" : "", known: ref.known.value, kind: ref.kind.value,
+      sort: sort === "position" ? "" : sort,
+    };
+  }
+
+  /**
+   * Filter and sort as before; what is about answers, as soon as there are some.
+   *
+   * @param {Arrangement} arrangement
+   */
+  restore(arrangement) {
+    this.waiting = arrangement;
+    this.clear();
+    this.ref.filter.value = arrangement.name ?? "";
+    this.sortBy(arrangement.sort ?? "");
+    if (this.store.answers.size > 0) this.showClasses();
+  }
+
+  /** @param {string} sort a key of ORDERS, after a `-` where it descends */
+  sortBy(sort) {
+    const { options } = this.ref.sort;
+    const order = sort.replace(/^-/, "");
+    const known = Array.from(options).some((option) => option.value === order && !option.disabled);
+    this.ref.sort.value = known ? order : "position";
+    this.setDescending(sort.startsWith("-") && (known || order === "position"));
+  }
+
+  /** Filters that waited for answers. */
+  catchUp() {
+    const { ref, waiting } = this;
+    if (!waiting || this.store.answers.size === 0) return;
+    this.waiting = undefined;
+    ref.className.value = waiting.class ?? "";
+    if (ref.className.selectedIndex < 0) ref.className.value = "";
+    ref.least.value = waiting.least ?? "";
+    ref.most.value = waiting.most ?? "";
+    ref.differing.checked = waiting.differing === "yes";
+    for (const [field, value] of /** @type {const} */ ([[ref.known, waiting.known], [ref.kind, waiting.kind]])) {
+      field.value = value ?? "";
+      if (field.selectedIndex < 0) field.value = "";
+    }
+    this.sortBy(waiting.sort ?? "");
   }
 
   /** @returns {Wish} */
@@ -91,6 +148,7 @@ export class ArrangementControls {
       option.hidden = option.disabled = engines < ORDERS[option.value].engines;
       if (option.value === "confidence") option.textContent = labelling ? "By share" : ORDERS.confidence.title;
     }
+    this.catchUp();
     ref.kind.hidden = !labelling;
     ref.known.hidden = ![...store.answers.values()].some(([leading]) => leading?.known !== undefined);
     if (ref.known.hidden) ref.known.value = "";
@@ -98,7 +156,7 @@ export class ArrangementControls {
     ref.between.hidden = ref.legend.hidden = labelling;
     if (labelling) ref.least.value = ref.most.value = "";
     ref.disagreement.hidden = engines < 2;
-    if (ref.sort.selectedOptions[0].disabled) {
+    if (ref.sort.selectedOptions[0]?.disabled) {
       ref.sort.value = "position";
       this.setDescending(false);
     }

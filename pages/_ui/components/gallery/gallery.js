@@ -4,6 +4,7 @@
  */
 import { elementsOf, focusedIn } from "../shared/elements.js";
 import { showFill } from "../shared/format.js";
+import { linkedArrangement } from "../shared/link.js";
 import { mount } from "../shared/mount.js";
 import { clamp } from "../shared/numbers.js";
 import { keepPreference, readPreference } from "../shared/preferences.js";
@@ -22,9 +23,10 @@ import { Marquee } from "./marquee.js";
 const OVERSCAN_ROWS = 1;
 const FAST_ROWS = 4; // rows passed in one frame from which thumbnails wait until the scrolling settles
 const SETTLE_MS = 90;
+const NARROW_PX = 520; // up to which the controls that filter and sort unfold
 
 /** @implements {Component} */
-class Gallery {
+export class Gallery {
   isViewer = false;
   /** @type {Component["report"]} */
   report = null;
@@ -36,6 +38,8 @@ class Gallery {
   /** @type {number[]} the images on show, in order */
   shown = [];
   filtered = false;
+  remembers = false; // whether what it filters and sorts by is found again
+  reserved = false; // whether captions have room for answers before there are any
   /** @type {Map<number, number>} image -> its place among those on show */
   placeOf = new Map();
   count = 0;
@@ -51,15 +55,19 @@ class Gallery {
   /**
    * @param {HTMLElement} root
    * @param {StackStore} store
+   * @param {HTMLElement} [frame] where its elements are
    */
-  constructor(root, store) {
+  constructor(root, store, frame = root) {
     this.root = root;
     this.store = store;
-    this.ref = /** @type {GalleryElements} */ (elementsOf(root));
+    this.ref = /** @type {GalleryElements} */ (elementsOf(frame));
     this.ref.grid.replaceChildren();
     this.ref.size.value = readPreference("thumbnail-size", this.ref.size.value);
-    this.controls = new ArrangementControls(this.ref, store, () => this.arrange());
-    this.labelBar = new LabelBar(this.ref, store);
+    this.controls = new ArrangementControls(this.ref, store, () => {
+      this.arrange();
+      if (this.remembers) store.keepArrangement(this.controls.arrangement);
+    });
+    this.labelBar = new LabelBar(root, this.ref, store);
     store.teaching.shown = () => this.shown;
     this.marquee = new Marquee(this.ref, store, (...box) => this.grid.touched(this.shown, ...box));
     this.arrange();
@@ -76,8 +84,25 @@ class Gallery {
       this.reveal();
     };
     store.addEventListener("index", indexed, { signal });
-    this.resizeObserver = new ResizeObserver(() => this.layout());
+    this.resizeObserver = new ResizeObserver(() => {
+      this.layout();
+      this.settle();
+    });
     this.resizeObserver.observe(this.ref.scroller);
+  }
+
+  /** Filter and sort as the page's address says, else as before; and keep both in step from now on. */
+  remember() {
+    const { store, controls } = this;
+    this.remembers = true;
+    const follow = () => {
+      const wanted = linkedArrangement(store.tag);
+      if (wanted) store.arrangement = wanted;
+      controls.restore(store.arrangement ?? {});
+      this.arrange();
+    };
+    window.addEventListener("popstate", follow, { signal: this.listeners.signal });
+    follow();
   }
 
   /** @param {ViewData} data */
@@ -86,7 +111,13 @@ class Gallery {
     if (this.count !== this.store.count) this.arrange();
     this.labelBar.show();
     this.layout();
-    if (!this.settled) this.reveal(); // later only when the current image changes: people scroll where they like
+    this.settle();
+  }
+
+  /** Show the current image once there is room; later only when it changes: people scroll where they like. */
+  settle() {
+    if (this.settled || this.ref.scroller.clientHeight < this.grid.rowHeight) return;
+    this.reveal();
     this.settled = true;
   }
 
@@ -143,6 +174,7 @@ class Gallery {
     ref.empty.hidden = this.shown.length > 0;
     ref.empty.textContent = filtered ? "No image matches the filters." : "There are no images.";
     for (const index of [...this.cells.keys()]) if (!this.placeOf.has(index)) this.release(index);
+    store.emit("arranged");
     this.layout();
     ref.scroller.scrollTop = 0; // whoever sorts or filters wants to see what comes first
     this.render();
@@ -152,14 +184,15 @@ class Gallery {
   /** Work out columns and rows; what stands at the top stays there. */
   layout() {
     const { grid, scroller, size } = this.ref;
+    if (!this.root.clientWidth) return; // hidden: measured once it is shown
+    this.root.classList.toggle("narrow", this.root.clientWidth <= NARROW_PX);
     const width = grid.clientWidth;
-    if (!width) return;
     const topPlace = Math.round(scroller.scrollTop / this.grid.rowHeight) * this.grid.columns;
     const answered = this.store.answers.size > 0;
     this.root.classList.toggle("answered", answered);
     showFill(size);
     this.grid.labelled = this.store.teaching.on;
-    const moved = this.grid.fit(width, Number(size.value), answered);
+    const moved = this.grid.fit(width, Number(size.value), answered || this.reserved);
     grid.style.height = `${this.grid.height(this.shown.length)}px`;
     grid.style.setProperty("--cell-width", `${this.grid.cellWidth}px`);
     grid.style.setProperty("--cell-height", `${this.grid.cellHeight}px`);

@@ -13,10 +13,12 @@ export class LabelBar {
   drawn = "";
 
   /**
+   * @param {HTMLElement} gallery
    * @param {GalleryElements} ref
    * @param {StackStore} store
    */
-  constructor(ref, store) {
+  constructor(gallery, ref, store) {
+    this.gallery = gallery;
     this.ref = ref;
     this.store = store;
     const { teaching } = store;
@@ -46,7 +48,7 @@ export class LabelBar {
     const { ref } = this;
     const { teaching } = this.store;
     ref.labelling.hidden = !teaching.on;
-    ref.labelling.parentElement?.classList.toggle("label-mode", teaching.on);
+    this.gallery.classList.toggle("label-mode", teaching.on);
     if (!teaching.on) return;
     this.draw();
     const [first, ...others] = teaching.targets;

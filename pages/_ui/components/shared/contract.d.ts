@@ -7,6 +7,7 @@ export interface Contract {
   UploadReport?: UploadReport;
   ImageColumns?: ImageColumns;
   AnswerColumns?: AnswerColumns;
+  ImageAnswers?: ImageAnswers;
   TeachingColumns?: TeachingColumns;
   LabelAction?: LabelAction;
   AlikeImages?: AlikeImages;
@@ -60,6 +61,10 @@ export interface ViewData {
    */
   results_url: string;
   /**
+   * with `{index}`, answers with ImageAnswers; empty while there are none
+   */
+  answer_url: string;
+  /**
    * answers with TeachingColumns, takes LabelAction; empty without Label mode
    */
   teaching_url: string;
@@ -80,7 +85,7 @@ export interface ViewData {
    */
   tag: string;
   /**
-   * CSS pixels of the part that shows images
+   * CSS pixels of the part that shows images; 0, all there is room for
    */
   height: number;
   /**
@@ -277,6 +282,50 @@ export interface AnswerRun {
    * of `known_scores`, below which an image shows none of the classes
    */
   threshold: number;
+}
+/**
+ * The latest answer of each engine for one image; none where nothing has been recognised.
+ */
+export interface ImageAnswers {
+  answers: TopAnswer[];
+}
+/**
+ * What one engine says of an image, the most probable class first; none, and ``error``, where it cannot be read.
+ */
+export interface TopAnswer {
+  /**
+   * its title
+   */
+  engine: string;
+  /**
+   * as requests name it
+   */
+  engine_name: string;
+  model: string;
+  /**
+   * the 5 best at most
+   */
+  classes: string[];
+  /**
+   * softmax probability of each, 0..1
+   */
+  confidences: number[];
+  /**
+   * whether confidences say how often such answers are right
+   */
+  calibrated: boolean;
+  /**
+   * whether the image shows one of the classes; null where nobody can tell
+   */
+  known: boolean | null;
+  /**
+   * share of known images that are less like those the model was taught on, 0..1; or null
+   */
+  known_score: number | null;
+  /**
+   * why there is no answer, as a sentence
+   */
+  error: string | null;
 }
 /**
  * Labels and suggestions of a stack, column by column; small, and fast to read, for thousands of images.

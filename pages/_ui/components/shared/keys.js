@@ -57,7 +57,7 @@ function routeKey(event) {
     : viewers.filter(({ root }) => nothingFocused(root) || unusedByButton(event, target));
   if (!plain && !event.ctrlKey && !event.metaKey) return;
   for (const component of candidates) {
-    if (plain ? component.onKey(event, target) : component.store.teaching.onShortcut(event)) {
+    if (plain ? component.onKey(event, target) : component.store.onShortcut(event)) {
       event.preventDefault();
       event.stopPropagation();
       return;

@@ -24,3 +24,31 @@ export function keepPreference(key, value) {
     // storage is switched off or full: the choice holds until the page is left
   }
 }
+
+/**
+ * What was kept under a key in this tab, null where that is nothing.
+ *
+ * @param {string} key
+ * @returns {any}
+ */
+export function readForTab(key) {
+  try {
+    return JSON.parse(sessionStorage.getItem(PREFERENCE_PREFIX + key) ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Keep a value until the tab is closed; a reload finds it again.
+ *
+ * @param {string} key
+ * @param {unknown} value
+ */
+export function keepForTab(key, value) {
+  try {
+    sessionStorage.setItem(PREFERENCE_PREFIX + key, JSON.stringify(value));
+  } catch {
+    // as above
+  }
+}

@@ -2,12 +2,13 @@
  * What the viewer and the gallery of a page share: one StackStore for each stack id.
  *
  * The store owns the current image and the selection; components change it through its methods and draw when its
- * events fire ("current", "selection", "index", "results", "teaching"). Python hears of a change once things have been quiet
- * for REPORT_DELAY_MS, through the one mounted component that reports, and overrules the browser only by sending
- * a new `version`.
+ * events fire ("current", "selection", "index", "results", "teaching", and "arranged" when the gallery shows others).
+ * Python hears of a change once things have been quiet for REPORT_DELAY_MS, through the one mounted component that
+ * reports, and overrules the browser only by sending a new `version`.
  */
 import { NO_ANSWER, failureMessage, resolveUrl } from "./addresses.js";
 import { answersByImage } from "./answers.js";
+import { History } from "./history.js";
 import { showLink } from "./link.js";
 import { clamp } from "./numbers.js";
 import { decodeRanges, encodeRanges } from "./ranges.js";
@@ -15,6 +16,7 @@ import { Teaching } from "./teaching.js";
 
 /** @import { Answer } from "./answers.js" */
 /** @import { ImageColumns, ViewData, ViewReport } from "./contract.js" */
+/** @import { Arrangement } from "./link.js" */
 /** @import { Component } from "./mount.js" */
 
 export const REPORT_DELAY_MS = 250;
@@ -26,6 +28,7 @@ export class StackStore extends EventTarget {
   current = 0;
   /** @type {Set<number>} */
   selected = new Set();
+  selections = new History(); // as ranges
   anchor = 0; // where a shift-click range starts
   /** @type {ImageColumns | null} what is known of the images, once fetched */
   images = null;
@@ -41,12 +44,15 @@ export class StackStore extends EventTarget {
   thumbnailUrl = "";
   valuesUrl = "";
   explanationUrl = "";
+  answerUrl = "";
   /** @type {string | null} */
   indexUrl = null;
   /** @type {string | undefined} */
   resultsUrl;
   /** @type {number | undefined} */
   version;
+  /** @type {Arrangement | undefined} what the gallery filters and sorts by, where it is to be found again */
+  arrangement;
   reported = "";
   held = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -69,6 +75,7 @@ export class StackStore extends EventTarget {
     this.imageUrl = data.image_url;
     this.valuesUrl = data.values_url;
     this.explanationUrl = data.explanation_url;
+    this.answerUrl = data.answer_url;
     this.tag = data.tag;
     this.thumbnailUrl = data.thumbnail_url;
     if (data.version !== this.version) {
@@ -77,6 +84,7 @@ export class StackStore extends EventTarget {
       this.current = clamp(data.current, 0, Math.max(0, this.count - 1));
       this.anchor = this.current;
       this.selected = decodeRanges(data.selected);
+      this.selections.forget();
       this.reported = JSON.stringify(this.state());
       if (overruled) showLink(this.tag, this.current);
       this.emit("current");
@@ -173,8 +181,15 @@ export class StackStore extends EventTarget {
     this.changed("current");
   }
 
+  /** @param {Arrangement} arrangement */
+  keepArrangement(arrangement) {
+    this.arrangement = arrangement;
+    showLink(this.tag, this.current, arrangement);
+  }
+
   /** @param {Iterable<number>} indices */
   setSelected(indices) {
+    this.selections.remember(encodeRanges(this.selected));
     this.selected = new Set(indices);
     this.changed("selection");
   }
@@ -184,6 +199,7 @@ export class StackStore extends EventTarget {
    * @param {boolean} [on]
    */
   toggle(index, on = !this.selected.has(index)) {
+    this.selections.remember(encodeRanges(this.selected));
     if (on) this.selected.add(index);
     else this.selected.delete(index);
     this.anchor = index;
@@ -196,6 +212,7 @@ export class StackStore extends EventTarget {
    * @param {Iterable<number>} indices
    */
   extend(indices) {
+    this.selections.remember(encodeRanges(this.selected));
     for (const index of indices) this.selected.add(index);
     this.changed("selection");
   }
@@ -209,11 +226,32 @@ export class StackStore extends EventTarget {
     this.setSelected(among.filter((index) => !this.selected.has(index)));
   }
 
+  /** @param {string | undefined} ranges undefined where there is nothing to go back or forth to */
+  takeUp(ranges) {
+    if (ranges === undefined) return;
+    this.selected = decodeRanges(ranges);
+    this.changed("selection");
+  }
+
+  /**
+   * True when a key with Ctrl or Cmd was used: it undoes labels in Label mode, else the selection.
+   *
+   * @param {KeyboardEvent} event
+   */
+  onShortcut(event) {
+    if (this.teaching.onShortcut(event)) return true;
+    const key = event.key.toLowerCase();
+    if (this.teaching.on || event.altKey || (key !== "z" && key !== "y")) return false;
+    const now = encodeRanges(this.selected);
+    this.takeUp(key === "y" || event.shiftKey ? this.selections.redo(now) : this.selections.undo(now));
+    return true;
+  }
+
   allIndices() {
     return Array.from({ length: this.count }, (_, index) => index);
   }
 
-  /** @param {"current" | "selection" | "index" | "results" | "teaching"} type */
+  /** @param {"current" | "selection" | "index" | "results" | "teaching" | "arranged"} type */
   emit(type) {
     this.dispatchEvent(new Event(type));
   }
@@ -253,7 +291,7 @@ export class StackStore extends EventTarget {
     const text = JSON.stringify(state);
     if (text === this.reported) return;
     this.reported = text;
-    showLink(this.tag, this.current);
+    showLink(this.tag, this.current, this.arrangement);
     report(state);
   }
 }

@@ -32,6 +32,8 @@ export interface ViewerElements {
   reset: HTMLButtonElement;
   select: HTMLButtonElement;
   map: HTMLButtonElement;
+  beside: HTMLButtonElement;
+  besideName: HTMLElement;
   windowing: HTMLButtonElement;
   fullScreen: HTMLButtonElement;
   help: HTMLButtonElement;
@@ -64,4 +66,6 @@ export interface ViewerElements {
   zoomKeys: HTMLElement;
   labelKeys: HTMLElement;
   alikeKeys: HTMLElement;
+  galleryKeys: HTMLElement;
+  undoKeys: HTMLElement;
 }

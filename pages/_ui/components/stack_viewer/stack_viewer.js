@@ -4,7 +4,7 @@ import { formatBytes, formatShare, showAnswers, showFill, showName } from "../sh
 import { linkedImage } from "../shared/link.js";
 import { onLongPress } from "../shared/long_press.js";
 import { mount } from "../shared/mount.js";
-import { keepPreference, readPreference } from "../shared/preferences.js";
+import { keepForTab, keepPreference, readForTab, readPreference } from "../shared/preferences.js";
 import { Film } from "./film.js";
 import { MapPanel } from "./map_panel.js";
 import { Probe } from "./probe.js";
@@ -22,7 +22,7 @@ const ZOOM_STEP = 1.25;
 const PAGE = 10;
 
 /** @implements {Component} */
-class StackViewer {
+export class StackViewer {
   isViewer = true;
   /** @type {Component["report"]} */
   report = null;
@@ -33,11 +33,13 @@ class StackViewer {
   /**
    * @param {HTMLElement} root
    * @param {StackStore} store
+   * @param {HTMLElement} [frame] where its elements are, and what full screen shows
    */
-  constructor(root, store) {
+  constructor(root, store, frame = root) {
     this.root = root;
+    this.frame = frame;
     this.store = store;
-    this.ref = /** @type {ViewerElements} */ (elementsOf(root));
+    this.ref = /** @type {ViewerElements} */ (elementsOf(frame));
     this.stage = new Stage(this.ref, store, () => this.showView());
     this.film = new Film(this.ref, store, this.stage);
     this.panel = new WindowPanel(this.ref, this.stage);
@@ -45,6 +47,7 @@ class StackViewer {
     this.maps = new MapPanel(this.ref, this.stage, store);
     this.seen = store.current;
     this.bindControls();
+    this.keepBeside(null); // what the stack before may have left
     const { signal } = this.listeners;
     store.addEventListener("current", () => this.moved(), { signal });
     store.addEventListener("index", () => this.show(), { signal });
@@ -63,6 +66,17 @@ class StackViewer {
     this.stage.measure();
     this.showKeys();
     this.show();
+  }
+
+  /** Zoom, pan and orientation are found again after a reload or a change of page, where they stay while moving. */
+  remember() {
+    const { store, stage, ref } = this;
+    const key = `view-${store.tag}`;
+    if (!store.tag) return;
+    if (ref.keep.checked) stage.wanted = readForTab(key);
+    const keep = () => keepForTab(key, stage.viewport.state);
+    window.addEventListener("pagehide", keep, { signal: this.listeners.signal });
+    this.listeners.signal.addEventListener("abort", keep);
   }
 
   remove() {
@@ -94,6 +108,7 @@ class StackViewer {
     ref.keep.checked = readPreference("keep-view", "true") === "true";
     ref.keep.onchange = () => keepPreference("keep-view", String(ref.keep.checked));
     ref.select.onclick = () => store.toggle(store.current);
+    ref.beside.onclick = () => this.keepBeside(stage.beside === null ? store.current : null);
     ref.fullScreen.onclick = () => this.toggleFullScreen();
     ref.fullScreen.hidden = !document.fullscreenEnabled;
     ref.help.onclick = () => ref.dialog.showModal();
@@ -141,6 +156,7 @@ class StackViewer {
       f: () => this.toggleFullScreen(),
       w: () => this.panel.toggle(),
       m: () => this.maps.toggle(),
+      b: () => ref.beside.click(),
       " ": () => this.film.toggle(),
       "?": () => ref.help.click(),
     };
@@ -161,12 +177,26 @@ class StackViewer {
 
   async toggleFullScreen() {
     if (rootOf(this.root).fullscreenElement) await document.exitFullscreen();
-    else if (document.fullscreenEnabled) await this.root.requestFullscreen();
+    else if (document.fullscreenEnabled) await this.frame.requestFullscreen();
   }
 
   showFullScreen() {
-    const on = rootOf(this.root).fullscreenElement === this.root;
+    const on = rootOf(this.root).fullscreenElement === this.frame;
     this.ref.fullScreen.setAttribute("aria-pressed", String(on));
+  }
+
+  /**
+   * Keep an image beside the one on show, or none.
+   *
+   * @param {number | null} index
+   */
+  keepBeside(index) {
+    const { ref, store, stage } = this;
+    ref.beside.setAttribute("aria-pressed", String(index !== null));
+    ref.besideName.hidden = index === null;
+    ref.besideName.textContent = index === null ? "" : `${index + 1}: ${store.name(index)}`;
+    ref.stage.toggleAttribute("data-beside", index !== null);
+    stage.keepBeside(index);
   }
 
   /** Go where the page's address points, if that is in this stack. */
@@ -208,7 +238,7 @@ class StackViewer {
   showKeys() {
     const { on } = this.store.teaching;
     this.ref.labelKeys.hidden = this.ref.alikeKeys.hidden = !on;
-    this.ref.zoomKeys.hidden = on;
+    this.ref.zoomKeys.hidden = this.ref.undoKeys.hidden = on;
   }
 
   showPosition() {

@@ -32,9 +32,13 @@ export class Stage {
   valueUsers = new Set();
   /** @type {{ index: number, kind: Painting }} */
   painted = { index: -1, kind: "none" };
+  /** @type {Partial<Viewport["state"]> | null} the view to take up once there is an image */
+  wanted = null;
   direction = 1;
   /** @type {(Layer | null)[]} what lies over the image: it is shown once for each, side by side */
   layers = [null];
+  /** @type {number | null} the image that stays beside the current one, to be compared with */
+  beside = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   staleTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -74,7 +78,7 @@ export class Stage {
       decode,
       urlOf: (index) => resolveUrl(template(), { index }),
       onSettled: (index) => {
-        if (index === this.store.current) this.paint();
+        if (index === this.store.current || index === this.beside) this.paint();
       },
     });
   }
@@ -153,7 +157,7 @@ export class Stage {
     if (fits && this.viewport.stage.width === width && this.viewport.stage.height === height) return;
     canvas.width = Math.round(width * density);
     canvas.height = Math.round(height * density);
-    this.viewport.setStage(width / this.layers.length, height);
+    this.viewport.setStage(width / this.panes, height);
     this.paint(); // at once, since resizing a canvas clears it
   }
 
@@ -161,8 +165,27 @@ export class Stage {
   setLayers(layers) {
     const { stage } = this.ref;
     if (layers.every((layer, pane) => layer === this.layers[pane]) && layers.length === this.layers.length) return;
-    if (layers.length !== this.layers.length) this.viewport.setStage(stage.clientWidth / layers.length, stage.clientHeight);
+    const before = this.panes;
     this.layers = layers;
+    if (this.panes !== before) this.viewport.setStage(stage.clientWidth / this.panes, stage.clientHeight);
+    this.repaint();
+  }
+
+  /** How many parts it has side by side. */
+  get panes() {
+    return this.beside === null ? this.layers.length : 2;
+  }
+
+  /**
+   * Keep an image beside the one on show, in the same view; null ends that.
+   *
+   * @param {number | null} index
+   */
+  keepBeside(index) {
+    const { stage } = this.ref;
+    this.beside = index;
+    this.viewport.setStage(stage.clientWidth / this.panes, stage.clientHeight);
+    this.show();
     this.repaint();
   }
 
@@ -172,7 +195,7 @@ export class Stage {
     if (current !== this.shown) this.direction = current > this.shown ? 1 : -1;
     this.shown = current;
     this.paint();
-    this.sharp.want(this.around(SHARP));
+    this.sharp.want([...this.around(SHARP), ...(this.beside === null ? [] : [this.beside])]);
     this.small.want(this.around(SMALL).filter((index) => !this.sharp.entries.has(index)));
     this.fetchValues();
   }
@@ -250,7 +273,15 @@ export class Stage {
     if (bitmap) {
       const { width, height } = this.store.image(index) ?? bitmap;
       this.viewport.setImage(width, height);
-      this.layers.forEach((layer, pane) => this.paintPane(bitmap, layer, pane));
+      if (this.wanted) {
+        this.viewport.restore(this.wanted);
+        this.wanted = null;
+      }
+      if (this.beside === null) this.layers.forEach((layer, pane) => this.paintPane(bitmap, layer, pane));
+      else {
+        this.paintPane(bitmap, this.layers[0], 0);
+        this.paintBeside(this.beside);
+      }
       this.setPainted(index, samples || sharp ? "sharp" : "thumbnail");
     } else if (error) {
       this.ref.reason.textContent = error;
@@ -261,14 +292,21 @@ export class Stage {
     this.onView();
   }
 
+  /** @param {number} index */
+  paintBeside(index) {
+    const bitmap = (this.sharp.get(index) ?? this.small.get(index))?.bitmap;
+    if (bitmap) this.paintPane(bitmap, null, 1, this.store.image(index) ?? bitmap);
+  }
+
   /**
    * The image, and what lies over it.
    *
    * @param {ImageBitmap | HTMLCanvasElement} bitmap
    * @param {Layer | null} layer
    * @param {number} pane
+   * @param {{ width: number, height: number }} [image] its size, where it is not the current one
    */
-  paintPane(bitmap, layer, pane) {
+  paintPane(bitmap, layer, pane, image) {
     const { context, viewport } = this;
     const density = window.devicePixelRatio || 1;
     const left = pane * viewport.stage.width;
@@ -277,7 +315,7 @@ export class Stage {
     context.beginPath();
     context.rect(left * density, 0, viewport.stage.width * density, context.canvas.height);
     context.clip();
-    viewport.paint(context, bitmap, density, left);
+    viewport.paint(context, bitmap, density, left, image);
     if (layer) paintLayer(context, viewport.image, layer);
     context.restore();
   }

@@ -40,6 +40,30 @@ export class Viewport {
     return this.fitted && this.orientation.join() === UPRIGHT.join();
   }
 
+  /** What {@link restore} takes. */
+  get state() {
+    const { fitted, scale, panX, panY, orientation } = this;
+    return { fitted, scale, panX, panY, orientation };
+  }
+
+  /**
+   * The view as it was; anything that makes no sense is left as it is.
+   *
+   * @param {Partial<Viewport["state"]> | null} state
+   */
+  restore(state) {
+    const { fitted, scale, panX, panY, orientation } = state ?? {};
+    const turned = [UPRIGHT, TURN_RIGHT, TURN_LEFT, [-1, 0, 0, -1]].map(String);
+    const mirrored = [FLIP_HORIZONTAL, FLIP_VERTICAL, [0, 1, 1, 0], [0, -1, -1, 0]].map(String);
+    if (orientation && [...turned, ...mirrored].includes(String(orientation))) this.orientation = orientation;
+    this.fitted = fitted !== false;
+    if (!this.fitted && [scale, panX, panY].every(Number.isFinite)) {
+      this.scale = clamp(Number(scale), MIN_SCALE, MAX_SCALE);
+      [this.panX, this.panY] = [Number(panX), Number(panY)];
+    }
+    this.settle(this.reach);
+  }
+
   /** Size of the image as it stands, after turning. */
   get turned() {
     const { width, height } = this.image;
@@ -176,9 +200,10 @@ export class Viewport {
    * @param {ImageBitmap | HTMLCanvasElement} bitmap
    * @param {number} density
    * @param {number} [left] where the part begins, in CSS pixels
+   * @param {{ width: number, height: number }} [image] its size, where it is another than the one on show
    */
-  paint(context, bitmap, density, left = 0) {
-    const { width, height } = this.image;
+  paint(context, bitmap, density, left = 0, image = this.image) {
+    const { width, height } = image;
     const [a, b, c, d] = this.orientation.map((value) => value * this.scale * density);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(left * density, 0, context.canvas.width, context.canvas.height);

@@ -1,0 +1,72 @@
+"""Import an image classifier that others made, and make its INT8 copy.
+
+    python -m scripts.import_model FILE.onnx --name parts --labels labels.txt --config preprocessor_config.json
+    python -m scripts.import_model FILE.pth --architecture convnext_tiny --config config.json --name parts
+
+FILE is ONNX, OpenVINO IR (.xml, its .bin beside it), or a state dict of a network that torchvision names. How images
+become its inputs must be said, by the IR itself, by timm's or Hugging Face's file, or by --preprocessing with a JSON
+like {"resize": 256, "crop": 224, "mean": [...], "std": [...]}: it is never guessed. Then, unless --only, as
+scripts.optimize does, --calibrate makes INT8 of it. Exit codes as there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.base.errors import AppError
+from core.base.settings import get_settings
+from core.models.foreign.importer import Order, import_model
+from core.models.foreign.preprocessing_files import preprocessing_of, read_json
+from core.models.install import installed_folder
+from scripts import optimize
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; see the module's text."""
+    options = _parser().parse_args(arguments)
+    try:
+        given: Path | None = options.preprocessing
+        order = Order(
+            options.file,
+            options.title or options.name,
+            architecture=options.architecture,
+            labels=options.labels.read_bytes() if options.labels else b"",
+            settings=options.config,
+            preprocessing=preprocessing_of(read_json(given), given.name) if given else None,
+        )
+        settings = get_settings()
+        model = import_model(order, installed_folder(options.name, settings), settings)
+    except (AppError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    facts = model.card.graph
+    print(f"Imported as {options.name}: {len(model.card.classes):,} classes, {model.preprocessing.words}")
+    if facts is not None and not facts.maps:
+        print("It does not end in the mean of maps, so where it looked cannot be shown.")
+    if options.only:
+        return 0
+    more = ["--calibrate", str(options.calibrate)] if options.calibrate else []
+    return optimize.main(["--model", options.name, *more])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, help=".onnx, .xml, .safetensors, .pth or .pt")
+    parser.add_argument("--name", required=True, help="of the installed model: lower-case letters, digits, hyphens")
+    parser.add_argument("--title", default="", help="for people; default: the name")
+    parser.add_argument("--architecture", default="", help="of a state dict, as torchvision names it")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="class labels, one a line or JSON")
+    parser.add_argument(
+        "--config", type=Path, nargs="+", default=[], metavar="FILE.json", help="timm's or Hugging Face's"
+    )
+    parser.add_argument("--preprocessing", type=Path, metavar="FILE.json", help="wins over what the model says")
+    parser.add_argument("--calibrate", type=Path, metavar="STACK.zip|FOLDER", help="images like those to recognise")
+    parser.add_argument("--only", action="store_true", help="make no INT8 copy yet")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
