@@ -205,7 +205,7 @@ class ImageStack:
         entry = self.entries[index]
         if entry.format.browsers_show(entry.header):
             return Picture(entry.format.for_browser(self._source.file(index), entry.frame), entry.format.media_type)
-        return to_picture(self.rgb(index))
+        return to_picture(pixels.shown(self.values(index), entry.header))
 
     def values(self, index: int, at_least: Size | None = None) -> Pixels:
         """The samples of an image, ``[H, W, C]``, as decoding returns them: 16-bit values are not scaled.

@@ -186,8 +186,9 @@ def _unpack(data: bytes, transfer: str, layout: Layout) -> tuple[NDArray[Any], b
     if transfer in _JPEG:
         return _unpack_jpeg(data, layout)
     if transfer in _JPEG_LS:
-        _check_same(_ls_header(data), layout)
-        found = imagecodecs.jpegls_decode(data)
+        header, start = _ls_header(data)
+        _check_same(header, layout)
+        found = imagecodecs.jpegls_decode(data[:2] + data[start:])  # what stands before can keep CharLS busy
     else:
         _check_same(jpeg2000.read_codestream(data, signed=layout.signed), layout)
         found = imagecodecs.jpeg2k_decode(data)
@@ -233,8 +234,8 @@ def _unpack_jpeg(data: bytes, layout: Layout) -> tuple[NDArray[Any], bool]:
     return imagecodecs.jpeg8_decode(whole, colorspace=space, outcolorspace="RGB"), True
 
 
-def _ls_header(data: bytes) -> ImageHeader:
-    """The size that a JPEG-LS says it has (ITU-T T.87, annex C)."""
+def _ls_header(data: bytes) -> tuple[ImageHeader, int]:
+    """The size that a JPEG-LS says it has (ITU-T T.87, annex C), and where it says so."""
     position = 2
     while data.startswith(b"\xff", position) and len(data) >= position + 10:
         (length,) = struct.unpack_from(">H", data, position + 2)
@@ -242,7 +243,7 @@ def _ls_header(data: bytes) -> ImageHeader:
             bits, height, width, samples = struct.unpack_from(">BHHB", data, position + 4)
             if samples not in (1, 3) or not 2 <= bits <= 16:
                 break
-            return ImageHeader(width, height, bits, "grey" if samples == 1 else "RGB")
+            return ImageHeader(width, height, bits, "grey" if samples == 1 else "RGB"), position
         position += 2 + max(length, 2)
     raise ImageError(DAMAGED)
 
