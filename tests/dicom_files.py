@@ -19,7 +19,6 @@ from pydicom.uid import (
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLosslessSV1,
-    JPEGLSLossless,
     RLELossless,
 )
 
@@ -159,8 +158,6 @@ def _kinds() -> dict[str, Kind]:
         *(DEEP[:2].astype(np.int16) - 1024))  # fmt: skip
     lossless = [bytes(imagecodecs.jpeg8_encode(PHOTO, colorspace="RGB", outcolorspace="RGB", lossless=True))]
     add("JPEG lossless colour", dicom(PHOTO, JPEGLosslessSV1, lossless), "8-bit RGB", PHOTO)
-    add("JPEG-LS", dicom(CT, JPEGLSLossless, [bytes(imagecodecs.jpegls_encode(CT))]), grey, CT)
-    add("JPEG-LS colour", dicom(PHOTO, JPEGLSLossless, [bytes(imagecodecs.jpegls_encode(PHOTO))]), "8-bit RGB", PHOTO)
     signed = bytes(imagecodecs.jpeg2k_encode(SIGNED, reversible=True, codecformat="j2k"))
     add("JPEG 2000 signed", dicom(SIGNED, JPEG2000Lossless, [signed]), "16-bit signed grey", SIGNED)
     packed = bytes(imagecodecs.jpeg2k_encode(PHOTO, reversible=True, codecformat="j2k", mct=True))

@@ -20,11 +20,9 @@ from core.images.formats.format import FileReader, ImageHeader
 _PLAIN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
 _RLE = "1.2.840.10008.1.2.5"
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
-_JPEG_LS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (80, 81))
 _JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91))
 _INFLATED_BYTES = 256 * 1024 * 1024  # of a deflated file, which is inflated from its beginning for each frame
 _MAX_PARTS = 1_000_000  # of compressed data
-_LS_FRAME = b"\xff\xf7"
 
 
 def check_transfer(dataset: Dataset, layout: Layout, file: FileReader) -> None:
@@ -33,7 +31,7 @@ def check_transfer(dataset: Dataset, layout: Layout, file: FileReader) -> None:
     Raises:
         ImageError: with the reason.
     """
-    if dataset.transfer not in (*_PLAIN, _RLE, *_JPEG, *_JPEG_LS, *_JPEG_2000):
+    if dataset.transfer not in (*_PLAIN, _RLE, *_JPEG, *_JPEG_2000):
         raise ImageError("A DICOM file compressed in a rare way, which cannot be read; export it without compression.")
     if dataset.transfer not in _PLAIN:
         if dataset.length != UNDEFINED:
@@ -185,15 +183,9 @@ def _unpack(data: bytes, transfer: str, layout: Layout) -> tuple[NDArray[Any], b
         return _unpack_rle(data, layout), is_rgb
     if transfer in _JPEG:
         return _unpack_jpeg(data, layout)
-    if transfer in _JPEG_LS:
-        header, start = _ls_header(data)
-        _check_same(header, layout)
-        found = imagecodecs.jpegls_decode(data[:2] + data[start:])  # what stands before can keep CharLS busy
-    else:
-        _check_same(jpeg2000.read_codestream(data, signed=layout.signed), layout)
-        found = imagecodecs.jpeg2k_decode(data)
-        is_rgb = layout.photometric not in ("YBR_FULL", "YBR_FULL_422")  # the codec itself turns the others back
-    return _with_channels(found), is_rgb
+    _check_same(jpeg2000.read_codestream(data, signed=layout.signed), layout)
+    is_rgb = layout.photometric not in ("YBR_FULL", "YBR_FULL_422")  # the codec itself turns the others back
+    return _with_channels(imagecodecs.jpeg2k_decode(data)), is_rgb
 
 
 def _unpack_rle(data: bytes, layout: Layout) -> NDArray[Any]:
@@ -232,20 +224,6 @@ def _unpack_jpeg(data: bytes, layout: Layout) -> tuple[NDArray[Any], bool]:
     marked = b"JFIF\0" in whole[:64] or b"Adobe" in whole[:128]  # says itself what it is, and is right more often
     space = None if marked else "RGB" if layout.photometric == "RGB" else "YCBCR"
     return imagecodecs.jpeg8_decode(whole, colorspace=space, outcolorspace="RGB"), True
-
-
-def _ls_header(data: bytes) -> tuple[ImageHeader, int]:
-    """The size that a JPEG-LS says it has (ITU-T T.87, annex C), and where it says so."""
-    position = 2
-    while data.startswith(b"\xff", position) and len(data) >= position + 10:
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        if data.startswith(_LS_FRAME, position):
-            bits, height, width, samples = struct.unpack_from(">BHHB", data, position + 4)
-            if samples not in (1, 3) or not 2 <= bits <= 16:
-                break
-            return ImageHeader(width, height, bits, "grey" if samples == 1 else "RGB"), position
-        position += 2 + max(length, 2)
-    raise ImageError(DAMAGED)
 
 
 def _check_same(header: ImageHeader, layout: Layout) -> None:
