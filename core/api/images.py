@@ -16,7 +16,7 @@ from core.base.workers import Priority
 from core.images.display import MEDIA_TYPE, to_picture
 from core.images.formats import formats
 from core.images.memory import decoding_bytes, file_bytes, sample_bytes
-from core.images.pixels import THUMBNAIL_MEDIA_TYPE, to_rgb
+from core.images.pixels import THUMBNAIL_MEDIA_TYPE, shown
 from core.images.samples import pack
 from core.images.windowing import apply_window
 from core.stacks.stack import ImageStack
@@ -83,7 +83,7 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
             if window is not None:
                 picture = to_picture(apply_window(stack.values(index), *window, invert=invert))
             elif invert:
-                picture = to_picture(255 - to_rgb(stack.values(index)))
+                picture = to_picture(255 - shown(stack.values(index), entry.header))
             else:
                 picture = stack.picture(index)
             return Response(picture.content, media_type=picture.media_type, headers=immutable_headers(tag))

@@ -64,7 +64,7 @@ def stage_costs(stack: ImageStack, preprocessing: Preprocessing, settings: Setti
             at_least = pixels.enough((entry.header.width, entry.header.height), preprocessing)
             decoded = entry.format.decode(file, entry.frame, max_pixels=settings.max_pixels, at_least=at_least)
             marks.append(time.thread_time())
-            pixels.to_model_input(pixels.to_rgb(decoded), preprocessing)
+            pixels.to_model_input(pixels.shown(decoded, entry.header), preprocessing)
             marks.append(time.thread_time())
         except ImageError:
             return None

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.images.formats.format import Pixels, Size
+from core.images.formats.format import ImageHeader, Pixels, Size
 from core.images.preprocessing import Preprocessing
 
 RENDERING_RULES = (
     "Images are shown, and given to the models, as 8-bit RGB. An image of more than 8 bits, or of signed or floating "
     "values, is scaled linearly by its own value range: its lowest value becomes 0 and its highest 255, with one range "
-    "for all colour channels, so nothing is clipped; what is no number is black. Images of 1, 2 or 4 bits are scaled "
-    "by their bit depth. Transparent parts lie over white. Gamma and colour profiles are not applied."
+    "for all colour channels, so nothing is clipped; what is no number is black. A DICOM image with a window is shown "
+    "in its first one, and turned round where its low values are white. Images of 1, 2 or 4 bits are scaled by their "
+    "bit depth. Transparent parts lie over white. Gamma and colour profiles are not applied."
 )
 THUMBNAIL_MEDIA_TYPE = "image/jpeg"
 _JPEG_QUALITY = 80
@@ -33,21 +34,30 @@ Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
 
 
-def to_rgb(pixels: Pixels, shown: ValueRange | None = None, *, band_pixels: int = BAND_PIXELS) -> NDArray[np.uint8]:
+def to_rgb(pixels: Pixels, values: ValueRange | None = None, *, band_pixels: int = BAND_PIXELS) -> NDArray[np.uint8]:
     """Turn what ``decode`` returns into uint8 ``[H, W, 3]`` by ``RENDERING_RULES``, rounding to nearest.
 
-    ``shown`` is the range of the whole image, where ``pixels`` are a part of one. About ``band_pixels`` are converted
+    ``values`` is the range of the whole image, where ``pixels`` are a part of one. About ``band_pixels`` are converted
     at a time.
     """
     height, width, channels = pixels.shape
     if pixels.dtype == np.uint8 and channels == 3:
         return np.ascontiguousarray(pixels)
-    low, high = shown or value_range(pixels)
+    low, high = values or value_range(pixels)
     rgb = np.empty((height, width, 3), np.uint8)
     rows = max(1, band_pixels // width)
     for start in range(0, height, rows):
         rgb[start : start + rows] = _band_to_rgb(pixels[start : start + rows], low, high)
     return rgb
+
+
+def shown(pixels: Pixels, header: ImageHeader, values: ValueRange | None = None) -> NDArray[np.uint8]:
+    """What is shown and recognised of an image with this header: ``to_rgb`` in its own window, if it has one.
+
+    ``values`` is the range of the whole image, where ``pixels`` are a part of one.
+    """
+    rgb = to_rgb(pixels, header.window or values)
+    return 255 - rgb if header.inverted else rgb
 
 
 def value_range(pixels: Pixels) -> ValueRange:
@@ -170,9 +180,9 @@ def _split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
 
 def _band_to_rgb(band: Pixels, low: float, high: float) -> NDArray[np.uint8]:
     colour, alpha = _split(band)
-    if band.dtype == np.uint16:
+    if band.dtype == np.uint16 and isinstance(low, int):
         colour, alpha = _scale(colour, int(low), int(high)), None if alpha is None else _scale(alpha, 0, 65535)
-    elif band.dtype != np.uint8:
+    elif band.dtype != np.uint8 or (low, high) != (0, 255):
         colour = scale_any(colour, low, high).astype(np.uint8)
     rgb = colour.astype(np.uint8, copy=False) if alpha is None else _over_white(colour, alpha)
     return np.repeat(rgb, 3, axis=2) if rgb.shape[2] == 1 else rgb

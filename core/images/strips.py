@@ -54,16 +54,21 @@ def without_whole(image_format: ImageFormat, header: ImageHeader) -> bool:
 
 
 def value_range(strips: Iterator[Pixels], header: ImageHeader) -> pixels.ValueRange:
-    """The values that become black and white; see ``pixels.value_range``. Images of 8 bits are not looked through."""
+    """The values that become black and white; see ``pixels.value_range``. Images of 8 bits are not looked through.
+
+    Nor are those with a window of their own.
+    """
+    if header.window is not None:
+        return header.window
     if header.highest_sample == 255:
         return 0, 255
     lows, highs = zip(*(pixels.visible_values(strip) for strip in strips), strict=True)
     return pixels.scalable(min(lows), max(highs), header.dtype)
 
 
-def to_rgb(strips: Iterator[Pixels], shown: pixels.ValueRange) -> RgbStrips:
-    """uint8 ``[h, W, 3]`` for each strip."""
-    return (pixels.to_rgb(strip, shown) for strip in strips)
+def shown(strips: Iterator[Pixels], header: ImageHeader, values: pixels.ValueRange) -> RgbStrips:
+    """uint8 ``[h, W, 3]`` for each strip; see ``pixels.shown``."""
+    return (pixels.shown(strip, header, values) for strip in strips)
 
 
 def to_thumbnail_and_model_input(

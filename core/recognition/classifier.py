@@ -162,7 +162,8 @@ def _model_input(image: Image, preprocessing: Preprocessing) -> NDArray[np.uint8
             raise ValueError(f"expected uint8 [H, W, 3], got {image.dtype} {image.shape}")
         return pixels.to_model_input(image, preprocessing)
     data = image.read_bytes() if isinstance(image, Path) else image
-    decoded, size = formats.decode_enough(
+    decoded, header = formats.decode_enough(
         data, partial(pixels.enough, preprocessing=preprocessing), max_pixels=MAX_PIXELS
     )
-    return pixels.to_model_input(pixels.to_rgb(decoded), preprocessing, size)
+    size = header.width, header.height
+    return pixels.to_model_input(pixels.shown(decoded, header), preprocessing, size)

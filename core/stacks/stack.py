@@ -183,7 +183,7 @@ class ImageStack:
         entry = self.entries[index]
         if format_of_name(entry.name) is entry.format:
             return entry.name, self.original(index)
-        return f"{entry.name}.png", to_picture(pixels.to_rgb(self.values(index))).content
+        return f"{entry.name}.png", to_picture(self.rgb(index)).content
 
     def file(self, index: int) -> FileReader:
         """The same, to read parts of.
@@ -205,7 +205,7 @@ class ImageStack:
         entry = self.entries[index]
         if entry.format.browsers_show(entry.header):
             return Picture(entry.format.for_browser(self._source.file(index), entry.frame), entry.format.media_type)
-        return to_picture(pixels.to_rgb(self.values(index)))
+        return to_picture(pixels.shown(self.values(index), entry.header))
 
     def values(self, index: int, at_least: Size | None = None) -> Pixels:
         """The samples of an image, ``[H, W, C]``, as decoding returns them: 16-bit values are not scaled.
@@ -240,9 +240,18 @@ class ImageStack:
         Raises:
             ImageNotFound, ImageError, StackNotFound: as for ``values_in_strips``.
         """
+        header = self.entries[index].header
         if index not in self._ranges:
-            self._ranges[index] = strips.value_range(self.values_in_strips(index), self.entries[index].header)
-        return strips.to_rgb(self.values_in_strips(index, strip_pixels), self._ranges[index])
+            self._ranges[index] = strips.value_range(self.values_in_strips(index), header)
+        return strips.shown(self.values_in_strips(index, strip_pixels), header, self._ranges[index])
+
+    def rgb(self, index: int, at_least: Size | None = None) -> NDArray[np.uint8]:
+        """An image as it is shown and as the model sees it, uint8 ``[H, W, 3]``; ``at_least`` as for ``values``.
+
+        Raises:
+            ImageNotFound, ImageError: as for ``picture``.
+        """
+        return pixels.shown(self.values(index, at_least), self.entries[index].header)
 
     def thumbnail(self, index: int) -> bytes:
         """A small JPEG of the image, made at once if it is not there yet.
@@ -357,11 +366,11 @@ class ImageStack:
                 self.rgb_in_strips(index), size, side, kept.preprocessing
             )
         elif kept is self._default:
-            rgb = pixels.to_rgb(self.values(index, enough))
+            rgb = self.rgb(index, enough)
             thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing, size)
         else:
             thumbnail = b""
-            rgb = pixels.to_rgb(self.values(index, enough))
+            rgb = self.rgb(index, enough)
             model_input = pixels.to_model_input(rgb, kept.preprocessing, size)
         if kept is self._default:
             self._thumbnails.write(index, thumbnail)

@@ -21,7 +21,7 @@ import png
 from core.base.errors import ArchiveError, ImageError
 from core.base.settings import Settings
 from core.images import pixels
-from core.images.formats import avif, bmp, gif, jpeg, jpeg2000, pnm, tiff, webp
+from core.images.formats import avif, bmp, dicom, gif, jpeg, jpeg2000, pnm, tiff, webp
 from core.images.formats import png as png_format
 from core.images.formats.format import FileReader, ImageFormat, ImageHeader, InMemory, decoded
 from core.images.formats.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
@@ -93,7 +93,7 @@ def _check_frame(image_format: ImageFormat, file: FileReader, frame: int, header
     assert found.shape[:2] == (header.height, header.width)
     assert found.shape[2] in (1, 2, 3, 4)
     assert found.dtype == header.dtype
-    rgb = pixels.to_rgb(found)
+    rgb = pixels.shown(found, header)
     assert (rgb.shape, rgb.dtype) == ((header.height, header.width, 3), np.uint8)
     half = (header.width + 1) // 2, (header.height + 1) // 2
     announced = decoded(image_format, header, half)
@@ -120,6 +120,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "tiff": partial(check_image, tiff.FORMAT),
     "jpeg2000": partial(check_image, jpeg2000.FORMAT),
     "avif": partial(check_image, avif.FORMAT),
+    "dicom": partial(check_image, dicom.FORMAT),
 }
 
 

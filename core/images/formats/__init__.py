@@ -10,7 +10,7 @@ from posixpath import splitext
 
 from core.base.errors import ImageError
 from core.images.formats._unread import why_unread as known_unread
-from core.images.formats.format import ImageFormat, InMemory, Pixels, Size
+from core.images.formats.format import ImageFormat, ImageHeader, InMemory, Pixels, Size
 
 _NO_FORMATS = ("format", "_")  # what modules of this package that are none begin with
 
@@ -64,9 +64,9 @@ def decode(data: bytes, *, max_pixels: int) -> Pixels:
     return format_of(data).decode(InMemory(data), max_pixels=max_pixels)
 
 
-def decode_enough(data: bytes, enough: Callable[[Size], Size], *, max_pixels: int) -> tuple[Pixels, Size]:
-    """The same in a smaller size, if that is faster, and the full size; ``enough`` tells of that ``at_least``."""
+def decode_enough(data: bytes, enough: Callable[[Size], Size], *, max_pixels: int) -> tuple[Pixels, ImageHeader]:
+    """The same in a smaller size, if that is faster, and the header; ``enough`` tells of its size ``at_least``."""
     found, file = format_of(data), InMemory(data)
     header = next(iter(found.read_headers(file)))
     size = header.width, header.height
-    return found.decode(file, max_pixels=max_pixels, at_least=enough(size)), size
+    return found.decode(file, max_pixels=max_pixels, at_least=enough(size)), header

@@ -9,7 +9,6 @@ _UNREAD = (
     ("A HEIC photo", "export it as JPEG, or let the phone take “most compatible” photos", ".heic .heif .hif"),
     ("A JPEG XL image", _PNG, ".jxl"),
     ("A camera's raw file", "develop it to JPEG or TIFF", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw"),
-    ("A DICOM file", "export its slices as PNG of 16 bits", ".dcm .dicom .ima"),
     ("A NIfTI volume", "export its slices as PNG of 16 bits", ".nii .nii.gz"),
     ("A microscope's own file", _TIFF, ".czi .lif .nd2 .oib .oif .vsi .ims .lsm .svs .ndpi .mrxs .scn"),
     ("An image of high dynamic range", _TIFF, ".exr .hdr"),

@@ -22,6 +22,12 @@ SampleKind = Literal["unsigned", "signed", "float"]
 Size = tuple[int, int]
 """Width and height, in pixels."""
 
+Window = tuple[float, float]
+"""The values that are shown black and white."""
+
+Place = tuple[str, float, float] | tuple[()]
+"""Which series an image is of, and what orders it there; empty where its name does."""
+
 ColorKind = Literal["grey", "grey + alpha", "RGB", "RGBA", "palette", "CMYK"]
 
 PIECE_BYTES = 256 * 1024  # of a file that is read piece by piece
@@ -34,6 +40,8 @@ class ImageHeader:
 
     ``bit_depth`` is bits per sample, or per palette index, as stored, and ``sample_kind`` what kind of number that is.
     ``label`` tells a frame from the others of its file (``"z 14"``); empty where a file has one frame only.
+    ``window`` is what the file itself wants to be shown of a grey image, which is ``inverted`` where its low values are
+    white. ``place`` orders the images of one series in a folder, where names say less.
     """
 
     width: int
@@ -42,6 +50,9 @@ class ImageHeader:
     color: ColorKind
     label: str = ""
     sample_kind: SampleKind = "unsigned"
+    window: Window | None = None
+    inverted: bool = False
+    place: Place = ()
 
     @property
     def pixels(self) -> int:
@@ -194,7 +205,7 @@ class ImageFormat(Protocol):
         ...
 
     def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
-        """A file of ``media_type`` in which every browser shows exactly what ``decode`` and then ``to_rgb`` give.
+        """A file of ``media_type`` in which every browser shows exactly what ``decode`` and then ``shown`` give.
 
         Raises:
             ImageError: not a file of this format, or damaged.

@@ -88,7 +88,19 @@ def _codestream(head: bytes) -> int | None:
     return next((start for kind, start, _ in boxes(head) if kind == b"jp2c"), None)
 
 
-def _header(head: bytes, start: int) -> ImageHeader:
+def read_codestream(data: bytes, *, signed: bool) -> ImageHeader:
+    """The header of a codestream, or of a file with one, as it is part of another file, whole.
+
+    Raises:
+        ImageError: damaged, cut short, or of a kind that cannot be read.
+    """
+    start = _codestream(data)
+    if start is None or start + len(CODESTREAM) + _SIZE.size + 12 > len(data) or not data.rstrip(b"\0").endswith(_END):
+        raise ImageError(TRUNCATED)
+    return _header(data, start, signed=signed)
+
+
+def _header(head: bytes, start: int, *, signed: bool = False) -> ImageHeader:
     if not head.startswith(CODESTREAM, start):
         raise ImageError(DAMAGED)
     _, _, right, bottom, left, top, tile_width, tile_height, *_, components = _SIZE.unpack_from(
@@ -104,6 +116,6 @@ def _header(head: bytes, start: int) -> ImageHeader:
     if components not in _COLORS or len(depths) != 1 or any(part[1:] != b"\1\1" for part in parts):
         raise ImageError("A JPEG 2000 of components that differ, which cannot be read; export it as PNG or TIFF.")
     (depth,) = depths
-    if depth & 0x80 or depth + 1 > 16:
+    if bool(depth & 0x80) > signed or (depth & 0x7F) + 1 > 16:
         raise ImageError("A JPEG 2000 of signed values or of more than 16 bits; export it as TIFF.")
-    return ImageHeader(width, height, depth + 1, _COLORS[components])
+    return ImageHeader(width, height, (depth & 0x7F) + 1, _COLORS[components])

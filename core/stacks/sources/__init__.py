@@ -17,7 +17,7 @@ from core.stacks.sources.parts import Part, PartsSource
 from core.stacks.sources.source import Scratch, Source, SourceKind
 
 # Modules that are none, as is what begins with "_".
-_NO_SOURCES = {"names", "parts", "rules", "source", "span", "unpacked", "zip_directory"}
+_NO_SOURCES = {"names", "parts", "rules", "series", "source", "span", "unpacked", "zip_directory"}
 
 # Reading these would take half a dozen packages of native code, each of which hostile files would reach.
 _REFUSED = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR"}

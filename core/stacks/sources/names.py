@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import count
 from pathlib import PurePosixPath
+from typing import Any
 
 from core.base.giving_way import giving_way
 
@@ -66,7 +67,11 @@ def natural_key(name: str) -> bytes:
 
 def in_natural_order(names: Sequence[str]) -> list[int]:
     """The positions of ``names`` in the order of ``natural_key``; equal ones keep theirs."""
-    keys = [natural_key(name) for name in giving_way(names)]
+    return in_order_of([natural_key(name) for name in giving_way(names)])
+
+
+def in_order_of(keys: Sequence[Any]) -> list[int]:
+    """The positions of ``keys`` from the lowest to the highest; equal ones keep their order."""
     parts = (range(start, min(start + SORTED_AT_ONCE, len(keys))) for start in range(0, len(keys), SORTED_AT_ONCE))
     slices = [sorted(part, key=keys.__getitem__) for part in giving_way(parts)]
     return list(giving_way(heapq.merge(*slices, key=keys.__getitem__)))

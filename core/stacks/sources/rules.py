@@ -12,8 +12,9 @@ from core.base.errors import ArchiveEmpty, ArchiveEncrypted, ArchiveError, Image
 from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
 from core.images.formats import format_names, format_of_name, why_unread
-from core.images.formats.format import FileReader, ImageFormat, check_size
+from core.images.formats.format import FileReader, ImageFormat, Place, check_size
 from core.stacks.sources.names import MAX_FOLDERS, MAX_NAME_CHARACTERS, UniqueNames, in_natural_order, tidy
+from core.stacks.sources.series import in_series_order
 from core.stacks.sources.source import Entries, Kinds, Row, Skipped
 
 # A part that begins with a dot, or that Windows and macOS put beside people's files.
@@ -47,7 +48,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The images of a source in natural order, the place of each one's file among the candidates, and the rest."""
+    """The images of a source in their order, the place of each one's file among the candidates, and the rest."""
 
     entries: Entries
     places: Sequence[int]
@@ -65,7 +66,8 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     """
     names: set[str] = set()
     kinds = Kinds()
-    found: list[tuple[str, int, int, tuple[_Frame, ...]]] = []  # of each file with images: name, place, size, frames
+    # Of each file with images: name, place among the candidates, size, frames, place in a series.
+    found: list[tuple[str, int, int, tuple[_Frame, ...], Place]] = []
     skipped: list[Skipped] = []
     images = 0
     for place, candidate in enumerate(giving_way(candidates)):
@@ -79,11 +81,11 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
             continue
         assert image_format is not None  # noqa: S101 - or it would be refused
         try:
-            frames = _frames(candidate.file, image_format, kinds, settings)
+            frames, in_series = _frames(candidate.file, image_format, kinds, settings)
         except ImageError as error:
             skipped.append(Skipped(name, error.code, str(error)))
             continue
-        found.append((name, place, candidate.size, frames))
+        found.append((name, place, candidate.size, frames, in_series))
         images += len(frames)
         if images > settings.max_entries:
             raise LimitExceeded(f"The files hold more than {settings.max_entries:,} images. Split them.")
@@ -92,12 +94,18 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     unique = UniqueNames(names)
     rows: list[Row] = []
     places: list[int] = []
-    for name, place, size, frames in giving_way(found):
+    series: dict[int, Place] = {}  # by row
+    for name, place, size, frames, in_series in giving_way(found):
         title = unique.claim(name)
+        if in_series:
+            series[len(rows)] = in_series
         for frame, (kind, label) in enumerate(giving_way(frames)):
             rows.append((title if len(frames) == 1 else f"{title} · {label or frame + 1}", size, kind, frame))
             places.append(place)
-    order = in_natural_order([name for name, *_ in rows])
+    titles = [name for name, *_ in rows]
+    order = in_natural_order(titles)
+    if series:
+        order = in_series_order(order, titles, series)
     entries = Entries([rows[index] for index in order], kinds)
     return Selection(entries, [places[index] for index in order], tuple(skipped))
 
@@ -142,17 +150,21 @@ def _complaint(  # noqa: PLR0911 - a sentence each, made only where it is said
     return None
 
 
-def _frames(file: FileReader, image_format: ImageFormat, kinds: Kinds, settings: Settings) -> tuple[_Frame, ...]:
-    """All of a file, or one more than a stack may have.
+def _frames(
+    file: FileReader, image_format: ImageFormat, kinds: Kinds, settings: Settings
+) -> tuple[tuple[_Frame, ...], Place]:
+    """All of a file, or one more than a stack may have, and the place in a series of a single one.
 
     Raises:
         ImageError: the file is damaged, or a frame too large.
     """
     frames: list[_Frame] = []
+    place: Place = ()
     for header in giving_way(islice(image_format.read_headers(file), settings.max_entries + 1)):
         check_size(header, settings.max_pixels)
         frames.append((kinds.number(image_format, header), header.label))
-    return tuple(frames)
+        place = header.place
+    return tuple(frames), place if len(frames) == 1 else ()
 
 
 def _nothing_found(skipped: Sequence[Skipped]) -> ArchiveError:

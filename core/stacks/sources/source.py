@@ -49,9 +49,9 @@ class Kinds:
         self._kinds: list[tuple[ImageFormat, ImageHeader]] = []
 
     def number(self, image_format: ImageFormat, header: ImageHeader) -> int:
-        """The number of a frame's kind: its format, and its header without the label, which is in its name."""
-        if header.label:
-            header = replace(header, label="")
+        """The number of a frame's kind: its format, and its header without what is in its name and its order."""
+        if header.label or header.place:
+            header = replace(header, label="", place=())
         number = self._numbers.setdefault((image_format.name, header), len(self._kinds))
         if number == len(self._kinds):
             self._kinds.append((image_format, header))
@@ -100,7 +100,7 @@ class Entries(Sequence[Entry]):
 
 
 class Source(ABC):
-    """Images in natural order of their names, and the files ``skipped`` in the order of the source.
+    """Images in natural order of their names, those of a series by their place, and the files that are ``skipped``.
 
     Threads may read at the same time.
     """

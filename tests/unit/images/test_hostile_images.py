@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.dicom_files import DICOM_KINDS
 from tests.fuzz.targets import TARGETS
 from tests.pictures import BROKEN_JPEGS, KINDS
 
 SEEDS = {name: [kind.data for kind in kinds.values()] for name, kinds in KINDS.items()}
+SEEDS["dicom"] = [kind.data for kind in DICOM_KINDS.values()]
 SEEDS["jpeg"] += BROKEN_JPEGS.values()
 
 
@@ -22,7 +24,7 @@ def damaged(draw: st.DrawFn, originals: list[bytes]) -> bytes:
     edges = st.sampled_from([0, 1, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF])
     for _ in range(draw(st.integers(0, 4))):
         # Most of them near the beginning, where formats say what they hold.
-        position = draw(st.integers(0, 100) | st.integers(0, len(data)))
+        position = draw(st.integers(0, 100) | st.integers(0, len(data)) | st.integers(0, min(len(data), 1600)))
         packed = edges.flatmap(lambda number: st.sampled_from([struct.pack("<I", number), struct.pack(">I", number)]))
         new = draw(st.binary(max_size=4) | packed)
         data[position : position + draw(st.integers(0, 4))] = new

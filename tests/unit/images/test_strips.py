@@ -48,7 +48,7 @@ def test_shown_as_the_whole_image_is(kind: PngKind, strip_pixels: int) -> None:
         return strips.read_strips(FORMAT, InMemory(data), 0, max_pixels=1000, strip_pixels=strip_pixels)
 
     shown = strips.value_range(read(), header)
-    rgb = np.concatenate(list(strips.to_rgb(read(), shown)))
+    rgb = np.concatenate(list(strips.shown(read(), header, shown)))
     np.testing.assert_array_equal(rgb, pixels.to_rgb(decode(data, max_pixels=1000)))
 
 
@@ -57,7 +57,7 @@ def test_the_range_of_16_bits_is_that_of_the_whole_image_and_not_of_a_strip() ->
     header = ImageHeader(1, 3, 16, "grey")
     shown = strips.value_range(in_strips(values, 1), header)
     assert shown == (500, 1500)
-    rgb = np.concatenate(list(strips.to_rgb(in_strips(values, 1), shown)))
+    rgb = np.concatenate(list(strips.shown(in_strips(values, 1), header, shown)))
     assert rgb[:, 0, 0].tolist() == [0, 128, 255]
 
 

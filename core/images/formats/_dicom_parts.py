@@ -1,0 +1,249 @@
+"""The elements of a DICOM file (PS3.5, chapter 7) that pixels need; all others are passed over without being read.
+
+So names, dates and numbers of patients never become a value here that somebody could show, log or store.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from dataclasses import dataclass, field
+
+from core.base.errors import ImageError
+from core.images.formats.format import FileReader
+
+DAMAGED = "The DICOM file is damaged; copy or export it again."
+TRUNCATED = "The DICOM file ends too early; copy or export it again."
+OTHER = "The file is not a DICOM file; rename it, or export it again."
+HEAD_BYTES = (16 * 1024, 256 * 1024, 4 * 1024 * 1024, 64 * 1024 * 1024)  # read for the header, until it is all there
+PREAMBLE, MAGIC = 128, b"DICM"
+UNDEFINED = 0xFFFFFFFF
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+
+SAMPLES, PHOTOMETRIC, PLANAR, FRAMES, ROWS, COLUMNS = 0x280002, 0x280004, 0x280006, 0x280008, 0x280010, 0x280011
+ALLOCATED, STORED, HIGH_BIT, SIGNED = 0x280100, 0x280101, 0x280102, 0x280103
+CENTER, WIDTH, INTERCEPT, SLOPE, FUNCTION = 0x281050, 0x281051, 0x281052, 0x281053, 0x281056
+PALETTES, PALETTE_VALUES = (0x281101, 0x281102, 0x281103), (0x281201, 0x281202, 0x281203)
+SERIES, INSTANCE, POSITION, ORIENTATION = 0x20000E, 0x200013, 0x200032, 0x200037
+LUT, LUT_VALUES = 0x283002, 0x283006
+PIXELS, FLOATS, DOUBLES = 0x7FE00010, 0x7FE00008, 0x7FE00009
+_TRANSFER_SYNTAX = 0x20010
+_WANTED = frozenset(
+    (SAMPLES, PHOTOMETRIC, PLANAR, FRAMES, ROWS, COLUMNS, ALLOCATED, STORED, HIGH_BIT, SIGNED, CENTER, WIDTH, INTERCEPT,
+     SLOPE, FUNCTION, *PALETTES, *PALETTE_VALUES, SERIES, INSTANCE, POSITION, ORIENTATION, LUT, LUT_VALUES)
+)  # fmt: skip
+_OF_ALL_FRAMES, _OF_EACH_FRAME = 0x52009229, 0x52009230
+# Sequences of one item whose elements count as if they stood outside: modality LUT, and what frames have for it.
+_OPENED = (0x283000, 0x289132, 0x289145, _OF_ALL_FRAMES)
+_LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
+_MAX_VALUE = 256 * 1024  # bytes of a value that is wanted; a palette has 128 kB
+_MAX_ELEMENTS, _MAX_DEPTH = 1_000_000, 16
+
+Attributes = dict[int, bytes]
+"""The values of elements by their tags, as they are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """How elements are written."""
+
+    implicit: bool = False
+    order: str = "<"
+
+
+@dataclass(slots=True)
+class Dataset:
+    """What a file says of its pixels, and where they are.
+
+    Attributes:
+        transfer: the UID of the transfer syntax.
+        syntax: of the elements.
+        attributes: of all frames.
+        frames: of single ones, where they differ.
+        tag: of the pixels; 0 where there are none.
+        start: of their first byte, in the file, or in what inflating it gives.
+        length: in bytes; ``UNDEFINED`` where they are compressed.
+        compressed_at: where the deflated part of the file begins; 0 for none.
+    """
+
+    transfer: str = ""
+    syntax: Syntax = field(default_factory=Syntax)
+    attributes: Attributes = field(default_factory=dict)
+    frames: list[Attributes] = field(default_factory=list)
+    tag: int = 0
+    start: int = 0
+    length: int = 0
+    compressed_at: int = 0
+
+    def value(self, tag: int, frame: int = 0) -> bytes:
+        """Of one frame, or of all; empty where there is none."""
+        own = self.frames[frame] if frame < len(self.frames) else {}
+        return own.get(tag) or self.attributes.get(tag, b"")
+
+    def number(self, tag: int, default: int = 0) -> int:
+        """A 16-bit number."""
+        value = self.value(tag)
+        return int(struct.unpack_from(f"{self.syntax.order}H", value)[0]) if len(value) >= 2 else default
+
+    def text(self, tag: int, frame: int = 0) -> str:
+        """A word of the standard's own."""
+        return self.value(tag, frame).decode("ascii", "replace").strip(" \0")
+
+    def decimals(self, tag: int, frame: int = 0) -> tuple[float, ...]:
+        """Numbers written as text; none where one of them is none."""
+        try:
+            found = tuple(float(part) for part in self.text(tag, frame).split("\\"))
+        except ValueError:
+            return ()
+        return found if all(math.isfinite(number) and abs(number) < 1e12 for number in found) else ()
+
+
+class _TooShort(Exception):
+    """More bytes of a file are needed."""
+
+
+def matches(head: bytes) -> bool:
+    """Whether a file begins as DICOM files do."""
+    return head[PREAMBLE : PREAMBLE + len(MAGIC)] == MAGIC
+
+
+def read_dataset(file: FileReader) -> Dataset:
+    """What stands before the pixels, from as few bytes of the file as possible.
+
+    Raises:
+        ImageError: not a DICOM file, damaged, or cut short.
+    """
+    for count in HEAD_BYTES:
+        head = file.read(0, count)
+        if not matches(head):
+            raise ImageError(OTHER)
+        try:
+            return _Reading(head).dataset()
+        except _TooShort as error:
+            if len(head) < count:
+                raise ImageError(TRUNCATED) from error
+    raise ImageError(DAMAGED)
+
+
+def inflate(data: bytes, most: int) -> bytes:
+    """Up to ``most`` bytes of what was deflated.
+
+    Raises:
+        ImageError: damaged.
+    """
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, most)
+    except zlib.error as error:
+        raise ImageError(DAMAGED) from error
+
+
+class _Reading:
+    """One pass over the first bytes of a file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._found = Dataset()
+        self._elements = 0
+
+    def dataset(self) -> Dataset:
+        """See ``read_dataset``."""
+        found = self._found
+        meta: Attributes = {}
+        start = self._meta(meta)
+        found.transfer = meta.get(_TRANSFER_SYNTAX, b"").decode("ascii", "replace").strip(" \0")
+        if found.transfer == "1.2.840.10008.1.2.1.99":
+            found.compressed_at = start
+            self._data, start = inflate(self._data[start:], HEAD_BYTES[2]), 0
+        implicit, order = found.transfer == "1.2.840.10008.1.2", "<>"[found.transfer == "1.2.840.10008.1.2.2"]
+        found.syntax = Syntax(implicit, order)
+        self._read(start, None, found.syntax, found.attributes, 0)
+        return found
+
+    def _meta(self, found: Attributes) -> int:
+        """Where the file's own description ends, which says how all else is written."""
+        position = PREAMBLE + len(MAGIC)
+        while True:
+            if position + 2 > len(self._data):
+                raise _TooShort
+            if self._data[position : position + 2] != b"\x02\0":
+                return position
+            tag, _, start, length = self._element(position, Syntax())
+            if tag == _TRANSFER_SYNTAX:
+                found[tag] = self._value(start, length)
+            position = start + length
+
+    def _read(self, position: int, end: int | None, syntax: Syntax, found: Attributes | None, depth: int) -> int:
+        """Read elements up to ``end``, the end of an item, or the pixels; with ``found`` keep those that are wanted.
+
+        Returns where they end.
+        """
+        while end is None or position < end:
+            tag, kind, start, length = self._element(position, syntax)
+            if tag == ITEM_END:
+                return start
+            if depth == 0 and tag >= FLOATS:
+                if tag in (PIXELS, FLOATS, DOUBLES):
+                    self._found.tag, self._found.start, self._found.length = tag, start, length
+                return start
+            if length == UNDEFINED or (found is not None and (tag in _OPENED or tag == _OF_EACH_FRAME)):
+                nested = Syntax(True) if kind == b"UN" else syntax
+                position = self._items(tag, start, length, nested, found, depth + 1)
+                continue
+            if found is not None and tag in _WANTED:
+                found[tag] = self._value(start, length)
+            position = start + length
+        if end is not None and position > end:
+            raise ImageError(DAMAGED)
+        return position
+
+    def _items(self, tag: int, position: int, length: int, syntax: Syntax, found: Attributes | None, depth: int) -> int:
+        """The items of a sequence, or the parts of compressed data."""
+        if depth > _MAX_DEPTH:
+            raise ImageError(DAMAGED)
+        end = None if length == UNDEFINED else position + length
+        number = 0
+        while end is None or position < end:
+            one, _, start, size = self._element(position, syntax)
+            if one == SEQUENCE_END:
+                return start
+            if one != ITEM:
+                raise ImageError(DAMAGED)
+            kept: Attributes | None = None
+            if found is not None and tag == _OF_EACH_FRAME:
+                kept = {}
+                self._found.frames.append(kept)
+            elif found is not None and tag in _OPENED and not number:
+                kept = found
+            if kept is None and size != UNDEFINED:
+                position = start + size
+            else:
+                position = self._read(start, None if size == UNDEFINED else start + size, syntax, kept, depth)
+            number += 1
+        return position
+
+    def _element(self, position: int, syntax: Syntax) -> tuple[int, bytes, int, int]:
+        """Tag, kind, start and length of the value of an element."""
+        self._elements += 1
+        if self._elements > _MAX_ELEMENTS:
+            raise ImageError(DAMAGED)
+        if position + 12 > len(self._data):  # items at the end of a file have 8, and nobody needs them
+            raise _TooShort
+        group, element, kind, length = struct.unpack_from(f"{syntax.order}HH2sH", self._data, position)
+        tag = group << 16 | element
+        if syntax.implicit or group == 0xFFFE:
+            (length,) = struct.unpack_from(f"{syntax.order}L", self._data, position + 4)
+            return tag, b"", position + 8, length
+        if kind in _LONG:
+            (length,) = struct.unpack_from(f"{syntax.order}L", self._data, position + 8)
+            return tag, kind, position + 12, length
+        if not kind.isalpha():
+            raise ImageError(DAMAGED)
+        return tag, kind, position + 8, length
+
+    def _value(self, start: int, length: int) -> bytes:
+        if length > _MAX_VALUE:
+            raise ImageError(DAMAGED)
+        if start + length > len(self._data):
+            raise _TooShort
+        return self._data[start : start + length]
