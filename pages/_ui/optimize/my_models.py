@@ -28,14 +28,10 @@ def my_models(session: Session) -> None:
     st.subheader("My models")
     st.dataframe(_table(models, session), hide_index=True)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        place = st.pills(
-            "Take along",
-            range(len(models)),
-            format_func=told_apart(models).__getitem__,
-            default=0,
-            key="take-along",
+        place = st.selectbox(
+            "Take along", range(len(models)), format_func=told_apart(models).__getitem__, key="take-along", width=320
         )
-        model = models[place or 0]
+        model = models[place]
         st.download_button(
             "Download its folder",
             lambda: pack_model(model),
