@@ -351,13 +351,13 @@ def test_calibrations_end_with_their_sessions_and_leave_nothing(fake_worker: Set
     jobs = [one.optimizations[0] for one in sessions]
     wait_until(lambda: len(workers()) == 1 and queue.waiting == 2, "one works, two wait")
     assert store.usage.bytes > opened.bytes, "what it writes is counted before it is written"
-    assert list((store.folder / "models").iterdir()), "it has begun to write"
+    wait_until(lambda: any((store.folder / "models").iterdir()), "it begins to write")
     del one, sessions
     gc.collect()
     for job in jobs:
         job.wait(SECONDS)
     assert [job.status for job in jobs] == ["cancelled"] * 3
-    assert (workers(), queue.running, queue.waiting) == ([], 0, 0)
+    wait_until(lambda: (workers(), queue.running, queue.waiting) == ([], 0, 0), "nobody works or waits")
     wait_until(lambda: store.usage == before, "all room is given back")
     assert list((store.folder / "models").iterdir()) == []
 
