@@ -8,6 +8,7 @@ import io
 import lzma
 import tarfile
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Literal
 
 from core.stacks.sources._decompress import zstd
@@ -16,7 +17,13 @@ from tests.builders import photo_png
 PHOTO = photo_png()
 END = bytes(1024)
 Compressed = Literal["", "gz", "bz2", "xz", "zst"]
-_PACK = {"": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd.compress}
+_PACK = {
+    "": bytes,
+    "gz": partial(gzip.compress, mtime=0),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstd.compress,
+}
 
 
 def tar_bytes(

@@ -190,6 +190,7 @@ class PreprocessingUnknown(ModelError):
     """A foreign model of which nothing says how images become its inputs."""
 
     code = "preprocessing_unknown"
+    status = 422
 
 
 class LabelsInvalid(ModelError):

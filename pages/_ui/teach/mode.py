@@ -20,7 +20,9 @@ def label_switch(session: Session, stack: ImageStack) -> None:
     def switched() -> None:
         session.labelling = st.session_state[key]
 
-    st.session_state[key] = session.labelling  # of all tabs; and gone while another page is open
+    # Of all tabs; and gone while another page is open. Only where it differs: a click during this run would be undone.
+    if st.session_state.get(key) != session.labelling:
+        st.session_state[key] = session.labelling
     st.toggle(
         "Label",
         key=key,

@@ -107,7 +107,8 @@ def test_nan_in_one_number_of_eleven_million_is_found(tmp_path: Path, resnet18: 
 
 
 def test_every_architecture_has_a_check_of_its_weights() -> None:
-    assert set(CHECKS) == set(ARCHITECTURES)
+    built = {name for name, one in ARCHITECTURES.items() if one.build is not None}
+    assert set(CHECKS) == built | {"any"}, "an imported network has none, and any that torchvision has is one"
 
 
 def test_a_target_that_cannot_be_written_is_no_fault_of_the_file(

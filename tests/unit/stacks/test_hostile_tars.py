@@ -104,8 +104,8 @@ REFUSED: dict[str, tuple[bytes, type[AppError], str]] = {
     "a size for all files": (pax(record(b"size", b"1"), kind=b"g") + GOOD + END, ArchiveError, "damaged"),
     "a size in pax that is none": (pax(record(b"size", b"-5")) + GOOD + END, ArchiveError, "damaged"),
     "a size of digits without end": (pax(record(b"size", b"9" * 30)) + GOOD + END, ArchiveError, "damaged"),
-    "gzip cut off": (gzip.compress(GOOD + END)[:-20], ArchiveTruncated, "ends too early"),
-    "gzip damaged": (gzip.compress(GOOD + END)[:-6] + b"xxxxxx", ArchiveError, "damaged"),
+    "gzip cut off": (gzip.compress(GOOD + END, mtime=0)[:-20], ArchiveTruncated, "ends too early"),
+    "gzip damaged": (gzip.compress(GOOD + END, mtime=0)[:-6] + b"xxxxxx", ArchiveError, "damaged"),
     "bzip2 damaged": (bz2.compress(GOOD + END)[:-6] + b"xxxxxx", ArchiveError, "TAR|damaged"),
     "xz cut off": (lzma.compress(GOOD + END)[:-20], ArchiveTruncated, "ends too early"),
 }

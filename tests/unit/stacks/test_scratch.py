@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.stacks.scratch import BlobFile, RowFile
-from tests.helpers import open_files
+from tests.helpers import open_files, wait_until
 
 SHAPE = (3, 4, 2)
 ROW = np.zeros(SHAPE, np.uint8)
@@ -116,10 +116,10 @@ def test_nothing_is_visible_in_the_folder_and_the_files_close_with_their_objects
     rows.write(0, ROW)
     blobs.write(0, b"secret")
     assert list(tmp_path.iterdir()) == []
-    assert open_files() == before + 2
+    wait_until(lambda: open_files() == before + 2, "two files are open, once others have closed theirs")
     del rows, blobs
     gc.collect()
-    assert open_files() == before
+    wait_until(lambda: open_files() == before, "none is left")
 
 
 def test_rows_never_written_take_no_disk_space(tmp_path: Path) -> None:
