@@ -207,6 +207,8 @@ def test_a_pasted_image_is_a_stack_unless_it_is_text_that_is_written(empty: Page
         return event.defaultPrevented;
     }"""
     image = base64.b64encode(PHOTOS["1.png"]).decode()
+    expect(empty.get_by_role("textbox", name="Folder of this computer")).to_be_visible()
+    expect(empty.locator("input[type=file]")).to_be_attached()  # pasting works from then on
     assert empty.evaluate(paste, ["input[type=text]", image]) is False
     assert empty.evaluate(paste, ["h1", image]) is True
     expect(shown_position(empty)).to_have_text("1 / 1")
