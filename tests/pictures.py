@@ -268,6 +268,8 @@ def tiff(pages: Array | list[Array], **options: Any) -> bytes:
             for page in pages:
                 writer.write(page, metadata=None, **options)
     else:
+        if options.get("ome"):  # or tifffile takes another identity each time
+            options["metadata"] = {"UUID": "urn:uuid:00000000-0000-1000-8000-000000000000"} | options["metadata"]
         tifffile.imwrite(buffer, pages, **options)
     return buffer.getvalue()
 
