@@ -15,6 +15,7 @@ from core.base.errors import InvalidRequest
 from core.base.workers import Priority
 from core.images.display import MEDIA_TYPE, to_picture
 from core.images.formats import formats
+from core.images.formats.format import for_browsers
 from core.images.memory import decoding_bytes, file_bytes, sample_bytes
 from core.images.pixels import THUMBNAIL_MEDIA_TYPE, shown
 from core.images.samples import pack
@@ -73,7 +74,7 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
         if known := not_modified(request, tag):
             return known
         entry = stack.entries[index]
-        as_it_is = window is None and not invert and entry.format.browsers_show(entry.header)
+        as_it_is = window is None and not invert and for_browsers(entry.format, entry.header) is not None
         if as_it_is and large_images.sent_in_pieces(entry):
             return await large_images.stream_for_browser(threads, request, stack, index, tag)
         if not as_it_is and large_images.made_in_strips(entry):

@@ -20,7 +20,7 @@ from core.base.workers import Job, Priority, WorkerPool
 from core.images import pixels, strips
 from core.images.display import Picture, to_picture
 from core.images.formats import format_of_name
-from core.images.formats.format import FileReader, Pixels, Size, decoded
+from core.images.formats.format import FileReader, Pixels, Size, decoded, for_browsers
 from core.images.memory import preparing_bytes, whole_bytes
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.stacks.inputs import ModelInputs
@@ -203,8 +203,8 @@ class ImageStack:
         self.check(index)
         self.check_readable(index)
         entry = self.entries[index]
-        if entry.format.browsers_show(entry.header):
-            return Picture(entry.format.for_browser(self._source.file(index), entry.frame), entry.format.media_type)
+        if shown := for_browsers(entry.format, entry.header):
+            return Picture(shown.for_browser(self._source.file(index), entry.frame), entry.format.media_type)
         return to_picture(pixels.shown(self.values(index), entry.header))
 
     def values(self, index: int, at_least: Size | None = None) -> Pixels:

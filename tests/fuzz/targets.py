@@ -23,7 +23,7 @@ from core.base.settings import Settings
 from core.images import pixels
 from core.images.formats import avif, bmp, dicom, gif, jpeg, jpeg2000, pnm, tiff, webp
 from core.images.formats import png as png_format
-from core.images.formats.format import FileReader, ImageFormat, ImageHeader, InMemory, decoded
+from core.images.formats.format import FileReader, ImageFormat, ImageHeader, InMemory, decoded, for_browsers
 from core.images.formats.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
 from core.stacks.sources import open_source
 from core.stacks.sources.source import Scratch, Source
@@ -100,8 +100,8 @@ def _check_frame(image_format: ImageFormat, file: FileReader, frame: int, header
     with suppress(ImageError):  # smaller sizes may be another library's work
         smaller = image_format.decode(file, frame, max_pixels=LIMITS.max_pixels, at_least=half)
         assert smaller.shape[:2] == (announced.height, announced.width)
-    if image_format.browsers_show(header):
-        sent = InMemory(image_format.for_browser(file, frame))
+    if shown := for_browsers(image_format, header):
+        sent = InMemory(shown.for_browser(file, frame))
         (again,) = image_format.read_headers(sent)
         assert (again.width, again.height) == (header.width, header.height)
         np.testing.assert_array_equal(image_format.decode(sent, max_pixels=LIMITS.max_pixels), found)

@@ -52,14 +52,6 @@ class Avif:
             raise ImageError(DAMAGED)
         return turn(pixels, orientation)
 
-    def browsers_show(self, header: ImageHeader) -> bool:
-        """See ``ImageFormat.browsers_show``: not all of them, and not without its profile."""
-        return False
-
-    def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
-        """See ``ImageFormat.for_browser``."""
-        raise NotImplementedError
-
     def _open(self, file: FileReader) -> tuple[ImageHeader, int, int]:
         data = file.read()
         if not self.matches(data[: self.head_bytes]):

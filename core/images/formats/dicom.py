@@ -64,13 +64,5 @@ class Dicom:
             return palette
         return samples.astype(header.dtype, copy=False)
 
-    def browsers_show(self, header: ImageHeader) -> bool:
-        """See ``ImageFormat.browsers_show``."""
-        return False
-
-    def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
-        """See ``ImageFormat.for_browser``."""
-        raise NotImplementedError
-
 
 FORMAT = Dicom()

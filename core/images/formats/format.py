@@ -200,6 +200,11 @@ class ImageFormat(Protocol):
         """
         ...
 
+
+@runtime_checkable
+class FormatForBrowsers(ImageFormat, Protocol):
+    """A format of which browsers show some files; what they do not show is decoded for them."""
+
     def browsers_show(self, header: ImageHeader) -> bool:
         """Whether ``for_browser`` has a file for a frame with this header; if not, it must be decoded."""
         ...
@@ -251,6 +256,13 @@ class FormatInSizes(ImageFormat, Protocol):
     def decoded_size(self, header: ImageHeader, at_least: Size) -> Size:
         """Width and height that ``decode`` gives: the full ones divided by a whole number, and rounded up."""
         ...
+
+
+def for_browsers(image_format: ImageFormat, header: ImageHeader) -> FormatForBrowsers | None:
+    """The format, where it has a file for browsers of a frame with this header."""
+    if isinstance(image_format, FormatForBrowsers) and image_format.browsers_show(header):
+        return image_format
+    return None
 
 
 def decoded(image_format: ImageFormat, header: ImageHeader, at_least: Size) -> ImageHeader:

@@ -52,14 +52,6 @@ class Gif:
             raise ImageError(DAMAGED)
         return pixels if (pixels[..., 3] < 255).any() else pixels[..., :3]
 
-    def browsers_show(self, header: ImageHeader) -> bool:
-        """See ``ImageFormat.browsers_show``: they would play it."""
-        return False
-
-    def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
-        """See ``ImageFormat.for_browser``."""
-        raise NotImplementedError
-
 
 FORMAT = Gif()
 

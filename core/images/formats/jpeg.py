@@ -75,11 +75,11 @@ class Jpeg:
         return _divided((header.width, header.height), parts.scale_for(header, at_least))
 
     def browsers_show(self, header: ImageHeader) -> bool:
-        """See ``ImageFormat.browsers_show``."""
+        """See ``FormatForBrowsers.browsers_show``."""
         return isinstance(header, JpegHeader) and header.is_common
 
     def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
-        """See ``ImageFormat.for_browser``; browsers turn it upright themselves."""
+        """See ``FormatForBrowsers.for_browser``; browsers turn it upright themselves."""
         data = file.read()
         return parts.rebuild(data, _header(data))
 

@@ -66,14 +66,6 @@ class Jpeg2000:
         found: Pixels = pixels.astype(header.dtype, copy=False)
         return found
 
-    def browsers_show(self, header: ImageHeader) -> bool:
-        """See ``ImageFormat.browsers_show``."""
-        return False
-
-    def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
-        """See ``ImageFormat.for_browser``."""
-        raise NotImplementedError
-
 
 FORMAT = Jpeg2000()
 _OTHER = "The file is not a JPEG 2000 image; export it as JPEG 2000 or PNG."

@@ -137,11 +137,11 @@ class Png:
         return decode(data, max_pixels=max_pixels)
 
     def browsers_show(self, header: ImageHeader) -> bool:
-        """See ``ImageFormat.browsers_show``; of 16 bits browsers show the upper 8, and animations would move."""
+        """See ``FormatForBrowsers.browsers_show``; of 16 bits browsers show the upper 8, and animations would move."""
         return header.bit_depth < 16 and not (isinstance(header, PngHeader) and header.animated)
 
     def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
-        """See ``ImageFormat.for_browser``."""
+        """See ``FormatForBrowsers.for_browser``."""
         return strip(file.read())
 
     def decode_strips(

@@ -64,14 +64,6 @@ class Pnm:
             samples = (samples.astype(np.uint32) * 255 + highest // 2) // highest
         return samples.astype(np.uint16) if highest > 255 else samples.astype(np.uint8)
 
-    def browsers_show(self, header: ImageHeader) -> bool:
-        """See ``ImageFormat.browsers_show``."""
-        return False
-
-    def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
-        """See ``ImageFormat.for_browser``."""
-        raise NotImplementedError
-
 
 FORMAT = Pnm()
 

@@ -64,14 +64,6 @@ class Tiff:
         check_size(page.header(""), max_pixels)
         return decode_page(page, file, places[2 * frame + 1])
 
-    def browsers_show(self, header: ImageHeader) -> bool:
-        """See ``ImageFormat.browsers_show``."""
-        return False
-
-    def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
-        """See ``ImageFormat.for_browser``."""
-        raise NotImplementedError
-
 
 FORMAT = Tiff()
 

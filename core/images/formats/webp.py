@@ -63,14 +63,6 @@ class WebP:
             raise ImageError(DAMAGED)
         return pixels if animated else turn(pixels, _orientation(file))
 
-    def browsers_show(self, header: ImageHeader) -> bool:
-        """See ``ImageFormat.browsers_show``: they would play it, and apply its profile."""
-        return False
-
-    def for_browser(self, file: FileReader, frame: int = 0) -> bytes:
-        """See ``ImageFormat.for_browser``."""
-        raise NotImplementedError
-
 
 FORMAT = WebP()
 

@@ -26,7 +26,7 @@ from core.base.workers import Priority
 from core.images import pixels
 from core.images.formats import format_of
 from core.images.formats.dicom import FORMAT
-from core.images.formats.format import SAMPLE_TYPES, InMemory
+from core.images.formats.format import SAMPLE_TYPES, InMemory, for_browsers
 from core.images.memory import decoding_bytes
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
@@ -68,7 +68,7 @@ def test_every_kind_keeps_its_true_values(kind: Kind) -> None:
     headers = list(FORMAT.read_headers(file))
     assert headers[0].description == kind.description
     assert len(headers) == len(kind.frames)
-    assert not any(FORMAT.browsers_show(header) for header in headers)
+    assert not any(for_browsers(FORMAT, header) for header in headers)
     for frame, (header, wanted) in enumerate(zip(headers, kind.frames, strict=True)):
         found = FORMAT.decode(file, frame, max_pixels=MAX_PIXELS)
         assert found.dtype == header.dtype == wanted.dtype

@@ -13,7 +13,7 @@ from core.base.workers import Priority
 from core.images import formats
 from core.images.formats import avif, bmp, gif, jpeg2000, png, pnm, webp
 from core.images.formats._animation import Animations
-from core.images.formats.format import ImageFormat, InMemory
+from core.images.formats.format import ImageFormat, InMemory, for_browsers
 from tests.builders import assemble_png, chunk, header_chunk
 from tests.conftest import MakeStack
 from tests.helpers import SECONDS
@@ -51,7 +51,7 @@ def test_every_frame_is_what_was_written(image_format: ImageFormat, kind: Kind) 
         assert found.shape[:2] == (headers[frame].height, headers[frame].width)
         assert found.dtype == wanted.dtype
         np.testing.assert_array_equal(visible(found), visible(wanted))
-        assert not image_format.browsers_show(headers[frame])
+        assert for_browsers(image_format, headers[frame]) is None
 
 
 @pytest.mark.parametrize(("image_format", "kind"), ANIMATIONS)
