@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from core.base.errors import ModelError
-from core.engines.engine import Engine, EngineName, Stage
-from core.engines.registry import describe
+from core.engines.engine import Engine, EngineDescription, EngineName, Stage
+from core.engines.openvino import FP32 as OPENVINO_FP32
+from core.engines.registry import describe, reference_engine
 from core.images.preprocessing import Preprocessing
 from core.models.architectures import Architecture, load_network
 from core.models.cache import Versions, cache_folder, installed_version, maker
@@ -146,6 +147,12 @@ class Model:
     def missing(self, engine: EngineName) -> str:
         """Why the model cannot be run by an engine, as a sentence; empty where it can."""
         return describe(engine).missing(self)
+
+    @property
+    def reference(self) -> EngineDescription:
+        """What its answers are compared with: PyTorch, or OpenVINO in FP32 where that alone runs an imported graph."""
+        reference = reference_engine()
+        return OPENVINO_FP32 if self.missing(reference.name) else reference
 
     def engine(self, name: EngineName) -> Engine:
         """The loaded engine; the first call loads it (OpenVINO from its compiled cache, PyTorch in seconds).

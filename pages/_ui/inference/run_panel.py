@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.base.errors import AppError
-from core.engines.engine import EngineDescription, EngineName
-from core.engines.openvino import FP32 as OPENVINO_FP32
+from core.engines.engine import EngineName
 from core.engines.registry import default_engine, engine_label, engine_names, reference_engine
 from core.models.model import Model
 from core.recognition.jobs import JobState, RecognitionJob
@@ -56,7 +55,7 @@ def run_notes(session: Session) -> bool:
 
 def run_buttons(session: Session, stack: ImageStack, *, key: str) -> None:
     """One for the selected, for all and for the current image, and the switch that compares engines."""
-    reference = _reference(session)
+    reference = session.model.reference
     selected = session.view.selected
     # Before the buttons: who switches it and presses one of them in one go means both.
     session.compare = bool(st.session_state.get(f"{key}-compare", session.compare))
@@ -106,12 +105,6 @@ def engine_options(session: Session) -> None:
     )
 
 
-def _reference(session: Session) -> EngineDescription:
-    """What answers are compared with: PyTorch, or OpenVINO in FP32 where that is all that runs an imported graph."""
-    reference = reference_engine()
-    return OPENVINO_FP32 if session.model.missing(reference.name) else reference
-
-
 def start_run(session: Session, stack: ImageStack, indices: Sequence[int]) -> None:
     """Recognise these images in the background, by the session's model and engines.
 
@@ -120,7 +113,7 @@ def start_run(session: Session, stack: ImageStack, indices: Sequence[int]) -> No
     """
     runtime = get_runtime()
     engines = [session.engine]
-    if session.compare and (reference := _reference(session).name) not in engines:
+    if session.compare and (reference := session.model.reference.name) not in engines:
         engines.append(reference)
     order = Order(stack, indices, session.model, tuple(engines), session.client, session.batch_size or 0)
     session.job = RecognitionJob(order, runtime.recognition)
