@@ -19,7 +19,7 @@ PIXELS = "pixels"
 def only_network(model: Any) -> Any:
     """Make an ``ov.Model`` begin at its model inputs and end in its logits, and return it.
 
-    One that does so already, as those written before 0.3 do, stays as it is.
+    One that does so already, as those written before IRs described themselves do, stays as it is.
     """
     from openvino import opset13 as ops
 

@@ -2,7 +2,7 @@
 
     python -m scripts.describe_model [FOLDER]
 
-Models made since 0.3 say it already. Weights and answers stay; the card gets the new checksums of the IR's files.
+Models made from now on say it already. Weights and answers stay; the card gets the new checksums of the IR's files.
 """
 
 from __future__ import annotations
