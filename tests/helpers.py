@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,16 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)
 
 
-def open_files() -> int:
-    """Number of files this process holds open."""
-    return len(list(Path("/proc/self/fd").iterdir()))
+def open_files(folder: Path) -> int:
+    """Number of files in ``folder`` that this process holds open, also such as have no name any more.
+
+    Not of all files: others may close meanwhile, whenever what an earlier test left is collected.
+    """
+    root, count = folder.resolve(), 0
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since
+            count += link.readlink().is_relative_to(root)
+    return count
 
 
 def grey_png(value: int, side: int = 8) -> bytes:

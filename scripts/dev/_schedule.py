@@ -32,11 +32,10 @@ class Phase:
 # Learning rates fall from phase to phase, as one cosine would; the average of the weights is of use at any cut.
 # To go on after the end, append phases: earlier steps keep their meaning, and training resumes at the new ones.
 PHASES = (
-    Phase(side=64, steps=400, auxiliary=192, rates=(0.004, 0.1)),  # warm-up
-    Phase(side=64, steps=5600, auxiliary=192, rates=(0.1, 0.06)),
-    Phase(side=96, steps=5000, auxiliary=64, rates=(0.06, 0.03)),
-    Phase(side=128, steps=4500, auxiliary=64, rates=(0.03, 0.008)),
-    Phase(side=160, steps=2200, auxiliary=32, rates=(0.008, 0.0)),
+    Phase(side=96, steps=100, auxiliary=96, rates=(0.002, 0.03)),  # warm-up of the heads
+    Phase(side=96, steps=800, auxiliary=96, rates=(0.03, 0.022)),
+    Phase(side=128, steps=900, auxiliary=64, rates=(0.022, 0.008)),
+    Phase(side=160, steps=500, auxiliary=32, rates=(0.008, 0.0)),
 )
 
 

@@ -79,10 +79,10 @@ def build_starter(checkpoint: Path, data: Sequence[Path], folder: Path) -> None:
             name=folder.name,
             title=f"Starter: {len(train.classes)} everyday classes",
             description="A small model that ships with the app, so that it recognises things without a download.",
-            architecture="torchvision ResNet18, trained from scratch",
+            architecture="torchvision ResNet18",
             classes=train.classes,
             data=DATA,
-            recipe=recipe(saved["step"]),
+            recipe=recipe(saved["step"], saved["start"]),
             preprocessing=STANDARD,
             quantization={
                 "method": "NNCF post-training quantization, INT8",

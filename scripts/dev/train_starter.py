@@ -1,7 +1,7 @@
-"""Train the starter model: torchvision's ResNet18 from scratch on labelled photos, for hours and in many sittings.
+"""Train the starter model: torchvision's ResNet18 on labelled photos, for hours and in many sittings.
 
     python -m scripts.dev.prepare_starter --data STARTER CALTECH --auxiliary TINY --work PACKED
-    python -m scripts.dev.train_starter --photos PACKED --work FOLDER
+    python -m scripts.dev.train_starter --photos PACKED --work FOLDER [--start MODEL]
     python -m scripts.dev.build_starter FOLDER/checkpoint.pt --data STARTER CALTECH
     python -m scripts.dev.evaluate_starter models/starter --data STARTER CALTECH --few-shot STEEL FLOWERS
 
@@ -9,6 +9,9 @@ The second command starts and resumes: a step is made from its number alone, so 
 training goes on from its last checkpoint as if nothing had happened. The result is the exponential moving average of
 the weights; it is of use at any time, and ``checkpoint.pt`` always has it. ``log.jsonl`` has a line each.
 Nothing is chosen by photos of ``val/``, which training never sees.
+
+``--start`` begins with the weights of an installed ResNet18 (its head's rows for classes of the same name, and all
+before the head), where training from scratch would take a day to get as far.
 
 The network has two heads in one layer, for the classes of the photos and behind them for those of the auxiliary photos
 (Tiny ImageNet, 200 classes at 32 px), which teach it features; the built model has the first alone.
@@ -26,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from core.models.card import WEIGHTS_NAME, read_card
 from core.models.torchvision_compat import import_torchvision
 from scripts.dev import _checkpoints
 from scripts.dev._augment import CROP_SCALE, JITTER, Batch, Sampler, ahead, network_inputs
@@ -42,7 +46,7 @@ BALANCE = 0.7
 WEIGHT_DECAY = 5e-4
 MOMENTUM = 0.9
 LABEL_SMOOTHING = 0.0  # it draws each class to one point: features transfer worse, probabilities mean less
-EMA_DECAY = 0.999  # about the last 1,000 steps, or 4 passes over the photos
+EMA_DECAY = 0.998  # about the last 500 steps, or 2 passes over the photos
 SEED = 20260
 CHECKPOINT_SECONDS = 240.0
 WATCH_SECONDS = 1800.0
@@ -66,19 +70,47 @@ class Training:
         plain = [weight for weight in self.model.parameters() if weight.ndim <= 1]  # biases, batch norm: no decay
         groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.SGD(groups, lr=0.0, momentum=MOMENTUM, nesterov=True)
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.start = 0, 0.0, ""
+
+    def begin_with(self, folder: Path, classes: Sequence[str]) -> None:
+        """Take over the weights of an installed ResNet18, for what both networks have.
+
+        Args:
+            folder: the model's, with card and weights.
+            classes: of the photos, in order.
+        """
+        import torch
+        from safetensors.torch import load_file
+
+        card, weights = read_card(folder), load_file(folder / WEIGHTS_NAME)
+        mine = self.model.state_dict()
+        for name, value in weights.items():
+            if not name.startswith("fc."):
+                mine[name].copy_(value)
+        with torch.no_grad():
+            for row, one in enumerate(card.classes):
+                if one in classes:
+                    for name in ("fc.weight", "fc.bias"):
+                        mine[name][classes.index(one)].copy_(weights[name][row])
+        self.average.load_state_dict(mine)
+        self.start = card.title
 
     def state(self) -> dict[str, Any]:
         """For ``_checkpoints.save``."""
         parts = {"model": self.model, "average": self.average, "optimizer": self.optimizer}
         weights = {name: part.state_dict() for name, part in parts.items()}
-        return weights | {"step": self.step, "seconds": self.seconds, "classes": self.classes}
+        return weights | {
+            "step": self.step,
+            "seconds": self.seconds,
+            "classes": self.classes,
+            "start": self.start,
+        }
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
         for name in ("model", "average", "optimizer"):
             getattr(self, name).load_state_dict(state[name])
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.start = state["step"], state["seconds"], state["start"]
 
     def learn(self, photos: Batch, auxiliary: Batch | None, rate: float) -> tuple[float, float]:
         """One step; the losses of photos and of auxiliary photos (0 without)."""
@@ -148,6 +180,7 @@ def train(
     work: Path,
     phases: Sequence[Phase] = PHASES,
     *,
+    start: Path | None = None,
     batch_size: int = BATCH_SIZE,
     until: int | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -159,6 +192,7 @@ def train(
         folder: what ``scripts.dev.prepare_starter`` wrote.
         work: for checkpoints and the log.
         phases: the schedule.
+        start: folder of a model to begin with, None to begin from scratch; ignored when resuming.
         batch_size: photos in a step.
         until: a step (from 0) before which to stop.
         checkpoint_seconds: between checkpoints.
@@ -181,6 +215,8 @@ def train(
         if (saved := _checkpoints.load(work)) is not None:
             training.resume(saved)
             print(f"resuming at step {training.step:,}", flush=True)
+        elif start is not None:
+            training.begin_with(start, photos.classes)
         started = saved_at = time.monotonic()
         watched_at, before, first = started - watch_seconds, training.seconds, training.step
         losses: list[tuple[float, float]] = []
@@ -219,10 +255,11 @@ def _record(
     }
 
 
-def recipe(step: int) -> dict[str, str]:
-    """How a model of that many steps was trained, for its card."""
+def recipe(step: int, start: str) -> dict[str, str]:
+    """How a model of that many steps was trained, for its card; ``start`` titles the model it began with, if any."""
     sides = sorted({phase.side for phase in PHASES})
     return {
+        "start": start or "random weights",
         "steps": f"{step:,} of {total_steps(PHASES):,}, at {', '.join(map(str, sides))} px",
         "optimizer": f"SGD, Nesterov momentum {MOMENTUM}, weight decay {WEIGHT_DECAY}, batches of {BATCH_SIZE} photos",
         "schedule": f"warm-up, then falling from {max(phase.rates[0] for phase in PHASES)} in cosines",
@@ -238,6 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, help="folder of scripts.dev.prepare_starter")
     parser.add_argument("--work", type=Path, default=Path("runs/starter"), help="checkpoints (default: %(default)s)")
+    parser.add_argument("--start", type=Path, help="folder of a model to begin with (default: from scratch)")
     parser.add_argument("--until", type=int, help="stop before this step")
     parser.add_argument("--threads", type=int, help="default: all cores")
     options = parser.parse_args(arguments)
@@ -245,7 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    train(options.photos, options.work, until=options.until)
+    train(options.photos, options.work, start=options.start, until=options.until)
     return 0
 
 

@@ -1,13 +1,12 @@
 """A small app that mounts the viewer and the gallery on generated images: ``streamlit run component_app.py``.
 
 Image ``i`` is one flat colour with a white block in its top left quarter, so that a test can tell from the
-canvas which image is shown and how it is turned. Image 7 cannot be read; image 9 answers slowly; image 25 is
-16-bit grey, its values rising from 1000 by one for each column.
+canvas which image is shown and how it is turned. Image 7 cannot be read; image 25 is 16-bit
+grey, its values rising from 1000 by one for each column.
 """
 
 from __future__ import annotations
 
-import asyncio
 import colorsys
 import io
 import sys
@@ -30,7 +29,7 @@ from core.stacks.sources.names import natural_key
 from pages._ui.components.assets import script_route
 
 WIDTH, HEIGHT = 500, 375
-BROKEN, SLOW, DEEP = 7, 9, 25
+BROKEN, DEEP = 7, 25
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 MAP_BOX = ((WIDTH - HEIGHT) / 2, 0, (WIDTH + HEIGHT) / 2, HEIGHT)
 LABELS = ("cat", "dog", "tabby cat with a long name")
@@ -90,8 +89,6 @@ async def image_route(request: Request) -> Response:
         return JSONResponse({"code": "image_invalid", "detail": "The PNG ends too early."}, status_code=422)
     if request.path_params["kind"] == "thumbnail":
         return Response(png(index, 192, 144), media_type="image/png", headers=IMMUTABLE)
-    if index == SLOW:
-        await asyncio.sleep(1)
     if request.path_params["kind"] == "values":
         body, headers = pack(samples(index), gzip=True)
         return Response(body, headers=IMMUTABLE | headers)

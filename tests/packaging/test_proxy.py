@@ -173,6 +173,7 @@ def test_pages_components_pictures_and_uploads_work_in_a_browser(site: Site, bro
     page.goto(str(documentation))
     expect(page.get_by_text("/predict_optimized")).to_be_visible()
     page.goto(f"{site.address}/")
+    expect(page.locator("[data-ref=best]").get_by_role("listitem")).to_have_count(5)  # no request is on its way
     page.get_by_role("button", name="1 open").click()
     page.get_by_role("button", name="Close", exact=True).click()
     expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible()

@@ -200,10 +200,10 @@ def test_folders_without_end_are_left_out(folder: Path, opened: Callable[..., So
 def test_a_folder_without_images_is_refused_and_let_go_of(tmp_path: Path, files: dict[str, bytes]) -> None:
     (tmp_path / "f").mkdir()
     write(tmp_path / "f", files)
-    before = open_files()
+    before = open_files(tmp_path)
     with pytest.raises(ArchiveEmpty):
         open_source(tmp_path / "f", Settings())
-    assert open_files() == before
+    assert open_files(tmp_path) == before
 
 
 def test_the_number_of_files_is_limited(folder: Path, opened: Callable[..., Source]) -> None:
@@ -212,14 +212,14 @@ def test_the_number_of_files_is_limited(folder: Path, opened: Callable[..., Sour
     assert len(opened(max_entries=4).entries) == 3
 
 
-def test_nothing_stays_open_but_the_folder(folder: Path) -> None:
-    before = open_files()
+def test_nothing_stays_open_but_the_folder(tmp_path: Path, folder: Path) -> None:
+    before = open_files(tmp_path)
     source = open_source(folder, Settings())
     reader = source.file(0)
-    assert open_files() == before + 1
+    assert open_files(tmp_path) == before + 1
     source.close()
     source.close()
-    assert open_files() == before
+    assert open_files(tmp_path) == before
     with pytest.raises(ValueError, match="closed"):
         reader.read()
 

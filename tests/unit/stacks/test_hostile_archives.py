@@ -399,13 +399,12 @@ def test_a_refused_archive_leaves_no_trace(store: StackStore, kind: str) -> None
     before = store.create(io.BytesIO(zip_bytes({"a.png": PHOTO})), "before.zip")
     for _, job in before.prepare_ahead([0]):
         job.result()
-    gc.collect()  # of what other tests left open
-    files, handles = sorted(store.folder.rglob("*")), open_files()
+    files, handles = sorted(store.folder.rglob("*")), open_files(store.folder)
     with pytest.raises(AppError) as caught:
         store.create(io.BytesIO(REFUSED_ARCHIVES[kind]), "hostile.zip")
     assert isinstance(caught.value, ArchiveError)
     assert str(caught.value).endswith(".")
-    assert (sorted(store.folder.rglob("*")), open_files()) == (files, handles)
+    assert (sorted(store.folder.rglob("*")), open_files(store.folder)) == (files, handles)
     assert (len(store), store.get(before.id).original(0)) == (1, PHOTO)
 
 

@@ -114,13 +114,13 @@ REFUSED: dict[str, tuple[bytes, type[AppError], str]] = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_it_is_refused_in_a_sentence_and_leaves_nothing(store: StackStore, kind: str) -> None:
     data, error, sentence = REFUSED[kind]
-    before = open_files()
+    before = open_files(store.folder)
     with pytest.raises(error, match=sentence), store.receive("somebody") as upload:
         upload.write(data)
         upload.finish("a.tar")
     assert store.usage.bytes == store.usage.stacks == 0
     assert [path.name for path in store.folder.iterdir()] == ["lock"]
-    assert open_files() == before
+    assert open_files(store.folder) == before
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd.compress])

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.stacks.scratch import BlobFile, RowFile
-from tests.helpers import open_files, wait_until
+from tests.helpers import open_files
 
 SHAPE = (3, 4, 2)
 ROW = np.zeros(SHAPE, np.uint8)
@@ -110,16 +110,14 @@ def test_blobs_written_side_by_side_stay_apart(tmp_path: Path) -> None:
 
 
 def test_nothing_is_visible_in_the_folder_and_the_files_close_with_their_objects(tmp_path: Path) -> None:
-    gc.collect()  # what earlier tests left must not go in between
-    before = open_files()
     rows, blobs = RowFile(tmp_path, SHAPE), BlobFile(tmp_path)
     rows.write(0, ROW)
     blobs.write(0, b"secret")
     assert list(tmp_path.iterdir()) == []
-    wait_until(lambda: open_files() == before + 2, "two files are open, once others have closed theirs")
+    assert open_files(tmp_path) == 2
     del rows, blobs
     gc.collect()
-    wait_until(lambda: open_files() == before, "none is left")
+    assert open_files(tmp_path) == 0
 
 
 def test_rows_never_written_take_no_disk_space(tmp_path: Path) -> None:

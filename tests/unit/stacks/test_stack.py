@@ -267,7 +267,7 @@ def test_a_deleted_stack_decodes_no_more_and_its_files_vanish(
 def test_a_deleted_stack_gives_back_its_files_at_once(store: StackStore, extra: dict[str, bytes]) -> None:
     """Without waiting for the garbage collector: until it runs, deleted archives would fill the disk."""
     files = {f"{number}.png": photo_png(seed=number) for number in range(10)} | extra
-    before = open_files()
+    before = open_files(store.folder)
     gc.disable()
     try:
         stack = prepared(store.create(io.BytesIO(zip_bytes(files)), "a.zip"))
@@ -275,12 +275,12 @@ def test_a_deleted_stack_gives_back_its_files_at_once(store: StackStore, extra: 
         if extra:
             with pytest.raises(ImageError):
                 stack.thumbnail(stack.find("broken.png"))
-        assert open_files() > before
+        assert open_files(store.folder) > before
         reference = weakref.ref(stack)
         store.delete(stack.id)
         del stack
         wait_until(lambda: reference() is None, "the last worker has let go")
-        assert open_files() == before
+        assert open_files(store.folder) == before
     finally:
         gc.enable()
 

@@ -123,7 +123,7 @@ def test_a_tar_with_nothing_to_show_says_so(open_zip: Open) -> None:
 def test_an_unpacked_one_has_no_name_and_counts_until_it_is_closed(store: StackStore) -> None:
     files = {f"{number}.png": photo_png(200, 200, seed=number) for number in range(20)}
     packed = tar_bytes(files, "gz")
-    before = open_files()
+    before = open_files(store.folder)
     with store.receive("somebody") as upload:
         upload.write(packed)
         stack = upload.finish("photos.tar.gz")
@@ -137,7 +137,7 @@ def test_an_unpacked_one_has_no_name_and_counts_until_it_is_closed(store: StackS
 
     def let_go() -> bool:
         store.sweep()
-        return open_files() <= before
+        return open_files(store.folder) <= before
 
     wait_until(let_go, "the unpacked file to be gone")
 
