@@ -23,9 +23,7 @@ from pages._ui.shell.session import Session
 from pages._ui.viewer.uploader import receive
 from tests.builders import encrypted, photo_png, zip_bytes
 from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
-from tests.ui.app import session
-
-ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
+from tests.ui.app import ROUTER, session
 
 
 @pytest.fixture
