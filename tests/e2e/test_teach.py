@@ -14,8 +14,7 @@ from tests.e2e.test_accessibility import is_accessible
 from tests.e2e.viewer import PHONE
 
 pytestmark = pytest.mark.browser
-LIGHT = {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "light"}
-DARK = {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "dark"}
+WIDE = {"viewport": {"width": 1440, "height": 1000}}
 
 
 def test_by_keys_alone_label_see_suggestions_accept_correct_and_undo(teach: Teach) -> None:
@@ -256,7 +255,7 @@ def test_a_number_of_the_confusion_matrix_opens_its_images(teach: Teach) -> None
     teach.counts(lying=8, upright=9)
 
 
-@pytest.mark.parametrize("context_options", [LIGHT, DARK], indirect=True, ids=["light", "dark"])
+@pytest.mark.parametrize("context_options", [WIDE], indirect=True, ids=["wide"])
 def test_nothing_serious_before_and_after_labels(teach: Teach) -> None:
     is_accessible(teach.page, "two classes")
     for first, key in ((1, "1"), (13, "2")):
