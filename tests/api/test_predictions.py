@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -389,15 +390,33 @@ class TestMany:
     def test_a_long_recognition_does_not_hold_up_a_short_one(
         self, make_service: MakeService, engine: FakeEngine
     ) -> None:
-        engine.before = lambda batch: time.sleep(0.02)
+        """The long one's first batch lasts until the short one waits, its second until that has its answer."""
+        waiting, answered = threading.Event(), threading.Event()
+        begun = itertools.count(1)
+
+        def hold(_: object) -> None:
+            match next(begun):
+                case 1:
+                    assert waiting.wait(SECONDS)
+                    time.sleep(0.05)  # its turn is over
+                case 2:
+                    pass  # the short one's only batch
+                case _:
+                    assert answered.wait(SECONDS), "it waited for the whole of the long one"
+
+        engine.before = hold
         service = make_service(max_running=1, turn_seconds=0.05)
-        large, small = create(service, 200), create(service, 1)
-        with ThreadPoolExecutor(1) as pool:
+        large, small = create(service, 20), create(service, 1)
+        with ThreadPoolExecutor(2) as pool:
             long = pool.submit(service.client.post, large, json={"batch_size": 1})
             wait_until(lambda: service.queue.running == 1, "the long one")
-            assert service.client.post(small, json={}).status_code == 200
-            assert not long.done(), "it waited for the whole of the long one"
-            assert len(long.result(SECONDS).json()["predictions"]) == 200
+            short = pool.submit(service.client.post, small, json={})
+            wait_until(lambda: service.queue.waiting == 1, "the short one")
+            waiting.set()
+            assert short.result(SECONDS).status_code == 200
+            assert not long.done()
+            answered.set()
+            assert len(long.result(SECONDS).json()["predictions"]) == 20
 
 
 def test_pages_and_programs_share_one_queue(make_service: MakeService, gate: Gate) -> None:
