@@ -19,8 +19,10 @@ from tests.builders import zip_bytes
 
 pytest_plugins = ["tests.plugin"]
 
+# No example has a time limit: it would depend on what else the machine does.
+hypothesis.settings.register_profile("default", hypothesis.settings.get_profile("default"), deadline=None)
 # For ``--hypothesis-profile=long``; holds where a test sets no number of its own.
-hypothesis.settings.register_profile("long", max_examples=20_000)
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("default"), max_examples=20_000)
 
 MakeStack = Callable[[Mapping[str, bytes]], ImageStack]
 

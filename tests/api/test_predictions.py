@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 import time
@@ -33,11 +32,10 @@ from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
 NDJSON = {"Accept": "application/x-ndjson"}
 
 
-def create(service: Service, count: int = 12) -> str:
-    """The address of predictions for a new stack of that many greys."""
-    response = service.client.post(
-        "/api/v1/stacks", content=greys_zip(count), headers={"Content-Type": "application/zip"}
-    )
+def create(service: Service, given: int | bytes = 12) -> str:
+    """The address of predictions for a new stack: of that many greys, or of this ZIP."""
+    content = greys_zip(given) if isinstance(given, int) else given
+    response = service.client.post("/api/v1/stacks", content=content, headers={"Content-Type": "application/zip"})
     return f"{response.headers['location']}/predictions"
 
 
@@ -390,26 +388,26 @@ class TestMany:
     def test_a_long_recognition_does_not_hold_up_a_short_one(
         self, make_service: MakeService, engine: FakeEngine
     ) -> None:
-        """The long one's first batch lasts until the short one waits, its second until that has its answer."""
+        """Batches of the long one last until the short one waits; later ones, until that has its answer."""
         waiting, answered = threading.Event(), threading.Event()
-        begun = itertools.count(1)
+        begun: list[int] = []
 
-        def hold(_: object) -> None:
-            match next(begun):
-                case 1:
-                    assert waiting.wait(SECONDS)
-                    time.sleep(0.05)  # its turn is over
-                case 2:
-                    pass  # the short one's only batch
-                case _:
-                    assert answered.wait(SECONDS), "it waited for the whole of the long one"
+        def hold(batch: np.ndarray) -> None:
+            if batch[0, 0, 0, 0] == 250:
+                return  # the short one
+            begun.append(1)
+            if len(begun) <= engine.parallelism:
+                assert waiting.wait(SECONDS)
+                time.sleep(0.05)  # its turn is over
+            else:
+                assert answered.wait(SECONDS), "it waited for the whole of the long one"
 
         engine.before = hold
         service = make_service(max_running=1, turn_seconds=0.05)
-        large, small = create(service, 20), create(service, 1)
+        large, small = create(service, 20), create(service, zip_bytes({"1.png": grey_png(250)}))
         with ThreadPoolExecutor(2) as pool:
             long = pool.submit(service.client.post, large, json={"batch_size": 1})
-            wait_until(lambda: service.queue.running == 1, "the long one")
+            wait_until(lambda: len(begun) == engine.parallelism, "the long one")
             short = pool.submit(service.client.post, small, json={})
             wait_until(lambda: service.queue.waiting == 1, "the short one")
             waiting.set()
