@@ -77,7 +77,7 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
         answers = [next((one for one in predictions if one.engine == engine), None) for predictions in found.values()]
         name, confidence = engine_label(engine), f"Confidence, {engine_label(engine)}"
         columns[name] = [answer and (answer.error or answer.caption) for answer in answers]
-        columns[confidence] = [None if not answer or answer.error else answer.confidence for answer in answers]
+        columns[confidence] = [shown_confidence(answer) if answer else None for answer in answers]
         config[name] = st.column_config.TextColumn(width=150, help="The class this engine names first")
         config[confidence] = st.column_config.ProgressColumn(
             "Confidence",
@@ -109,6 +109,14 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
     )
     rows = event["selection"]["rows"]
     return list(found)[rows[0]] if rows else None
+
+
+def shown_confidence(answer: Prediction) -> float | None:
+    """What is said of the class in front; None where the image shows none of the classes, and after an error.
+
+    How sure the nearest class is says nothing about an image that is unlike all of them.
+    """
+    return None if answer.error or answer.known is False else answer.confidence
 
 
 def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start: int | None, *, key: str) -> None:

@@ -59,8 +59,8 @@ const body = /** @type {HTMLElement} */ (/** @type {unknown} */ ({ matches: () =
 test("labels and suggestions stand where answers stand, and differ", async () => {
   const { store } = await labelling();
   assert.deepEqual(store.answers.get(0), [{ label: "a", confidence: 1, engine: LABELLED, model: "", kind: "label" }]);
-  assert.deepEqual(store.answers.get(1), [{ label: "b", confidence: 0.87, engine: SUGGESTED, model: "", kind: "suggestion" }]);
-  assert.equal(store.answers.get(3)?.[0].label, NONE_OF_THESE);
+  assert.deepEqual(store.answers.get(1), [{ label: "b", confidence: 0.87, engine: SUGGESTED, model: "", known: undefined, kind: "suggestion" }]);
+  assert.deepEqual([store.answers.get(3)?.[0].label, store.answers.get(3)?.[0].known], [NONE_OF_THESE, false]);
   assert.equal(store.answers.get(4), undefined);
 });
 

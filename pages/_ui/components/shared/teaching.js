@@ -300,7 +300,8 @@ export class Teaching {
     const answers = new Map();
     for (const [index, [place, share]] of this.suggestions) {
       const label = this.classes[place] ?? NONE_OF_THESE;
-      answers.set(index, [{ label, confidence: share / 100, engine: SUGGESTED, model: "", kind: "suggestion" }]);
+      const known = place < 0 ? false : undefined;
+      answers.set(index, [{ label, confidence: share / 100, engine: SUGGESTED, model: "", known, kind: "suggestion" }]);
     }
     for (const [index, place] of this.labels) {
       answers.set(index, [{ label: this.classes[place] ?? "", confidence: 1, engine: LABELLED, model: "", kind: "label" }]);

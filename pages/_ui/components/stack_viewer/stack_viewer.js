@@ -1,4 +1,5 @@
 /* The viewer: the controls, keys and caption around the stage. */
+import { caption } from "../shared/answers.js";
 import { elementsOf, focusedIn, rootOf } from "../shared/elements.js";
 import { formatBytes, formatShare, showAnswers, showFill, showName } from "../shared/format.js";
 import { linkedImage } from "../shared/link.js";
@@ -258,7 +259,7 @@ export class StackViewer {
     const { store } = this;
     if (this.film.playing) return;
     const [leading] = store.answers.get(store.current) ?? [];
-    const answer = leading ? `, ${leading.label} ${formatShare(leading)}` : "";
+    const answer = leading ? `, ${caption(leading)} ${formatShare(leading)}`.trimEnd() : "";
     this.ref.status.textContent = `Image ${store.current + 1} of ${store.count}: ${store.name(store.current)}${answer}`;
   }
 
