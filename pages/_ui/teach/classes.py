@@ -21,6 +21,7 @@ from core.teach.live import LiveTeaching
 from core.teach.saved import MAX_BYTES as MAX_SESSION_BYTES
 from core.teach.saved import SavedTeaching, read_saved
 from core.trust.label_files import MAX_BYTES, from_folders, to_csv
+from pages._ui.compat import draw_tab, tab_id
 from pages._ui.components.contract import Refusals, UploaderData
 from pages._ui.shell.links import LABELS, absolute, of_stack
 from pages._ui.shell.messages import escape, images
@@ -34,7 +35,7 @@ _MAX_NAME = 100  # characters of a class
 
 def classes(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     """The field for a new class, and the menus beside it."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(key="classes", horizontal=True, vertical_alignment="bottom"):
         # Not cleared by the browser: a report of the gallery right after it would join it, and bring the empty field.
         form = st.form("new-class", border=False, width=380)
         with form, st.container(horizontal=True, vertical_alignment="bottom"):
@@ -156,10 +157,10 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
         "A file with labels, what was recognised, the models of both, and what is on show. The images are not in it: "
         "open the same ZIP first, under whatever name."
     )
-    results = get_runtime().recognition.results(stack)
+    results, tab = get_runtime().recognition.results(stack), tab_id()
     st.download_button(
         "Save session",
-        lambda: _save(session, stack, live),
+        lambda: _save(session, stack, live, tab),
         f"{stack.name.removesuffix('.zip')}-session.json",
         "application/json",
         icon=":material/save:",
@@ -199,11 +200,12 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
     st.rerun()
 
 
-def _save(session: Session, stack: ImageStack, live: LiveTeaching) -> bytes:
-    """The file; what is in it is not asked about when somebody leaves, from the next time on that the page is drawn."""
+def _save(session: Session, stack: ImageStack, live: LiveTeaching, tab: str) -> bytes:
+    """The file; the tab it is for is drawn anew, and asks about nothing that is in it when somebody leaves."""
     version = live.labels.version
     data = _saved(session, stack, live).to_bytes()
     session.saved_labels = version
+    draw_tab(tab)
     return data
 
 

@@ -7,6 +7,7 @@
 import { NO_ANSWER, failureMessage, resolveUrl } from "./addresses.js";
 import { readPreference } from "./preferences.js";
 
+/** @import { Press } from "./keys.js" */
 /** @import { Answer } from "./answers.js" */
 /** @import { AlikeImages, LabelAction, TeachingColumns, ViewData } from "./contract.js" */
 /** @import { StackStore } from "./store.js" */
@@ -268,7 +269,7 @@ export class Teaching {
     this.canRedo = columns.can_redo;
     this.show();
     if (following) this.follow(labels);
-    store.scheduleReport();
+    store.reporter.soon();
   }
 
   /**
@@ -313,7 +314,7 @@ export class Teaching {
   /**
    * True when the key was used here.
    *
-   * @param {KeyboardEvent} event
+   * @param {Press} event
    * @param {HTMLElement} target
    */
   onKey(event, target) {
