@@ -39,7 +39,7 @@ room_for_bar()
 reserve({"classes": "4.25rem", "teach-gallery": "min(35rem, 80svh)", "teach-viewer": "min(35rem, 80svh)"})
 next_step(live)
 classes(session, stack, live)
-links = label_links(stack, live, session.saved_labels)
+links = label_links(stack, live)
 gallery_beside_viewer(session, links, key="teach")
 accept, judge, make = st.tabs(["Suggestions", "How good it is", "Make the model"])
 with accept:

@@ -45,7 +45,7 @@ else:
     with notes:
         upload_error(session)
         live = watched(session, stack)
-    links = stack_links(stack) if live is None else label_links(stack, live, session.saved_labels)
+    links = stack_links(stack) if live is None else label_links(stack, live)
     session.view = workspace(key="workspace", stack=links, view=session.view, version=session.view_version)
     if live is None and recognise_on_screen(session, stack):
         st.rerun()

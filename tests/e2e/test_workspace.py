@@ -241,8 +241,10 @@ def test_filter_order_view_and_selection_are_found_again(browser: Browser, app_s
     page.get_by_label("Sort by").select_option("By confidence")
     page.get_by_role("button", name="All matching").click()
     part(page, "stage").focus()
-    for key in ("ArrowRight", "ArrowRight", "r", "1"):
+    page.keyboard.press("b")
+    for key in ("ArrowRight", "ArrowRight", "r", "1", "w"):
         page.keyboard.press(key)
+    page.get_by_role("button", name="Invert brightness").click()
     expect(page).to_have_url(re.compile(r"image=3&name=photo\+1&sort=-confidence$"))
     expect(page.get_by_role("button", name="Selected (11)")).to_be_enabled()
     first = page.locator(".cell[aria-posinset='1']")
@@ -256,6 +258,8 @@ def test_filter_order_view_and_selection_are_found_again(browser: Browser, app_s
         expect(part(page, "count")).to_have_text(f"11 of {COUNT} selected, 11 shown")
         expect(part(page, "percent")).to_have_value("100%")
         expect(part(page, "reset")).to_be_enabled()
+        expect(part(page, "windowing")).to_have_attribute("aria-pressed", "true")
+        expect(part(page, "besideName")).to_contain_text("1: series/photo 1.png")
         expect(first).to_have_attribute("data-index", index)
         expect(hints).to_be_hidden()  # for good
 

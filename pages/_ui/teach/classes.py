@@ -21,7 +21,6 @@ from core.teach.live import LiveTeaching
 from core.teach.saved import MAX_BYTES as MAX_SESSION_BYTES
 from core.teach.saved import SavedTeaching, read_saved
 from core.trust.label_files import MAX_BYTES, from_folders, to_csv
-from pages._ui.compat import draw_tab, tab_id
 from pages._ui.components.contract import Refusals, UploaderData
 from pages._ui.shell.links import LABELS, absolute, of_stack
 from pages._ui.shell.messages import escape, images
@@ -157,10 +156,10 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
         "A file with labels, what was recognised, the models of both, and what is on show. The images are not in it: "
         "open the same ZIP first, under whatever name."
     )
-    results, tab = get_runtime().recognition.results(stack), tab_id()
+    results = get_runtime().recognition.results(stack)
     st.download_button(
         "Save session",
-        lambda: _save(session, stack, live, tab),
+        lambda: _save(session, stack, live),
         f"{stack.name.removesuffix('.zip')}-session.json",
         "application/json",
         icon=":material/save:",
@@ -191,7 +190,7 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
     if saved.engine in engine_names() and not session.working:
         session.engine = saved.engine
     live.threshold = saved.threshold
-    session.saved_labels = live.labels.version
+    live.labels.saved = live.labels.version
     session.show(min(saved.current, len(stack) - 1), [index for index in saved.selected if index < len(stack)])
     missing = [name for name in dict.fromkeys((saved.model, saved.in_use)) if name and name not in models]
     if missing:
@@ -200,12 +199,11 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
     st.rerun()
 
 
-def _save(session: Session, stack: ImageStack, live: LiveTeaching, tab: str) -> bytes:
-    """The file; the tab it is for is drawn anew, and asks about nothing that is in it when somebody leaves."""
+def _save(session: Session, stack: ImageStack, live: LiveTeaching) -> bytes:
+    """The file; what is in it is not asked about when somebody leaves, once the browser has heard of it."""
     version = live.labels.version
     data = _saved(session, stack, live).to_bytes()
-    session.saved_labels = version
-    draw_tab(tab)
+    live.labels.saved = version
     return data
 
 

@@ -14,6 +14,7 @@ import { readPreference } from "./preferences.js";
 
 export const POLL_MS = 400;
 const RETRY_MS = 3000;
+const SAVED_MS = 1000; // after a click that may have saved labels
 export const NONE_OF_THESE = "none of these";
 export const LABELLED = "your label";
 export const SUGGESTED = "suggested";
@@ -62,14 +63,14 @@ export class Teaching {
    *
    * @param {ViewData} data
    */
-  update({ teaching_url, alike_url, teaching_revision, saved_version }) {
+  update({ teaching_url, alike_url, teaching_revision }) {
     const { on } = this;
     this.on = teaching_url !== "";
     this.url = teaching_url;
     this.alikeUrl = alike_url;
-    this.saved = saved_version;
     if (this.on) {
       window.addEventListener("beforeunload", askBeforeLeaving); // once, however often it is said
+      window.addEventListener("click", lookIfSaved, true);
       unsaved = this;
       if (!on) this.show();
       if (!on || teaching_revision !== this.revision) this.refresh();
@@ -253,6 +254,7 @@ export class Teaching {
     const changed = columns.revision !== this.revision;
     this.note = columns.note;
     this.version = columns.version;
+    this.saved = columns.saved;
     this.following = false;
     if (!changed) {
       store.emit("teaching");
@@ -347,6 +349,13 @@ export class Teaching {
     else this.undo();
     return true;
   }
+}
+
+/** Somebody may have saved the labels: a download tells the page nothing, so the server is asked a moment later. */
+function lookIfSaved() {
+  if (!unsaved || unsaved.isSaved) return;
+  clearTimeout(unsaved.timer);
+  unsaved.timer = setTimeout(() => unsaved?.refresh(), SAVED_MS);
 }
 
 /** @param {BeforeUnloadEvent} event */

@@ -48,7 +48,7 @@ export class KeyEditor {
       element.setAttribute("title", title.replace(/\(([a-z])\)$/, (_, usual) => `(${keymap.keyOf(usual)})`));
     }
     this.ref.usualKeys.hidden = !keymap.isChanged;
-    this.ref.keyNote.textContent = "";
+    this.ref.keyNote.textContent = "Press a letter below to give it another key.";
   }
 
   /** @param {HTMLButtonElement} button */
@@ -56,7 +56,7 @@ export class KeyEditor {
     this.show();
     button.textContent = "…";
     button.setAttribute("aria-pressed", "true");
-    this.ref.keyNote.textContent = "Press the new key. The two change places; Escape leaves it as it is.";
+    this.ref.keyNote.textContent = "Press the new key: the two change places. Escape leaves all as it is.";
     takeNextKey((key) => {
       const taken = key === "Escape" || keymap.give(button.dataset.key ?? "", key);
       this.show();
