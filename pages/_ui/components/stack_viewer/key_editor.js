@@ -1,4 +1,5 @@
 /* The list of all keys: a letter in it is a button that takes another key. */
+import { find } from "../shared/elements.js";
 import { takeNextKey } from "../shared/keys.js";
 import { keymap } from "../shared/keymap.js";
 
@@ -40,7 +41,7 @@ export class KeyEditor {
     for (const button of this.buttons) {
       const key = keymap.keyOf(button.dataset.key ?? "");
       const what = button.closest("div")?.querySelector("dd")?.textContent ?? "";
-      button.textContent = key;
+      find(button, "kbd").textContent = key;
       button.setAttribute("aria-label", `${key}: ${what}. Change this key`);
       button.removeAttribute("aria-pressed");
     }
@@ -54,7 +55,7 @@ export class KeyEditor {
   /** @param {HTMLButtonElement} button */
   ask(button) {
     this.show();
-    button.textContent = "…";
+    find(button, "kbd").textContent = "…";
     button.setAttribute("aria-pressed", "true");
     this.ref.keyNote.textContent = "Press the new key: the two change places. Escape leaves all as it is.";
     takeNextKey((key) => {
