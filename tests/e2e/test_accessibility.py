@@ -54,7 +54,7 @@ def test_nothing_serious_on_any_page(page: Page, app_server: str) -> None:
     expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
     page.get_by_test_id("stMain").get_by_role("button", name=f"All ({len(STACK)})", exact=True).click()
     expect(page.get_by_text(re.compile(r"images in [\d.]+ s")).first).to_be_visible()
-    expect(page.locator(".cell .confidence").first).to_be_visible()
+    expect(page.locator(".cell .class").first).to_be_visible()
     page.locator("[data-ref=stage]").focus()
     page.keyboard.press("w")
     page.keyboard.press("x")

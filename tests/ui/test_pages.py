@@ -194,6 +194,9 @@ def test_the_threshold_of_none_of_these_is_moved_without_another_run(app: AppTes
     unlike = sum(score < 0.5 for score in before if score is not None)
     assert f"**None of these**: {unlike} of 3 images" in page_text(app)
     assert unlike, "noise looks like nothing"
+    table = app.dataframe[0].value
+    assert table["Confidence, OpenVINO INT8"].isna().sum() == unlike, "the nearest class says nothing"
+    assert table["OpenVINO INT8"].str.startswith("none of these").sum() == unlike
     assert [one.known_score for one in results.of("openvino-int8").values()] == before, "nothing ran again"
     assert results.threshold == 0.5
     next(button for button in app.button if button.label == "Automatic").click().run()
