@@ -2,10 +2,10 @@
 
     python -m scripts.batch SOURCE --out DIR --model NAME --engine openvino-int8
 
-SOURCE is a folder, a pattern in quotes ("photos/**/*.png"), a list of files (CSV or Parquet with a column "path"), a ZIP
-or TAR, one image, or an address such as s3://bucket/folder. The same command again does what is left. Exit code 0:
-every image was recognised; 1: some could not be read (their rows say why); 2: the work could not be done, or not all of
-it; 130: it was interrupted.
+SOURCE is a folder, a pattern in quotes ("photos/**/*.png"), a list of files (CSV or Parquet with a column "path"), a
+ZIP or TAR, one image, or an address such as s3://bucket/folder. The same command again does what is left. Exit code 0:
+every image was recognised; 1: some could not be read (their rows say why); 2: the work could not be done, or not all
+of it; 130: it was interrupted.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def _dry_run(options: argparse.Namespace) -> int:
     _print_left_out(listing.left_out, listing.unreadable)
     if found.seconds is not None:
         print(
-            f"Of {found.sample} sampled images {found.errors} cannot be read. One worker of {worker.job.cores} cores does "
-            f"{found.rate:,.0f} images/s here: {_duration(found.seconds)} for all, shared by all workers."
+            f"Of {found.sample} sampled images {found.errors} cannot be read. One worker of {worker.job.cores} cores "
+            f"does {found.rate:,.0f} images/s here: {_duration(found.seconds)} for all, shared by all workers."
         )
     return 0
 
@@ -186,14 +186,19 @@ def _facts(options: argparse.Namespace, model: Model) -> dict[str, object]:
 def _work(options: argparse.Namespace, job: Job, left: Sequence[int], size: int) -> None:
     assert job.output is not None  # noqa: S101 - given by ``_run``
     output = job.output
-    with cluster(options.address), tqdm(total=size, unit="B", unit_scale=True, file=sys.stderr) as bar:
+    often = 0.5 if sys.stderr.isatty() else 30.0  # seconds; a log is no screen
+    with (
+        cluster(options.address),
+        tqdm(total=size, unit="B", unit_scale=True, file=sys.stderr, mininterval=often) as bar,
+    ):
 
         def show(progress: Progress) -> None:
-            bar.update(progress.bytes - bar.n)
             bar.set_postfix_str(
                 f"{progress.rows:,} images, {progress.rate:,.0f} images/s, {progress.errors.total():,} errors, "
-                f"{progress.workers} workers"
+                f"{progress.workers} workers",
+                refresh=False,
             )
+            bar.update(progress.bytes - bar.n)
 
         crew = RayCrew(job, workers=options.workers, memory=options.limit_memory)
         try:

@@ -109,7 +109,7 @@ def _of_folder(listing: Listing, path: str) -> Iterator[Listed]:
 
 def _of_pattern(listing: Listing, path: str) -> Iterator[Listed]:
     """Files whose whole path fits; ``**`` stands for any folders."""
-    base = path[: _WILD.search(path).start()].rpartition("/")[0]  # type: ignore[union-attr] - or it is no pattern
+    base = _WILD.split(path, maxsplit=1)[0].rpartition("/")[0]
     wanted = re.compile(_expression(path), re.DOTALL)
     for file in _walk(listing, base or "/"):
         if wanted.fullmatch(file.path):

@@ -131,9 +131,9 @@ class _Carefully:
     def call(self) -> Call:
         """What is next."""
         if self.names is None:
-            if self.deaths < DEATHS:
+            if self.deaths < DEATHS or not self.unit.slices:
                 return Call("items", (self.unit,), self)
-            # The archive itself is to blame: one row for all of it.
+            # The archive itself is to blame, of which nobody knows the names: one row for all of it.
             return Call("lost", (self.unit, "", WORKER_DIED, _SET_ASIDE), self)
         place = len(self.tables)
         if place == len(self.names):
@@ -201,7 +201,6 @@ class _Run:
         if done.died:
             self._take_death(done)
             return
-        self._starts_lost = 0
         of = done.call.of
         if isinstance(of, Unit) or done.call.method == "finish":
             unit = of if isinstance(of, Unit) else of.unit
@@ -222,6 +221,7 @@ class _Run:
                     "of the machines, and at Ray's logs."
                 )
             return
+        self._starts_lost = 0
         self._agree(done.result)
         self._progress.started()
 

@@ -13,9 +13,10 @@ from core.base.settings import PROJECT_ROOT
 from tests.builders import photo_png, zip_bytes
 
 CORE = PROJECT_ROOT / "core"
-HEAVY = ("torch", "torchvision", "nncf", "onnx", "openvino", "scipy", "sklearn")
+HEAVY = ("torch", "torchvision", "nncf", "onnx", "openvino", "scipy", "sklearn", "ray")
 # Module -> the heavy libraries it may import, and then only inside the function that needs them.
 ALLOWED = {
+    "batch/cluster.py": {"ray"},
     "benchmark/baselines.py": {"torch"},
     "engines/openvino.py": {"openvino"},
     "engines/openvino_network.py": {"openvino"},
