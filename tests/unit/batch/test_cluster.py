@@ -20,6 +20,7 @@ from core.batch.output import Output
 from core.batch.parts import Outcome, Row, table, write_part
 from core.batch.run import Progress, run
 from core.batch.worker import Job, Worker
+from scripts.batch import main
 from tests.builders import photo_png
 from tests.unit.batch.conftest import NODE
 
@@ -180,3 +181,33 @@ def test_a_connection_that_is_there_is_used_and_left_open(ray_cluster: Any) -> N
     with cluster(None):
         assert len([node for node in ray.nodes() if node["Alive"]]) >= 2
     assert ray.is_initialized()
+
+
+def test_a_job_goes_on_and_a_second_run_has_nothing_to_do(
+    ray_cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, out = tmp_path / "in", tmp_path / "out"
+    images.mkdir()
+    for seed in range(3):
+        (images / f"{seed}.png").write_bytes(photo_png(seed=seed))
+    command = [str(images), "--out", str(out), "--cores", "1", "--workers", "1"]
+    assert main(command) == 0
+    part = out / "parts" / "000000000.parquet"
+    written = part.stat().st_mtime_ns
+    assert "3 rows in 1 parts, 0 errors" in capsys.readouterr().err
+
+    (images / "bad.png").write_bytes(b"no image")  # is not in the list of this job
+    assert main(command) == 0
+    assert "0 to do" in capsys.readouterr().err
+    assert part.stat().st_mtime_ns == written
+
+    part.unlink()
+    assert main(command) == 0
+    assert "1 to do" in capsys.readouterr().err
+    assert part.exists()
+
+    assert main([*command, "--engine", "openvino-fp32"]) == 2
+    assert "begun with engine 'openvino-int8'" in capsys.readouterr().err
+
+    assert main([str(images), "--out", str(tmp_path / "other"), "--cores", "1", "--workers", "1"]) == 1
+    assert "1 rows with image_invalid" in capsys.readouterr().err

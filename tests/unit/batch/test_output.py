@@ -64,9 +64,8 @@ def test_only_whole_parts_are_believed_and_drafts_are_swept(tmp_path: Path) -> N
 def test_a_second_run_at_the_same_time_is_refused(tmp_path: Path) -> None:
     output = Output(str(tmp_path))
     output.prepare(FACTS)
-    with output.alone():
-        with pytest.raises(OutputRefused, match="Another run"), Output(str(tmp_path)).alone():
-            pass
+    with output.alone(), pytest.raises(OutputRefused, match="Another run"), Output(str(tmp_path)).alone():
+        pass
     with Output(str(tmp_path)).alone():
         pass
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -63,9 +63,9 @@ class Stub:
 class StubCrew:
     """Two workers of a ``Stub`` that do a call when they are asked for one; ``kills`` says which calls they die in."""
 
-    def __init__(self, stub: Stub, kills: Iterator[bool] = iter(())) -> None:
+    def __init__(self, stub: Stub, kills: Iterable[bool] = ()) -> None:
         self.stub = stub
-        self.kills = kills
+        self.kills = iter(kills)
         self.workers: deque[deque[Call]] = deque(deque([Call("start", ())]) for _ in range(2))
         self.ended: deque[Done] = deque()
         self.ready: set[int] = set()
@@ -113,7 +113,7 @@ def test_whatever_calls_workers_die_in_every_row_is_there_once(kills: list[bool]
     # Never five starts in a row: that is another test.
     calm = [kill and kills[max(0, place - 3) : place] != [True] * 3 for place, kill in enumerate(kills)]
     stub = Stub(set())
-    progress = run(StubCrew(stub, iter(calm)), iter(UNITS))
+    progress = run(StubCrew(stub, calm), iter(UNITS))
     names = [name.removeprefix("worker_died ") for part in stub.parts.values() for name in part]
     assert sorted(names) == files(UNITS)
     assert set(stub.written.values()) == {1}
@@ -150,7 +150,7 @@ def test_a_death_that_comes_once_sets_nothing_aside_and_looks_at_no_file_alone()
             return super().look(unit, only)
 
     stub = Watched(set())
-    run(StubCrew(stub, iter([False, False, True])), iter(UNITS))
+    run(StubCrew(stub, [False, False, True]), iter(UNITS))
     assert all(call.endswith("[0, 1, 2]") for call in calls)
     assert sorted(name for part in stub.parts.values() for name in part) == files(UNITS)
 
@@ -178,7 +178,7 @@ def test_few_units_are_taken_ahead() -> None:
 
 def test_workers_that_never_start_end_the_run() -> None:
     with pytest.raises(WorkersLost, match="one after the other"):
-        run(StubCrew(Stub(set()), iter([True] * 5)), iter(UNITS))
+        run(StubCrew(Stub(set()), [True] * 5), iter(UNITS))
 
 
 def test_an_error_of_a_worker_ends_the_run_with_its_sentence() -> None:
