@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dry_run(options) if options.dry_run else _run(options)
     except (AppError, OSError) as error:
-        print(f"{options.source}: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted. What is written stays; the same command goes on there.", file=sys.stderr)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from core.base.disk import disk_errors
+from core.base.errors import OutputRefused
 from core.batch.output import Output
 from core.batch.stores import store_errors, write_whole
 from core.recognition.results import THRESHOLD, Answer
@@ -121,11 +122,16 @@ def census(output: Output) -> Census:
 
     Raises:
         StoreUnreachable: they cannot be read.
-        ArrowInvalid: one is damaged.
+        OutputRefused: one is damaged; the sentence names it.
     """
 
     def counted(number: int) -> tuple[int, int]:
-        found = pq.read_metadata(output.part(number), filesystem=output.store.files)
+        try:
+            found = pq.read_metadata(output.part(number), filesystem=output.store.files)
+        except pa.ArrowInvalid as error:
+            raise OutputRefused(
+                f"{output.part(number)} is damaged. Delete it, and run the same command again."
+            ) from error
         column = found.schema.names.index("error_code")
         codes = [found.row_group(group).column(column) for group in range(found.num_row_groups)]
         return found.num_rows, sum(one.num_values - one.statistics.null_count for one in codes)

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from core.base.errors import WorkersLost
+from core.base.errors import AppError, WorkersLost
 from core.batch.manifest import Unit
 from core.batch.parts import Outcome
+from core.batch.stores import brief
 
 DEATHS = 2  # of workers, until a unit, or then a file, is the one to blame
 STARTS_LOST = 5  # one after the other, until no more are made
@@ -197,7 +198,7 @@ class _Run:
             return
         self._given -= 1
         if done.error is not None:
-            raise done.error
+            raise _told(done.error)
         if done.died:
             self._take_death(done)
             return
@@ -212,7 +213,7 @@ class _Run:
 
     def _take_start(self, done: Done) -> None:
         if done.error is not None:
-            raise done.error
+            raise _told(done.error)
         if done.died:
             self._starts_lost += 1
             if self._starts_lost >= STARTS_LOST:
@@ -238,6 +239,15 @@ class _Run:
             self._careful.append(_Carefully(of))
         else:
             self._again.append(of)
+
+
+def _told(error: Exception) -> AppError:
+    """What a worker raised, as something that a person is told."""
+    if isinstance(error, AppError):
+        return error
+    told = WorkersLost(f"A worker has failed in a way that nobody foresaw ({brief(error)}); please report it.")
+    told.__cause__ = error
+    return told
 
 
 def _of(unit: Unit) -> Call:

@@ -8,6 +8,7 @@ import pytest
 
 from core.base.errors import OutputRefused
 from core.batch.output import Output
+from core.batch.parts import census
 from core.batch.stores import LOCAL, write_whole
 
 pytestmark = pytest.mark.batch
@@ -59,6 +60,14 @@ def test_only_whole_parts_are_believed_and_drafts_are_swept(tmp_path: Path) -> N
     assert output.done() == {3}
     output.sweep()
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["000000003.parquet", "000000004.parquet"]
+
+
+def test_a_damaged_part_is_named_and_not_counted(tmp_path: Path) -> None:
+    output = Output(str(tmp_path))
+    output.prepare(FACTS)
+    (tmp_path / "parts" / "000000003.parquet").write_bytes(b"PAR1 but not much more")
+    with pytest.raises(OutputRefused, match=r"000000003\.parquet is damaged. Delete it"):
+        census(output)
 
 
 def test_a_second_run_at_the_same_time_is_refused(tmp_path: Path) -> None:

@@ -192,6 +192,15 @@ def test_an_error_of_a_worker_ends_the_run_with_its_sentence() -> None:
     assert stub.parts == {}
 
 
+def test_an_error_that_nobody_foresaw_is_told_too() -> None:
+    class Wrong(Stub):
+        def do(self, unit: Unit) -> Outcome:
+            raise KeyError("nothing")
+
+    with pytest.raises(WorkersLost, match="nobody foresaw"):
+        run(StubCrew(Wrong(set())), iter(UNITS))
+
+
 def test_a_worker_that_says_something_else_than_the_job_is_not_used() -> None:
     def refuse(facts: Any) -> None:
         raise DiskFull(f"refused {facts['engine']}")
