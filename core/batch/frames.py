@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.budget import ByteBudget
-from core.base.errors import AppError, ArchiveError
+from core.base.errors import AppError, ArchiveError, LimitExceeded
 from core.base.settings import MIB, Settings
 from core.batch.listing import Listed
 from core.batch.manifest import Unit
@@ -166,8 +166,10 @@ class Frames:
             raise FileFailure("entry_too_large", f"Larger than {largest / MIB:,.1f} MiB; make it smaller.")
         file = open_file(self._store, listed, self._patience)
         images: list[_Image] = []
-        for header in islice(image_format.read_headers(file), settings.max_entries):
+        for header in islice(image_format.read_headers(file), settings.max_entries + 1):
             check_size(header, settings.max_pixels)
+            if len(images) == settings.max_entries:
+                raise LimitExceeded(f"The file holds more than {settings.max_entries:,} images. Split it.")
             own = Row(row.path, None, len(images), row.size)
             images.append(_Image(own, image_format, file, header))
         return images

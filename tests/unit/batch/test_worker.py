@@ -22,6 +22,7 @@ from core.batch.output import Output
 from core.batch.parts import SCHEMA, census
 from core.batch.reading import FileFailure, Patience
 from core.batch.worker import Job, Worker
+from core.images.preprocessing import STANDARD
 from core.recognition.classifier import Classifier
 from tests.builders import photo_png, zip_bytes
 
@@ -69,6 +70,16 @@ def test_every_frame_has_a_row_and_every_bad_file_a_reason(tmp_path: Path, worke
     bad = [row for row in rows if row not in film]
     assert [(row["error_code"], row["class"], row["confidence"]) for row in bad] == [("image_invalid", None, None)] * 3
     assert all(row["error"].endswith(".") for row in bad)
+
+
+def test_a_file_of_more_frames_than_allowed_is_an_error_and_no_part_of_it(tmp_path: Path, worker: Worker) -> None:
+    (tmp_path / "film.gif").write_bytes(gif(4))
+    settings = worker.job.settings.model_copy(update={"max_entries": 3})
+    job = replace(worker.job, settings=settings)
+    other = Frames(job.store, STANDARD, settings, threads=1, patience=job.patience)
+    [frame] = [frame for unit in units_of(list_source(str(tmp_path))) for frame in other.of(unit)]
+    other.close()
+    assert (frame.row.error_code, frame.model_input) == ("limit_exceeded", None)
 
 
 def test_an_archive_gives_the_same_rows_in_any_number_of_slices(tmp_path: Path, worker: Worker) -> None:
@@ -162,45 +173,43 @@ def many(tmp_path: Path) -> Unit:
     return unit
 
 
-def through(worker: Worker, store: Any) -> tuple[Worker, list[float]]:
-    """A worker that reads from ``store``, and the waits between its tries."""
+def rows_through(job: Job, store: Any, unit: Unit) -> tuple[list[dict[str, Any]], list[float]]:
+    """What a worker that reads from ``store`` makes of a unit, and the waits between its tries."""
     waits: list[float] = []
     patience = Patience(tries=4, seconds=1.0, sleep=waits.append)
-    job = replace(worker.job, store=store, patience=patience)
-    other = Worker(job)
-    other.__dict__.update({**worker.__dict__, "job": job})
-    other._frames = Frames(store, worker._classifier.model.preprocessing, job.settings, threads=2, patience=patience)
-    return other, waits
+    worker = Worker(replace(job, cores=10_000, store=store, patience=patience))
+    worker.start()
+    try:
+        return worker.look(unit).to_pylist(), waits
+    finally:
+        worker.close()
 
 
-def test_an_error_that_may_pass_is_waited_for_longer_each_time(worker: Worker, many: Unit) -> None:
-    store = Store(TimeoutError("timed out"), times=3)
-    flaky, waits = through(worker, store)
-    rows = flaky.look(many).to_pylist()
+def test_an_error_that_may_pass_is_waited_for_longer_each_time(job: Job, many: Unit) -> None:
+    rows, waits = rows_through(job, Store(TimeoutError("timed out"), times=3), many)
     assert [row["error"] for row in rows] == [None] * 12
     assert len(waits) == 36
     assert all(0.5 <= wait < 6.0 for wait in waits) and max(waits) >= 2.0
 
 
 @pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "no"), OSError("AWS Error ACCESS_DENIED")])
-def test_what_is_not_permitted_is_a_row_and_is_not_tried_again(worker: Worker, many: Unit, error: OSError) -> None:
+def test_what_is_not_permitted_is_a_row_and_is_not_tried_again(job: Job, many: Unit, error: OSError) -> None:
     store = Store(error, times=99)
-    flaky, waits = through(worker, store)
-    assert {row["error_code"] for row in flaky.look(many).to_pylist()} == {"not_permitted"}
+    rows, waits = rows_through(job, store, many)
+    assert {row["error_code"] for row in rows} == {"not_permitted"}
     assert waits == []
     assert set(store.asked.values()) == {1}
 
 
-def test_a_store_that_is_gone_ends_the_run_and_becomes_no_rows(worker: Worker, many: Unit) -> None:
-    flaky, _ = through(worker, Store(ConnectionError("connection refused"), times=99))
+def test_a_store_that_is_gone_ends_the_run_and_becomes_no_rows(job: Job, many: Unit) -> None:
     with pytest.raises(StoreUnreachable, match="connection refused"):
-        flaky.look(many)
+        rows_through(job, Store(ConnectionError("connection refused"), times=99), many)
 
 
-def test_a_few_files_that_a_store_does_not_give_are_rows(worker: Worker, many: Unit) -> None:
+def test_a_few_files_that_a_store_does_not_give_are_rows(job: Job, many: Unit) -> None:
     few = Unit(0, many.files[:3])
-    flaky, _ = through(worker, Store(ConnectionError("reset"), times=99))
-    assert {row["error_code"] for row in flaky.look(few).to_pylist()} == {"read_failed"}
+    rows, _ = rows_through(job, Store(ConnectionError("reset"), times=99), few)
+    assert {row["error_code"] for row in rows} == {"read_failed"}
 
 
 def test_patience_ends(tmp_path: Path) -> None:
