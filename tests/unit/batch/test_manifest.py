@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.batch.listing import Listed, Listing
@@ -20,6 +20,7 @@ def listing(*files: Listed) -> Listing:
     return Listing("test", LOCAL, iter(files))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, UNIT_BYTES), max_size=40),
     st.integers(1, 5),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.base.errors import DiskFull, WorkersLost
@@ -108,6 +108,7 @@ def files(units: list[Unit]) -> list[str]:
     return sorted(file.path for unit in units for file in unit.files)
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=14))
 def test_whatever_calls_workers_die_in_every_row_is_there_once(kills: list[bool]) -> None:
     # Never five starts in a row: that is another test.

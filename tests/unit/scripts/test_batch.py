@@ -70,7 +70,7 @@ def test_a_list_that_fails_on_the_way_is_not_believed(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = images / "list.csv"
-    manifest.write_bytes(b"path\n" + b"0.png\n" * 5 + b"\xff\n")
+    manifest.write_bytes(b"path\n" + b"0.png\n" * 5_000 + b"\xff\n")
     out = tmp_path / "out"
     assert main([str(manifest), "--out", str(out)]) == 2
     assert "no CSV file of text in UTF-8" in capsys.readouterr().err
