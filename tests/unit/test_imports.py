@@ -86,7 +86,7 @@ names = client.post("/upload", files={"file": ("a.zip", archive)}).json()["filen
 answers = client.post("/predict_optimized", json={"filenames": names, "batch_size": 2}).json()
 runtime.close()
 print(len(answers), all(answer["class"] != "error" for answer in answers))
-unwanted = ("torch", "torchvision", "nncf", "onnx", "sklearn", "safetensors", "streamlit", "pandas", "skimage")
+unwanted = ("torch", "torchvision", "nncf", "onnx", "sklearn", "safetensors", "streamlit", "pandas", "skimage", "ray")
 print(sorted(name for name in unwanted if name in sys.modules))
 """
 
