@@ -212,6 +212,32 @@ def test_a_few_files_that_a_store_does_not_give_are_rows(job: Job, many: Unit) -
     assert {row["error_code"] for row in rows} == {"read_failed"}
 
 
+def test_a_job_from_a_store_to_a_store(job: Job) -> None:
+    files = pytest.importorskip("fsspec").filesystem("memory")
+    archive = zip_bytes({f"{seed}.png": photo_png(seed=seed) for seed in range(3)})
+    files.pipe({"/stored/a.png": photo_png(), "/stored/deep/b.zip": archive, "/stored/c.tar": b"no archive"})
+    listing = list_source("memory://stored")
+    output = Output("memory://results")
+    output.prepare({})
+    totals = output.manifest.write(listing, units_of(listing))
+    worker = Worker(replace(job, cores=10_000, store=listing.store, output=output))
+    worker.start()
+    for unit in output.manifest.units(range(totals.units)):
+        worker.do(unit)
+    worker.close()
+    assert output.done() == set(range(totals.units))
+    found = census(output)
+    assert (found.rows, found.errors) == (5, 1)
+    rows = [row for number in output.done() for row in read_rows(output, number)]
+    answered = [(row["path"].rpartition("/")[2], row["member"]) for row in rows if row["error_code"] is None]
+    assert sorted(answered, key=str) == [("a.png", None), *(("b.zip", f"{seed}.png") for seed in range(3))]
+    assert not any(".partial" in name for name in files.find("/results"))
+
+
+def read_rows(output: Output, number: int) -> list[dict[str, Any]]:
+    return pq.read_table(output.part(number), filesystem=output.store.files).to_pylist()
+
+
 def test_patience_ends(tmp_path: Path) -> None:
     calls: list[int] = []
 
