@@ -29,6 +29,7 @@ from core.models.model import Model
 from core.recognition.classifier import DEFAULT_BATCH, Classifier
 from core.recognition.results import THRESHOLD
 
+REMOTE_READS = 8  # threads a core for a store elsewhere, which mostly wait for it
 # Of a unit, from which on the store is to blame and not its files.
 FALTERING_FILES, FALTERING_SHARE = 10, 0.5
 
@@ -81,7 +82,7 @@ class Worker:
         engine.infer(np.zeros((1, *engine.input_shape), np.uint8), self._outputs)  # compiled before anybody waits
         self._frames = Frames(
             job.store, model.preprocessing, job.settings,
-            threads=job.cores, patience=job.patience, hashes=job.hashes,
+            threads=job.cores * (1 if job.store.is_local else REMOTE_READS), patience=job.patience, hashes=job.hashes,
         )  # fmt: skip
         self._pool = ThreadPoolExecutor(engine.parallelism, thread_name_prefix="infer")
         made_by = f"{engine.name} {engine.precision} {engine.library} {model.answers_key}"
