@@ -50,8 +50,10 @@ def cluster(address: str | None) -> Iterator[None]:
     options: dict[str, Any] = {"address": address} if address else {"address": "local", **local}
     try:
         ray.init(**options, log_to_driver=False, logging_level="error", namespace="aisr-batch")
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise StoreUnreachable(f"There is no Ray cluster at {address or 'this machine'}: {brief(error)}.") from error
+    except Exception as error:  # as Ray raises where a node has taken too long to start
+        raise StoreUnreachable(
+            f"No Ray cluster can be had ({address or 'on this machine'}): {brief(error)}."
+        ) from error
     try:
         yield
     finally:

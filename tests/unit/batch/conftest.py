@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,17 @@ from core.batch.worker import Job, Worker
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 1024 * 1024}
 
 
+def patiently(start: Callable[[], Any]) -> Any:
+    """What ``start`` gives. Ray gives a node 30 s to start, whatever else the machine does."""
+    for _ in range(4):
+        try:
+            return start()
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+    return start()
+
+
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[Any]:
     """``ray.cluster_utils.Cluster`` with two nodes of one core each, to which this process is connected."""
@@ -24,8 +35,8 @@ def ray_cluster() -> Iterator[Any]:
         patch.setenv("RAY_worker_niceness", "0")
         from ray.cluster_utils import Cluster
 
-        made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-        made.add_node(**NODE)
+        made = patiently(lambda: Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False}))
+        patiently(lambda: made.add_node(**NODE))
         ray.init(address=made.address, log_to_driver=False, logging_level="error")
         yield made
         ray.shutdown()

@@ -22,7 +22,7 @@ from core.batch.run import Progress, run
 from core.batch.worker import Job, Worker
 from scripts.batch import main
 from tests.builders import photo_png
-from tests.unit.batch.conftest import NODE
+from tests.unit.batch.conftest import NODE, patiently
 
 pytestmark = pytest.mark.batch
 CONSTANT = dict.fromkeys(("model", "model_checksum", "engine", "engine_checksum"), "none")
@@ -155,7 +155,7 @@ def test_workers_that_are_killed_lose_nothing(ray_cluster: Any, images: Path, ou
 
 
 def test_a_machine_that_goes_loses_nothing(ray_cluster: Any, images: Path, output: Output, job: Job) -> None:
-    node = ray_cluster.add_node(**NODE)
+    node = patiently(lambda: ray_cluster.add_node(**NODE))
     gone: list[Any] = []
 
     def remove(progress: Progress) -> None:
