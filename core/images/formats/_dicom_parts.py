@@ -9,6 +9,10 @@ import math
 import struct
 import zlib
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.base.errors import ImageError
 from core.images.formats.format import FileReader
@@ -26,16 +30,20 @@ ALLOCATED, STORED, HIGH_BIT, SIGNED = 0x280100, 0x280101, 0x280102, 0x280103
 CENTER, WIDTH, INTERCEPT, SLOPE, FUNCTION = 0x281050, 0x281051, 0x281052, 0x281053, 0x281056
 PALETTES, PALETTE_VALUES = (0x281101, 0x281102, 0x281103), (0x281201, 0x281202, 0x281203)
 SERIES, INSTANCE, POSITION, ORIENTATION = 0x20000E, 0x200013, 0x200032, 0x200037
-LUT, LUT_VALUES = 0x283002, 0x283006
+LUT, LUT_VALUES, LUT_TYPE = 0x283002, 0x283006, 0x283004
+MODALITY, RESCALE_TYPE = 0x80060, 0x281054
 PIXELS, FLOATS, DOUBLES = 0x7FE00010, 0x7FE00008, 0x7FE00009
 _TRANSFER_SYNTAX = 0x20010
 _WANTED = frozenset(
     (SAMPLES, PHOTOMETRIC, PLANAR, FRAMES, ROWS, COLUMNS, ALLOCATED, STORED, HIGH_BIT, SIGNED, CENTER, WIDTH, INTERCEPT,
-     SLOPE, FUNCTION, *PALETTES, *PALETTE_VALUES, SERIES, INSTANCE, POSITION, ORIENTATION, LUT, LUT_VALUES)
+     SLOPE, FUNCTION, *PALETTES, *PALETTE_VALUES, SERIES, INSTANCE, POSITION, ORIENTATION, LUT, LUT_VALUES, LUT_TYPE,
+     MODALITY, RESCALE_TYPE)
 )  # fmt: skip
 _OF_ALL_FRAMES, _OF_EACH_FRAME = 0x52009229, 0x52009230
 # Sequences of one item whose elements count as if they stood outside: modality LUT, and what frames have for it.
 _OPENED = (0x283000, 0x289132, 0x289145, _OF_ALL_FRAMES)
+_VOI = 0x283010  # a sequence whose first item has the same elements as the modality LUT, and is kept by other names:
+VOI_LUT, VOI_LUT_VALUES = _VOI << 32 | LUT, _VOI << 32 | LUT_VALUES
 _LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 _MAX_VALUE = 256 * 1024  # bytes of a value that is wanted; a palette has 128 kB
 _MAX_ELEMENTS, _MAX_DEPTH = 1_000_000, 16
@@ -138,6 +146,24 @@ def inflate(data: bytes, most: int) -> bytes:
         raise ImageError(DAMAGED) from error
 
 
+def table(dataset: Dataset, description: int, values: int, frame: int, *, signed: bool) -> tuple[int, NDArray[Any]]:
+    """The first value that a table is for, which may be ``signed``, and its values, uint8 or uint16.
+
+    Raises:
+        ImageError: damaged.
+    """
+    order, described, data = dataset.syntax.order, dataset.value(description, frame), dataset.value(values, frame)
+    if len(described) < 6:
+        raise ImageError(DAMAGED)
+    count, first, bits = struct.unpack_from(f"{order}H{'h' if signed else 'H'}H", described)
+    count = count or 65536
+    if not 1 <= bits <= 16 or len(data) < (count if bits <= 8 else 2 * count):
+        raise ImageError(DAMAGED)
+    wide = len(data) >= 2 * count
+    found = np.frombuffer(data, f"{order}u2" if wide else "u1", count)
+    return first, found.astype(np.uint8 if bits <= 8 else np.uint16)
+
+
 class _Reading:
     """One pass over the first bytes of a file."""
 
@@ -186,7 +212,7 @@ class _Reading:
                 if tag in (PIXELS, FLOATS, DOUBLES):
                     self._found.tag, self._found.start, self._found.length = tag, start, length
                 return start
-            if length == UNDEFINED or (found is not None and (tag in _OPENED or tag == _OF_EACH_FRAME)):
+            if length == UNDEFINED or (found is not None and tag in (*_OPENED, _OF_EACH_FRAME, _VOI)):
                 nested = Syntax(True) if kind == b"UN" else syntax
                 position = self._items(tag, start, length, nested, found, depth + 1)
                 continue
@@ -215,10 +241,14 @@ class _Reading:
                 self._found.frames.append(kept)
             elif found is not None and tag in _OPENED and not number:
                 kept = found
+            elif found is not None and tag == _VOI and not number:
+                kept = {}
             if kept is None and size != UNDEFINED:
                 position = start + size
             else:
                 position = self._read(start, None if size == UNDEFINED else start + size, syntax, kept, depth)
+            if found is not None and tag == _VOI and kept is not None:
+                found.update({_VOI << 32 | one: value for one, value in kept.items()})
             number += 1
         return position
 

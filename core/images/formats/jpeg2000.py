@@ -31,6 +31,7 @@ class Jpeg2000:
     media_type = "image/jp2"
     head_bytes = len(SIGNATURE)
     reads_parts = False
+    names_people = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""
