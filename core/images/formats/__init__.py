@@ -29,8 +29,9 @@ def format_of_name(name: str) -> ImageFormat | None:
 
 def says_nothing(name: str) -> bool:
     """Whether a name does not say what a file is: it has no ending, or a number for one, as of many medical files."""
-    ending = splitext(name)[1]
-    return not ending or ending[1:].isdecimal()
+    base = name.rpartition("/")[2]
+    ending = splitext(base)[1]
+    return base[:1] not in ("", ".") and (not ending or ending[1:].isdecimal())
 
 
 def format_of_content(file: FileReader) -> ImageFormat | None:

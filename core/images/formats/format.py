@@ -41,9 +41,9 @@ class ImageHeader:
     ``bit_depth`` is bits per sample, or per palette index, as stored, and ``sample_kind`` what kind of number that is.
     ``label`` tells a frame from the others of its file (``"z 14"``); empty where a file has one frame only.
     ``window`` is what the file itself wants to be shown of a grey image, evenly, or by its ``curve``: levels of 0 to
-    255 from the one end of the window to the other. It is ``inverted`` where its low values are white. ``windows`` are all
-    that the file offers, the first one being what is shown, and ``unit`` is that of its values (``"HU"``). ``place``
-    orders the images of one series in a folder, where names say less.
+    255 from the one end of the window to the other. It is ``inverted`` where its low values are white. ``windows`` are
+    all that the file offers, the first one being what is shown, and ``unit`` is that of its values (``"HU"``).
+    ``place`` orders the images of one series in a folder, where names say less.
     """
 
     width: int

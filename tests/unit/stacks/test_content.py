@@ -126,7 +126,16 @@ def test_names_are_all_that_is_looked_at_where_they_say_what_a_file_is(settings:
 
 @pytest.mark.parametrize(
     ("name", "nothing"),
-    [("IM1", True), ("a.b/IM1", True), ("1.2.3", True), ("a.7z", False), ("a.png", False), ("a.", False)],
+    [
+        ("IM1", True),
+        ("a.b/IM1", True),
+        ("1.2.3", True),
+        ("a.7z", False),
+        ("a.png", False),
+        ("a.", False),
+        (".a", False),
+        ("a/", False),
+    ],
 )
 def test_which_names_say_nothing(name: str, nothing: bool) -> None:
     assert says_nothing(name) is nothing

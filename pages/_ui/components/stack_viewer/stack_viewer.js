@@ -127,6 +127,7 @@ export class StackViewer {
     const { ref, store, stage } = this;
     if (ref.dialog.open) return false;
     if (store.teaching.onKey(event, target)) return true;
+    if (!event.repeat && this.panel.onKey(event.key)) return true;
     /** @type {Record<string, () => void>} */
     const moves = {
       ArrowLeft: () => stage.step(-1),
