@@ -72,6 +72,7 @@ class Dataset:
         tag: of the pixels; 0 where there are none.
         start: of their first byte, in the file, or in what inflating it gives.
         length: in bytes; ``UNDEFINED`` where they are compressed.
+        in_words: whether they are kept in words of 16 bits, the byte order of which is the file's.
         compressed_at: where the deflated part of the file begins; 0 for none.
     """
 
@@ -82,6 +83,7 @@ class Dataset:
     tag: int = 0
     start: int = 0
     length: int = 0
+    in_words: bool = False
     compressed_at: int = 0
 
     def value(self, tag: int, frame: int = 0) -> bytes:
@@ -127,7 +129,7 @@ def read_dataset(file: FileReader) -> Dataset:
         if not matches(head):
             raise ImageError(OTHER)
         try:
-            return _Reading(head).dataset()
+            return _Reading(head, whole=len(head) < count).dataset()
         except _TooShort as error:
             if len(head) < count:
                 raise ImageError(TRUNCATED) from error
@@ -165,10 +167,11 @@ def table(dataset: Dataset, description: int, values: int, frame: int, *, signed
 
 
 class _Reading:
-    """One pass over the first bytes of a file."""
+    """One pass over the first bytes of a file, or over the ``whole`` of it: then it may end without pixels."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, whole: bool) -> None:
         self._data = data
+        self._whole = whole
         self._found = Dataset()
         self._elements = 0
 
@@ -181,7 +184,9 @@ class _Reading:
         if found.transfer == "1.2.840.10008.1.2.1.99":
             found.compressed_at = start
             self._data, start = inflate(self._data[start:], HEAD_BYTES[2]), 0
-        implicit, order = found.transfer == "1.2.840.10008.1.2", "<>"[found.transfer == "1.2.840.10008.1.2.2"]
+        said, order = found.transfer == "1.2.840.10008.1.2", "<>"[found.transfer == "1.2.840.10008.1.2.2"]
+        kind = self._data[start + 4 : start + 6]
+        implicit = said or (len(kind) == 2 and not kind.isalpha())  # some programs say the one and write the other
         found.syntax = Syntax(implicit, order)
         self._read(start, None, found.syntax, found.attributes, 0)
         return found
@@ -205,12 +210,15 @@ class _Reading:
         Returns where they end.
         """
         while end is None or position < end:
+            if depth == 0 and self._whole and position == len(self._data):
+                return position
             tag, kind, start, length = self._element(position, syntax)
             if tag == ITEM_END:
                 return start
             if depth == 0 and tag >= FLOATS:
                 if tag in (PIXELS, FLOATS, DOUBLES):
                     self._found.tag, self._found.start, self._found.length = tag, start, length
+                    self._found.in_words = kind == b"OW"
                 return start
             if length == UNDEFINED or (found is not None and tag in (*_OPENED, _OF_EACH_FRAME, _VOI)):
                 nested = Syntax(True) if kind == b"UN" else syntax
@@ -257,7 +265,7 @@ class _Reading:
         self._elements += 1
         if self._elements > _MAX_ELEMENTS:
             raise ImageError(DAMAGED)
-        if position + 12 > len(self._data):  # items at the end of a file have 8, and nobody needs them
+        if position + 8 > len(self._data):
             raise _TooShort
         group, element, kind, length = struct.unpack_from(f"{syntax.order}HH2sH", self._data, position)
         tag = group << 16 | element
@@ -265,6 +273,8 @@ class _Reading:
             (length,) = struct.unpack_from(f"{syntax.order}L", self._data, position + 4)
             return tag, b"", position + 8, length
         if kind in _LONG:
+            if position + 12 > len(self._data):
+                raise _TooShort
             (length,) = struct.unpack_from(f"{syntax.order}L", self._data, position + 8)
             return tag, kind, position + 12, length
         if not kind.isalpha():

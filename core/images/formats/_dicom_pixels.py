@@ -22,6 +22,7 @@ _RLE = "1.2.840.10008.1.2.5"
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 _JPEG_LS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (80, 81))
 _JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203))  # the last three: quick ones
+_ADOBE = b"\xff\xee\0\x0eAdobe"  # a whole one; of shorter ones no decoder takes notice
 _INFLATED_BYTES = 256 * 1024 * 1024  # of a deflated file, which is inflated from its beginning for each frame
 _MAX_PARTS = 1_000_000  # of compressed data
 
@@ -86,8 +87,7 @@ def read_samples(dataset: Dataset, layout: Layout, file: FileReader, pieces: arr
         ImageError: damaged or cut short.
     """
     if dataset.transfer in _PLAIN:
-        start, size = _place(layout, frame)
-        samples = _plain(dataset, layout, _frame_bytes(dataset, layout, file, start, size), frame)
+        samples = _plain(dataset, layout, _in_order(dataset, layout, file, *_place(layout, frame)), frame)
         is_rgb = layout.photometric == "RGB"
     else:
         data = _joined(dataset, layout, file, pieces, frame)
@@ -114,6 +114,15 @@ def _place(layout: Layout, frame: int) -> tuple[int, int]:
     pixels = layout.width * layout.height
     start = frame * pixels // 8
     return start, ((frame + 1) * pixels + 7) // 8 - start
+
+
+def _in_order(dataset: Dataset, layout: Layout, file: FileReader, inside: int, size: int) -> bytes:
+    """The bytes of a frame; those that lie in words the other way round are put in order."""
+    if not (dataset.in_words and dataset.syntax.order == ">" and layout.allocated <= 8):
+        return _frame_bytes(dataset, layout, file, inside, size)
+    before = inside % 2
+    words = _frame_bytes(dataset, layout, file, inside - before, (before + size + 1) // 2 * 2)
+    return np.frombuffer(words, "<u2").byteswap().tobytes()[before : before + size]
 
 
 def _frame_bytes(dataset: Dataset, layout: Layout, file: FileReader, inside: int, size: int) -> bytes:
@@ -241,7 +250,7 @@ def _unpack_jpeg(data: bytes, layout: Layout) -> tuple[NDArray[Any], bool]:
         return _with_channels(imagecodecs.jpeg8_decode(whole)), False
     if not header.scales:  # lossless: nothing is turned
         return imagecodecs.jpeg8_decode(whole, colorspace="RGB", outcolorspace="RGB"), layout.photometric == "RGB"
-    marked = b"JFIF\0" in whole[:64] or b"Adobe" in whole[:128]  # says itself what it is, and is right more often
+    marked = b"JFIF\0" in whole[:64] or _ADOBE in whole[:128]  # says itself what it is, and is right more often
     space = None if marked else "RGB" if layout.photometric == "RGB" else "YCBCR"
     return imagecodecs.jpeg8_decode(whole, colorspace=space, outcolorspace="RGB"), True
 

@@ -17,7 +17,15 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from core.api import create_api
 from core.base.errors import ImageError, ImageTooLarge
@@ -390,6 +398,47 @@ def test_cut_off_anywhere_it_is_refused(name: str) -> None:
     for end in range(0, len(kind.data), max(1, len(kind.data) // 40)):
         with pytest.raises(ImageError):
             decoded(kind.data[:end], len(kind.frames) - 1)
+
+
+NOTHING_TO_SEE = WHOLE[: WHOLE.index(b"\xe0\x7f\x10\0")]
+
+
+@pytest.mark.parametrize(
+    "data", [NOTHING_TO_SEE, NOTHING_TO_SEE + b"\x28\0\1\x60CS\0\0"], ids=["", "with an empty element at its end"]
+)
+def test_a_report_is_none_that_was_cut_off(data: bytes) -> None:
+    with pytest.raises(ImageError, match="without an image"):
+        list(FORMAT.read_headers(InMemory(data)))
+    with pytest.raises(ImageError, match="too early"):
+        list(FORMAT.read_headers(InMemory(data[:-1])))
+
+
+def test_bytes_in_words_of_the_other_order_are_put_in_order() -> None:
+    """As some programs write 8 bits in big endian; frames of an odd size begin in the middle of a word."""
+    odd = np.stack([PHOTO[:3, :3] + number for number in range(3)])
+    stored = np.frombuffer(odd.tobytes() + b"\0", "<u2").byteswap().tobytes()
+    data = dicom(odd, ExplicitVRBigEndian, PixelData=stored)
+    start = data.rindex(b"\x7f\xe0\0\x10") + 4
+    for kind, wanted in ((b"OW", odd), (b"OB", np.frombuffer(stored[:-1], np.uint8).reshape(odd.shape))):
+        for frame in range(3):
+            found = decoded(data[:start] + kind + data[start + 2 :], frame)
+            np.testing.assert_array_equal(found, wanted[frame])
+
+
+def test_what_is_written_counts_and_not_what_is_said_of_it() -> None:
+    data = dicom(CT, ImplicitVRLittleEndian)
+    said = data.replace(b"1.2.840.10008.1.2\0", b"1.2.840.10008.1.2.1")
+    said = said.replace(b"UI\x12\x001.2.840.10008.1.2.1", b"UI\x13\x001.2.840.10008.1.2.1")
+    assert said != data
+    np.testing.assert_array_equal(decoded(said)[..., 0], CT)
+
+
+def test_colours_of_a_jpeg_are_what_the_file_says_unless_the_jpeg_does() -> None:
+    rgb = bytes(imagecodecs.jpeg8_encode(PHOTO, level=95, colorspace="RGB", outcolorspace="RGB"))
+    bare = b"\xff\xd8" + rgb[rgb.index(b"\xff\xdb") :]
+    for marker in (b"", b"\xff\xee\0\x0cAdobe\0\0\0\0\0"):  # the latter too short for one
+        found = decoded(dicom(PHOTO, JPEGBaseline8Bit, [bare[:2] + marker + bare[2:]]))
+        np.testing.assert_allclose(found.astype(int), PHOTO, atol=12)
 
 
 def test_a_large_image_is_refused_by_its_header() -> None:
