@@ -191,6 +191,8 @@ def palette_of(dataset: Dataset) -> tuple[int, NDArray[np.uint8]]:
     Raises:
         ImageError: damaged, or written in a way that nobody uses.
     """
+    if not all(dataset.value(tag) for tag in parts.PALETTE_VALUES):
+        raise ImageError("A DICOM file with a palette in segments, which cannot be read; export it as RGB.")
     tags, signed = zip(parts.PALETTES, parts.PALETTE_VALUES, strict=True), dataset.number(parts.SIGNED) == 1
     tables = [parts.table(dataset, *pair, 0, signed=signed) for pair in tags]
     if len({(first, len(table)) for first, table in tables}) != 1:

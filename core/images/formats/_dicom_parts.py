@@ -22,6 +22,7 @@ TRUNCATED = "The DICOM file ends too early; copy or export it again."
 OTHER = "The file is not a DICOM file; rename it, or export it again."
 HEAD_BYTES = (16 * 1024, 256 * 1024, 4 * 1024 * 1024, 64 * 1024 * 1024)  # read for the header, until it is all there
 PREAMBLE, MAGIC = 128, b"DICM"
+_OLD = (b"\2\0", b"\x08\0")  # what files without a preamble begin with: groups of elements
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
@@ -33,7 +34,7 @@ SERIES, INSTANCE, POSITION, ORIENTATION = 0x20000E, 0x200013, 0x200032, 0x200037
 LUT, LUT_VALUES, LUT_TYPE = 0x283002, 0x283006, 0x283004
 MODALITY, RESCALE_TYPE = 0x80060, 0x281054
 PIXELS, FLOATS, DOUBLES = 0x7FE00010, 0x7FE00008, 0x7FE00009
-_TRANSFER_SYNTAX = 0x20010
+_TRANSFER_SYNTAX, _EXPLICIT = 0x20010, "1.2.840.10008.1.2.1"
 _WANTED = frozenset(
     (SAMPLES, PHOTOMETRIC, PLANAR, FRAMES, ROWS, COLUMNS, ALLOCATED, STORED, HIGH_BIT, SIGNED, CENTER, WIDTH, INTERCEPT,
      SLOPE, FUNCTION, *PALETTES, *PALETTE_VALUES, SERIES, INSTANCE, POSITION, ORIENTATION, LUT, LUT_VALUES, LUT_TYPE,
@@ -126,7 +127,7 @@ def read_dataset(file: FileReader) -> Dataset:
     """
     for count in HEAD_BYTES:
         head = file.read(0, count)
-        if not matches(head):
+        if not (matches(head) or head.startswith(_OLD)):
             raise ImageError(OTHER)
         try:
             return _Reading(head, whole=len(head) < count).dataset()
@@ -181,6 +182,8 @@ class _Reading:
         meta: Attributes = {}
         start = self._meta(meta)
         found.transfer = meta.get(_TRANSFER_SYNTAX, b"").decode("ascii", "replace").strip(" \0")
+        if not meta and not matches(self._data):
+            found.transfer = _EXPLICIT  # or implicit, which shows
         if found.transfer == "1.2.840.10008.1.2.1.99":
             found.compressed_at = start
             self._data, start = inflate(self._data[start:], HEAD_BYTES[2]), 0
@@ -193,7 +196,7 @@ class _Reading:
 
     def _meta(self, found: Attributes) -> int:
         """Where the file's own description ends, which says how all else is written."""
-        position = PREAMBLE + len(MAGIC)
+        position = PREAMBLE + len(MAGIC) if matches(self._data) else 0
         while True:
             if position + 2 > len(self._data):
                 raise _TooShort

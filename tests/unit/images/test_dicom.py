@@ -20,6 +20,7 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
@@ -333,7 +334,8 @@ BROKEN = {
     "empty": b"",
     "text": b"This is no image, whatever its name says.",
     "preamble alone": bytes(128) + b"DICM",
-    "no preamble": WHOLE[132:],
+    "nothing of what it begins with": WHOLE[200:],
+    "a palette in segments": palette().replace(b"\x28\0\1\x12OW", b"\x28\0\x21\x12OW"),
     "no image": WHOLE[: WHOLE.index(b"\xe0\x7f\x10\0")] + b"\xfc\xff\xfc\xffOB\0\0\0\0\0\0",
     "no rows": changed("rows", 0),
     "more rows than bytes": changed("rows", 23),
@@ -431,6 +433,18 @@ def test_what_is_written_counts_and_not_what_is_said_of_it() -> None:
     said = said.replace(b"UI\x12\x001.2.840.10008.1.2.1", b"UI\x13\x001.2.840.10008.1.2.1")
     assert said != data
     np.testing.assert_array_equal(decoded(said)[..., 0], CT)
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
+@pytest.mark.parametrize("with_meta", [True, False])
+def test_files_older_than_their_preamble_are_read_where_their_name_says_so(syntax: str, with_meta: bool) -> None:
+    whole = dicom(CT, syntax)
+    data = whole[132:] if with_meta else whole[whole.index(b"\x08\0\x16\0") :]
+    if not with_meta:
+        first = b"\x08\0\x08\0" + (b"\2\0\0\0" if syntax == ImplicitVRLittleEndian else b"CS\2\0") + b"A "
+        data = first + data
+    assert not FORMAT.matches(data)
+    np.testing.assert_array_equal(decoded(data)[..., 0], CT)
 
 
 def test_colours_of_a_jpeg_are_what_the_file_says_unless_the_jpeg_does() -> None:
