@@ -215,11 +215,10 @@ def _scale(values: Pixels, low: int, high: int) -> NDArray[np.uint8]:
 
 def scale_any(values: Pixels, low: float, high: float) -> NDArray[np.float64]:
     """Map ``low..high`` linearly to 0..255, to nearest, of any kind of number; values outside are clamped, NaN is 0."""
-    with np.errstate(invalid="ignore"):  # a signalling NaN is none any more
-        wide = values.astype(np.float64)
-    if not math.isfinite((high - low) * 255):  # of numbers near the ends of float64
-        wide, low, high = wide / 1024, low / 1024, high / 1024
     with np.errstate(invalid="ignore", over="ignore"):  # infinity, which is clamped, and what is no number
+        wide = values.astype(np.float64)
+        if not math.isfinite((high - low) * 255):  # of numbers near the ends of float64
+            wide, low, high = wide / 1024, low / 1024, high / 1024
         wide = np.clip((wide - low) * 255 / (high - low), 0, 255)
     return np.nan_to_num(wide, copy=False).round()
 

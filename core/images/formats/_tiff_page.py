@@ -151,7 +151,7 @@ def _is_possible(page: Page) -> bool:
         return (bits == 8 or deep) and kind == "unsigned" and page.photometric != _PALETTE
     if kind == "float":
         possible = bits in (16, 32, 64) and page.photometric != _PALETTE
-    elif bits <= 16 and bits not in (8, 16):
+    elif 1 <= bits <= 16 and bits not in (8, 16):
         possible = kind == "unsigned" and page.predictor == 1
     else:
         possible = bits in (8, 16, 32) and page.predictor != segments.FLOATING

@@ -210,6 +210,9 @@ def test_what_is_no_number_is_black_and_has_no_part_in_the_range() -> None:
     np.testing.assert_array_equal(pixels.to_rgb(values)[0, :, 0], [0, 0, 0, 255, 128, 255])
     nothing = np.full((2, 2, 1), np.nan, np.float32)
     np.testing.assert_array_equal(pixels.to_rgb(nothing), 0)
+    signalling = np.array([[0x7FF0000000000001, 0, 0x7FEFFFFFFFFFFFFF, 0xFFEFFFFFFFFFFFFF]], np.uint64).view(np.float64)
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(pixels.to_rgb(signalling[..., np.newaxis])[0, :, 0], [0, 128, 255, 0])
     huge = np.array([[-1.7e308, 1.7e308, 0.0]])[..., np.newaxis]
     np.testing.assert_array_equal(pixels.to_rgb(huge)[0, :, 0], [0, 255, 128])
 
@@ -242,6 +245,7 @@ BROKEN = {
     "width of 4 billion": plain(t256=0xFFFFFFFF),
     "65,535 samples": plain(t277=65535),
     "no samples": plain(t277=0),
+    "no bits": plain(t258=0),
     "24 bits": plain(t258=24),
     "3 bits of differences": plain(t258=3, t317=2),
     "WebP that is none": plain(t259=50001),

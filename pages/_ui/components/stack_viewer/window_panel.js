@@ -39,12 +39,12 @@ export class WindowPanel {
   }
 
   /**
-   * True when the key was used here: while it is open, digits choose a window.
+   * True when the key was used here: while it is to be seen, digits choose a window.
    *
    * @param {string} key
    */
   onKey(key) {
-    return this.open && this.presets.onKey(key);
+    return this.open && this.ref.windowPanel.getClientRects().length > 0 && this.presets.onKey(key);
   }
 
   slide() {
