@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import select
 import struct
 import tarfile
 import time
 import zipfile
-from collections.abc import Iterator
 
 import imagecodecs
 import numpy as np
@@ -19,6 +19,7 @@ from scripts.dev.attacks.uploads import session_from
 
 _SIDE, _PAGES, _FRAMES = 10_000, 2_000, 40
 _REFUSED_SECONDS = 10.0
+_AT_ONCE = 1_000
 _ATTACKER = "127.0.3.1"
 _FORM = "the-end-of-a-part"
 
@@ -102,37 +103,22 @@ def bottomless_tar(target: Target) -> Outcome:
     )
 
 
-@attack("endless form", "a form of files without bytes, sent for as long as somebody takes it")
+@attack("endless form", "a form of files without bytes, sent until somebody says no")
 def endless_form(target: Target) -> Outcome:
-    """A hundred times as many as a stack may have, if nobody says no."""
-
-    def parts() -> Iterator[bytes]:
-        for number in range(2_000_000):
-            yield (
-                f'--{_FORM}\r\nContent-Disposition: form-data; name="file"; filename="{number}"\r\n\r\n\r\n'.encode()
-            )
-
-    sent = 0
-
-    def counted() -> Iterator[bytes]:
-        nonlocal sent
-        for part in parts():
-            sent += 1
-            yield part
-
-    with session_from(_ATTACKER) as session:
-        started = time.monotonic()
-        try:
-            code = session.post(
-                f"{target.address}/api/v1/stacks",
-                data=counted(),
-                headers={"Content-Type": f"multipart/form-data; boundary={_FORM}"},
-                timeout=TIMEOUT_SECONDS,
-            ).status_code
-        except OSError:  # it hung up while we were sending, which is an answer too
-            code = 0
-    seconds = time.monotonic() - started
-    return Outcome(
-        (code == 0 or 400 <= code < 500) and sent < 100_000 and seconds <= _REFUSED_SECONDS,
-        f"answer {code or 'hung up'} after {sent:,} files in {seconds:.1f} s",
+    """How many are taken before there is an answer."""
+    head = (
+        f"POST /api/v1/stacks HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary={_FORM}\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
     )
+    part = f'--{_FORM}\r\nContent-Disposition: form-data; name="file"; filename="{{}}"\r\n\r\n\r\n'
+    sent, started, answer = 0, time.monotonic(), b""
+    with target.connect(_ATTACKER) as connection:
+        connection.sendall(head.encode())
+        while not answer and time.monotonic() - started < _REFUSED_SECONDS:
+            body = "".join(part.format(number) for number in range(sent, sent + _AT_ONCE)).encode()
+            connection.sendall(b"%x\r\n%s\r\n" % (len(body), body))
+            sent += _AT_ONCE
+            if select.select([connection], [], [], 0)[0]:
+                answer = connection.recv(100)
+    seconds, code = time.monotonic() - started, answer[9:12].decode() or "none"
+    return Outcome(code.startswith("4"), f"answer {code} after {sent:,} files in {seconds:.1f} s")
