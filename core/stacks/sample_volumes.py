@@ -68,7 +68,7 @@ def scan() -> Iterator[tuple[str, bytes]]:
         height = 1 - 2 * (number - 0.5) / SLICES  # from 1, the top, to -1
         hounsfield = _slice(height) + random.normal(0, _NOISE, (_SCAN_SIDE, _SCAN_SIDE))
         stored = (hounsfield - _INTERCEPT).clip(0, _MAX_12_BIT).astype("<u2")
-        yield f"IM{number:04}", _dicom(stored, number, -number * _SLICE_MM)
+        yield f"IM{number:04}", ct_image(stored, number, -number * _SLICE_MM)
 
 
 def _slice(height: float) -> NDArray[np.float64]:
@@ -81,8 +81,8 @@ def _slice(height: float) -> NDArray[np.float64]:
     return found
 
 
-def _dicom(stored: NDArray[np.uint16], number: int, position: float) -> bytes:
-    """A CT image of nobody, explicit and little endian (PS3.5 and PS3.10)."""
+def ct_image(stored: NDArray[np.uint16], number: int, position: float) -> bytes:
+    """A DICOM file of a slice of nobody: 12 bits ``[H, W]``, and how far along it lies, in mm (PS3.5, PS3.10)."""
     ct_image = "1.2.840.10008.5.1.4.1.1.2"
     rows, columns = stored.shape
     meta: list[tuple[int, str, str | int | bytes]] = [
