@@ -302,7 +302,7 @@ def test_the_command_lines_of_the_readme_work(clone: Path, environment: dict[str
     run("python -m scripts.make_sample_stack stack.zip", clone, environment)
     lines = "source .venv/bin/activate\npython -m scripts.predict stack.zip --out results.csv"
     run(lines, clone, environment)
-    assert len((clone / "results.csv").read_text().splitlines()) == 48
+    assert len((clone / "results.csv").read_text().splitlines()) == 72
     for index, name in enumerate(ModelRegistry(Settings()).get("starter").card.classes):
         folder = clone / "photos" / "val" / name.replace(" ", "_")
         folder.mkdir(parents=True)
