@@ -22,7 +22,8 @@ from core.stacks.store import StackStore
 from tests.builders import photo_png, zip_bytes
 from tests.conftest import MakeStack
 from tests.dicom_files import CT, SECRETS, dicom
-from tests.pictures import picture, saved, tiff
+from tests.pictures import picture, saved
+from tests.tiffs import tiff
 
 PNG, JPEG, DICOM = photo_png(), saved(picture(30, 20), "JPEG"), dicom(CT)
 SLICES = dict.fromkeys(("scan/IM0001", "scan/IM0002", "scan/1.2.840.10008.3.7", "DICOM"), DICOM)
