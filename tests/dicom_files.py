@@ -15,10 +15,13 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
 )
 
@@ -46,9 +49,17 @@ def dicom(
     for name, value in elements.items():
         setattr(dataset, name, value)
     order = ">" if syntax == ExplicitVRBigEndian else "<"
+    if samples.dtype.kind == "f" or "PixelData" in elements:
+        return _written(dataset)
     dataset.PixelData = encapsulate(packed) if packed else samples.astype(samples.dtype.newbyteorder(order)).tobytes()
     dataset["PixelData"].VR = "OB" if packed or bits == 8 else "OW"
     dataset["PixelData"].is_undefined_length = bool(packed)
+    return _written(dataset)
+
+
+def _written(dataset: FileDataset) -> bytes:
+    if "PixelData" in dataset and dataset.BitsAllocated == 1:
+        dataset["PixelData"].VR = "OB"
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
@@ -80,6 +91,20 @@ def table(first: int, values: Array, bits: int) -> Dataset:
     lut.ModalityLUTType = "HU"
     lut.add_new(0x00283006, "US", values.tolist())
     return lut
+
+
+def voi_table(first: int, levels: Array, bits: int, count: int = 0) -> Dataset:
+    """A VOI LUT; it says that it has ``count`` entries."""
+    lut = Dataset()
+    lut.add_new(0x00283002, "SS" if first < 0 else "US", [count or len(levels), first, bits])
+    lut.add_new(0x00283006, "US", levels.tolist())
+    return lut
+
+
+def bits_of(frames: Array) -> bytes:
+    """``[N, H, W]`` of 0 and 1, each in a bit, one frame right behind the other."""
+    octets = np.packbits(frames.ravel(), bitorder="little").tobytes()
+    return octets + b"\0" * (len(octets) % 2)
 
 
 def runs(frame: Array) -> bytes:
@@ -127,10 +152,21 @@ def _kinds() -> dict[str, Kind]:
         (CT * 16).astype(np.int32) - 1024)  # fmt: skip
     add("a slope with a fraction", dicom(CT, RescaleSlope="0.25", RescaleIntercept="1.5"), "32-bit float grey",
         (CT * 0.25 + 1.5).astype(np.float32))  # fmt: skip
-    values = np.arange(4096, dtype=np.uint16)[::-1] * 3
-    add("a modality table", dicom(CT, ModalityLUTSequence=[table(0, values, 16)]), grey, values[CT])
+    tripled = np.arange(4096, dtype=np.uint16)[::-1] * 3
+    add("a modality table", dicom(CT, ModalityLUTSequence=[table(0, tripled, 16)]), grey, tripled[CT])
     add("white first", dicom(CT, PhotometricInterpretation="MONOCHROME1"), grey, CT)
     add("frames", dicom(DEEP), grey, *DEEP)
+    masks = (DEEP[:3] > 2000).astype(np.uint8)
+    add("1 bit", dicom(masks, BitsAllocated=1, BitsStored=1, HighBit=0, PixelData=bits_of(masks)), "1-bit grey",
+        *(masks * 255))  # fmt: skip
+    dose = CT.astype(np.uint32) * 1_000_000
+    add("32 bits", dicom(dose), "32-bit grey", dose)
+    add("signed 32 bits", dicom(dose.view(np.int32) - 2_000_000_000), "32-bit signed grey",
+        dose.view(np.int32) - 2_000_000_000)  # fmt: skip
+    for name, dtype in {"FloatPixelData": np.float32, "DoubleFloatPixelData": np.float64}.items():
+        values = (DEEP / 7).astype(dtype)
+        kind = f"{8 * values.dtype.itemsize}-bit float"
+        add(kind, dicom(values, **{name: values.tobytes()}), f"{kind} grey", *values)
     add("colour", dicom(PHOTO), "8-bit RGB", PHOTO)
     planar = np.ascontiguousarray(np.moveaxis(PHOTO, 2, 0)).reshape(PHOTO.shape)
     add("planar", dicom(planar, PlanarConfiguration=1), "8-bit RGB", PHOTO)
@@ -163,6 +199,17 @@ def _kinds() -> dict[str, Kind]:
     packed = bytes(imagecodecs.jpeg2k_encode(PHOTO, reversible=True, codecformat="j2k", mct=True))
     add("JPEG 2000 colour", dicom(PHOTO, JPEG2000Lossless, [packed], PhotometricInterpretation="YBR_RCT"), "8-bit RGB",
         PHOTO)  # fmt: skip
+    for bits, syntax in ((12, JPEGLSLossless), (16, JPEGLSNearLossless)):
+        samples = CT * (2**bits // 4096)
+        packed = [bytes(imagecodecs.jpegls_encode(samples, level=2 if bits == 16 else 0))]
+        name = "JPEG-LS" if bits == 12 else "JPEG-LS nearly lossless"
+        add(name, dicom(samples, syntax, packed, BitsStored=bits, HighBit=bits - 1), f"{bits}-bit grey", samples,
+            off_by=2 if bits == 16 else 0)  # fmt: skip
+    add("JPEG-LS signed", dicom(SIGNED, JPEGLSLossless, [bytes(imagecodecs.jpegls_encode(SIGNED.view(np.uint16)))]),
+        "16-bit signed grey", SIGNED)  # fmt: skip
+    add("JPEG-LS colour", dicom(PHOTO, JPEGLSLossless, [bytes(imagecodecs.jpegls_encode(PHOTO))]), "8-bit RGB", PHOTO)
+    quick = [bytes(imagecodecs.htj2k_encode(frame, reversible=True)) for frame in DEEP[:2]]
+    add("high-throughput JPEG 2000", dicom(DEEP[:2], HTJ2KLossless, quick), grey, *DEEP[:2])
     return kinds
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import tifffile
 
@@ -36,6 +38,23 @@ def _of_type(dtype: str, channels: int = 1) -> Array:
         samples = limits.min / 2 + unit * (limits.max / 2 - limits.min / 2)
     found = samples.astype(kind)
     return found[..., 0] if channels == 1 else found
+
+
+def by_hand(shape: tuple[int, ...], bits: int, compression: int, photometric: int, data: bytes) -> bytes:
+    """A TIFF of one strip, of which each byte is given: kinds that tifffile does not write."""
+    height, width, *samples = shape
+    count = samples[0] if samples else 1
+    tags = {256: width, 257: height, 258: bits, 259: compression, 262: photometric, 273: 0, 277: count, 278: height,
+            279: len(data)}  # fmt: skip
+    size = 8 + 2 + 12 * len(tags) + 4
+    tags[273] = size + 2 * count
+    entries = b"".join(
+        struct.pack("<HHLHH", tag, 3, count, bits, bits if count == 2 else 0) if tag == 258 and count < 3
+        else struct.pack("<HHLL", tag, 3, count, size) if tag == 258 else struct.pack("<HHLL", tag, 4, 1, value)
+        for tag, value in tags.items()
+    )  # fmt: skip
+    head = b"II*\0" + struct.pack("<LH", 8, len(tags)) + entries + bytes(4)
+    return head + struct.pack("<H", bits) * count + data
 
 
 def _tiff_kinds() -> dict[str, Kind]:
@@ -102,7 +121,29 @@ def _tiff_kinds() -> dict[str, Kind]:
         ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8),
         photometric="separated",
     )
+    deep_inks = _of_type("uint16", 4)
+    left = 65535 - deep_inks.astype(np.uint64)
+    let_through = ((left[..., :3] * left[..., 3:] + 32767) // 65535).astype(np.uint16)
+    add("CMYK of 16 bits", deep_inks, "16-bit CMYK", let_through, photometric="separated")
+    for bits in (3, 5, 7, 11, 13):
+        few = _of_type("uint16") >> (16 - bits)
+        packed = np.packbits(
+            ((few[..., np.newaxis] >> np.arange(bits - 1, -1, -1)) & 1).reshape(len(few), -1).astype(np.uint8), axis=1
+        ).tobytes()
+        wanted = (few * 255 // (2**bits - 1)).astype(np.uint8) if bits < 8 else few
+        data = by_hand(few.shape, bits, 1, 1, packed)
+        kinds[f"{bits} bits"] = Kind(data, f"{bits}-bit grey", [wanted[..., np.newaxis]])
     smooth = picture(48, 32)
+    for number, name, data in (
+        (50001, "WebP", imagecodecs.webp_encode(smooth, lossless=True)),
+        (34712, "JPEG 2000", imagecodecs.jpeg2k_encode(smooth, reversible=True, codecformat="j2k", mct=False)),
+    ):
+        kinds[name] = Kind(by_hand(smooth.shape, 8, number, 2, bytes(data)), "8-bit RGB", [smooth])
+    for number, name, data in (
+        (34712, "JPEG 2000 of 16 bits", imagecodecs.jpeg2k_encode(deep, reversible=True, codecformat="j2k")),
+        (7, "lossless JPEG of 16 bits", imagecodecs.jpeg8_encode(deep, bitspersample=16, lossless=True)),
+    ):
+        kinds[name] = Kind(by_hand(deep.shape, 16, number, 1, bytes(data)), "16-bit grey", [deep[..., np.newaxis]])
     data = tiff(smooth, metadata=None, compression="jpeg", photometric="rgb", tile=(16, 16))
     kinds["JPEG tiles"] = Kind(data, "8-bit RGB", [tifffile.imread(io.BytesIO(data))])
     grey = picture(48, 32, 1)

@@ -178,12 +178,18 @@ class StackIndex(BaseModel):
 
 
 class PixelKind(BaseModel):
-    """A kind of image: bits of each sample in the file, colours, the highest sample once decoded, and all in words."""
+    """A kind of image: what its samples are, and how its file wants them to be shown."""
 
     bit_depth: int
     colour: str = Field(description="such as `grey` or `RGB`")
     highest: int | float = Field(description="255, 65535 where the file has 16 bits, or what another type can have")
     description: str = Field(description="for people, such as `16-bit grey`")
+    windows: list[tuple[float, float]] = Field(
+        default_factory=list,
+        description="values shown black and white, as the file offers them; it is shown in the first",
+    )
+    inverted: bool = Field(False, description="whether the file's low values are white")
+    unit: str = Field("", description="of the values, such as `HU`; empty where the file does not say")
 
 
 class ImageColumns(BaseModel):
@@ -203,8 +209,9 @@ class ImageColumns(BaseModel):
     def of(cls, stack: ImageStack) -> Self:
         """The images of ``stack``. The sources of stacks sort by name, so there are no ranks."""
         headers = [entry.header for entry in stack.entries]
-        found = {header.description: header for header in headers}
-        place = {description: number for number, description in enumerate(found)}
+        keys = [(header.description, header.windows, header.inverted, header.unit) for header in headers]
+        found = dict(zip(keys, headers, strict=True))
+        place = {key: number for number, key in enumerate(found)}
         return cls(
             names=[entry.name for entry in stack.entries],
             widths=[header.width for header in headers],
@@ -216,10 +223,13 @@ class ImageColumns(BaseModel):
                     colour=header.color,
                     highest=header.highest_sample,
                     description=header.description,
+                    windows=list(header.windows),
+                    inverted=header.inverted,
+                    unit=header.unit,
                 )
                 for header in found.values()
             ],
-            kind=[place[header.description] for header in headers],
+            kind=[place[key] for key in keys],
         )
 
 

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.images.formats.format import ImageHeader, Pixels, Size
+from core.images.formats.format import ImageHeader, Pixels, Size, Window
 from core.images.preprocessing import Preprocessing
 
 RENDERING_RULES = (
     "Images are shown, and given to the models, as 8-bit RGB. An image of more than 8 bits, or of signed or floating "
     "values, is scaled linearly by its own value range: its lowest value becomes 0 and its highest 255, with one range "
     "for all colour channels, so nothing is clipped; what is no number is black. A DICOM image with a window is shown "
-    "in its first one, and turned round where its low values are white. Images of 1, 2 or 4 bits are scaled by their "
-    "bit depth. Transparent parts lie over white. Gamma and colour profiles are not applied."
+    "in its first one, without one by its table, and turned round where its low values are white. Images of 1, 2 or 4 "
+    "bits are scaled by their bit depth. Transparent parts lie over white. Gamma and colour profiles are not applied."
 )
 THUMBNAIL_MEDIA_TYPE = "image/jpeg"
 _JPEG_QUALITY = 80
@@ -56,7 +56,10 @@ def shown(pixels: Pixels, header: ImageHeader, values: ValueRange | None = None)
 
     ``values`` is the range of the whole image, where ``pixels`` are a part of one.
     """
-    rgb = to_rgb(pixels, header.window or values)
+    if header.curve and header.window:
+        rgb = _by_curve(pixels, header.window, np.frombuffer(header.curve, np.uint8))
+    else:
+        rgb = to_rgb(pixels, header.window or values)
     return 255 - rgb if header.inverted else rgb
 
 
@@ -173,6 +176,18 @@ def _model_input(image: Image.Image, preprocessing: Preprocessing, size: Size | 
     return in_order(resized(image, (crop, crop), box, preprocessing), preprocessing)
 
 
+def _by_curve(grey: Pixels, window: Window, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``[H, W, 1]`` as levels that stand evenly between the ends of a window; outside it those at the ends count."""
+    low, high = window
+    rgb = np.empty((*grey.shape[:2], 3), np.uint8)
+    rows = max(1, BAND_PIXELS // grey.shape[1])
+    for start in range(0, len(grey), rows):
+        band = grey[start : start + rows].astype(np.float64)
+        places = np.clip((band - low) * ((len(levels) - 1) / (high - low)), 0, len(levels) - 1)
+        rgb[start : start + rows] = levels[np.rint(np.nan_to_num(places)).astype(np.intp)]
+    return rgb
+
+
 def _split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
     """Colour or grey ``[H, W, 1 or 3]``, and alpha ``[H, W, 1]`` where there is one."""
     return (pixels[..., :-1], pixels[..., -1:]) if pixels.shape[2] in (2, 4) else (pixels, None)
@@ -200,11 +215,10 @@ def _scale(values: Pixels, low: int, high: int) -> NDArray[np.uint8]:
 
 def scale_any(values: Pixels, low: float, high: float) -> NDArray[np.float64]:
     """Map ``low..high`` linearly to 0..255, to nearest, of any kind of number; values outside are clamped, NaN is 0."""
-    with np.errstate(invalid="ignore"):  # a signalling NaN is none any more
-        wide = values.astype(np.float64)
-    if not math.isfinite((high - low) * 255):  # of numbers near the ends of float64
-        wide, low, high = wide / 1024, low / 1024, high / 1024
     with np.errstate(invalid="ignore", over="ignore"):  # infinity, which is clamped, and what is no number
+        wide = values.astype(np.float64)
+        if not math.isfinite((high - low) * 255):  # of numbers near the ends of float64
+            wide, low, high = wide / 1024, low / 1024, high / 1024
         wide = np.clip((wide - low) * 255 / (high - low), 0, 255)
     return np.nan_to_num(wide, copy=False).round()
 

@@ -1,4 +1,4 @@
-"""A small image stack to try the product with, made from photos that ship inside the scikit-image package.
+"""A small image stack to try the product with: photos that ship inside the scikit-image package, and volumes.
 
 Only photos that are free to use and to change are taken; what scikit-image's documentation says of each:
 
@@ -23,6 +23,8 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+
+from core.stacks.sample_volumes import beads, scan
 
 # The fastest zlib level: it halves the waiting time for a few per cent more bytes.
 _COMPRESS_LEVEL = 1
@@ -70,10 +72,11 @@ _CUT_OUT_PHOTOS = (("retina", "retina.jpg"), ("coffee", "coffee.png"), ("astrona
 
 
 def make_sample_stack(target: Path | BinaryIO) -> None:
-    """Write the sample stack, a ZIP of PNG images in folders, to ``target``; the same bytes each time.
+    """Write the sample stack, a ZIP of images in folders, to ``target``; the same bytes each time.
 
     It holds colour and grey photos, images with transparency, one with a palette, and a focus series of 16-bit
-    grey frames that use 12 of the bits (values up to 4095), as many scientific cameras deliver them.
+    grey frames that use 12 of the bits (values up to 4095), as many scientific cameras deliver them, all as PNG; and
+    what ``sample_volumes`` makes: a TIFF of several pages, and the slices of a scan as DICOM.
 
     Raises:
         ModuleNotFoundError: scikit-image is not installed.
@@ -82,6 +85,16 @@ def make_sample_stack(target: Path | BinaryIO) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, image in _sample_images():
             archive.writestr(zipfile.ZipInfo(f"{name}.png", _ZIP_DATE), _encode_png(image))
+        archive.writestr(_packed("z stack of beads/beads.tif"), beads(), compresslevel=_COMPRESS_LEVEL)
+        for file_name, data in scan():
+            archive.writestr(_packed(f"scan of a phantom/{file_name}"), data, compresslevel=_COMPRESS_LEVEL)
+
+
+def _packed(name: str) -> zipfile.ZipInfo:
+    """A file that is compressed by the archive, because it is not by itself."""
+    info = zipfile.ZipInfo(name, _ZIP_DATE)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
 
 
 def _sample_images() -> Iterator[tuple[str, Image.Image]]:

@@ -174,14 +174,16 @@ class ImageStack:
         return self._source.read(index)
 
     def as_file(self, index: int) -> tuple[str, bytes]:
-        """Name and bytes of the image by itself: as uploaded, or a PNG of what is shown where its file holds several.
+        """Name and bytes of the image by itself, as uploaded: to be passed on.
+
+        A PNG of what is shown where its file holds several images, is not called as such files are, or names people.
 
         Raises:
             ImageNotFound, ImageError: as for ``picture``.
         """
         self.check(index)
         entry = self.entries[index]
-        if format_of_name(entry.name) is entry.format:
+        if format_of_name(entry.name) is entry.format and not entry.format.names_people:
             return entry.name, self.original(index)
         return f"{entry.name}.png", to_picture(self.rgb(index)).content
 

@@ -11,7 +11,7 @@ from typing import Generic, Self, TypeVar
 from core.base.disk import disk_errors, write_at
 from core.base.errors import LimitExceeded
 from core.base.settings import MIB
-from core.images.formats import format_names, format_of_name
+from core.images.formats import format_names, format_of_name, says_nothing
 from core.stacks.quota import Share
 from core.stacks.sources.names import is_archive
 
@@ -25,8 +25,8 @@ def only_these() -> str:
 
 
 def can_open(name: str) -> bool:
-    """Whether a file is called like something that can be opened; whether it is, its content says."""
-    return is_archive(name) or format_of_name(name) is not None
+    """Whether a file is called like something that can be opened, or like nothing; what it is, its content says."""
+    return is_archive(name) or format_of_name(name) is not None or says_nothing(name)
 
 
 def too_large(limit: int) -> str:

@@ -109,7 +109,8 @@ def to_csv(labels: Mapping[int, str], names: Sequence[str]) -> str:
 def to_folders(labels: Mapping[int, str], stack: ImageStack) -> Iterator[bytes]:
     """A ZIP with a folder for each class and the labelled files in it as they came, piece by piece.
 
-    A file that cannot be read is left out. A frame of a file of several is a PNG of what is shown.
+    A file that cannot be read is left out. What ``ImageStack.as_file`` does not give as it
+    came is a PNG of what is shown.
     """
     out = _Pieces()
     taken: set[str] = set()

@@ -1,9 +1,10 @@
-"""Read image files of others, such as a library's own test files, and compare what comes out with Pillow.
+"""Read image files of others, such as a library's own test files, and compare what comes out with Pillow or pydicom.
 
 ``python -m scripts.try_files FOLDER`` looks at every file below the folder whose name is that of a registered
-format, and prints what became of each: the same as Pillow gives, refused with a reason, or **wrong**, which is also an
-exception that is none of the product's own, more than five seconds, or a frame whose size is not that of its header.
-Exit code 1 says that something is wrong. Files that only one of the two can read are listed to be looked at.
+format, or says nothing, and prints what became of each: the same as Pillow gives (of DICOM files, pydicom), refused
+with a reason, or **wrong**, which is also an exception that is none of the product's own, more than five seconds, or a
+frame whose size is not that of its header. Exit code 1 says that something is wrong. Files that only one of the two can
+read are listed to be looked at.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import warnings
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from core.base.errors import ImageError
-from core.images.formats import format_of_name
+from core.images.formats import format_of_content, format_of_name, says_nothing
 from core.images.formats.format import ImageFormat, InMemory, Pixels, check_size
 from core.images.pixels import to_rgb
+from scripts.dev._pydicom_judge import frames_by_pydicom
 
 MAX_PIXELS = 100_000_000
 MOST_FRAMES = 30  # of a file
@@ -40,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     found: Counter[str] = Counter()
     for path in sorted(path for path in options.folder.rglob("*") if path.is_file()):
         image_format = format_of_name(path.name)
+        if image_format is None and says_nothing(path.name):
+            image_format = format_of_content(InMemory(path.read_bytes()))
         if image_format is None:
             continue
         verdict, words = _try(path, image_format)
@@ -61,7 +66,7 @@ def _try(path: Path, image_format: ImageFormat) -> tuple[str, str]:  # noqa: PLR
     except ImageError as error:
         if time.perf_counter() - started > SLOW_SECONDS:
             return "wrong", f"{error} So late."
-        return "refused", f"{error} [Pillow: {_pillow(path, 1)[1]}]"
+        return "refused", f"{error} [{_judged(image_format, path, 1)[1]}]"
     except Exception as error:
         return "wrong", f"{type(error).__name__}: {error}"
     if time.perf_counter() - started > SLOW_SECONDS:
@@ -69,14 +74,21 @@ def _try(path: Path, image_format: ImageFormat) -> tuple[str, str]:  # noqa: PLR
     for header, frame in zip(headers, frames, strict=True):
         if frame.shape[:2] != (header.height, header.width):
             return "wrong", f"{frame.shape} is not {header}"
-    others, words = _pillow(path, len(frames))
+    others, words = _judged(image_format, path, len(frames))
     kind = f"{len(frames)} x {headers[0].width} x {headers[0].height}, {headers[0].description}"
     if not others:
-        return "alone", f"{kind} [Pillow: {words}]"
+        return "alone", f"{kind} [{words}]"
     if len(others) != len(frames):
         return "differs", f"{kind}, Pillow has {len(others)} frames"
-    differences = [_difference(frame, other) for frame, other in zip(frames, others, strict=True)]
+    differences = [_difference(image_format, frame, other) for frame, other in zip(frames, others, strict=True)]
     return ("same" if max(differences) <= 1 else "differs"), f"{kind}, by {max(differences):.0f}"
+
+
+def _judged(image_format: ImageFormat, path: Path, most: int) -> tuple[list[NDArray[Any]], str]:
+    """The first frames as the judge of the format has them, and its words."""
+    judge, name = (frames_by_pydicom, "pydicom") if image_format.name == "DICOM" else (_pillow, "Pillow")
+    found, words = judge(path, most)
+    return found, f"{name}: {words}"
 
 
 def _pillow(path: Path, most: int) -> tuple[list[NDArray[np.uint8]], str]:
@@ -102,8 +114,11 @@ def _pillow_rgb(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image.convert("RGB"))
 
 
-def _difference(frame: Pixels, other: NDArray[np.uint8]) -> float:
-    """The largest, of 255; all of it where the sizes differ."""
+def _difference(image_format: ImageFormat, frame: Pixels, other: NDArray[Any]) -> float:
+    """The largest, of 255, or of true values where those are judged; all of it where the sizes differ."""
+    if image_format.name == "DICOM":
+        values = frame[..., 0] if frame.shape[2] == 1 else frame
+        return float(np.abs(values.astype(float) - other).max()) if values.shape == other.shape else 255.0
     rgb = to_rgb(frame)
     return float(np.abs(rgb.astype(int) - other).max()) if rgb.shape == other.shape else 255.0
 

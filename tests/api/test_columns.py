@@ -12,6 +12,8 @@ from core.engines.engine import EngineName
 from core.recognition.results import THRESHOLD, ClassScore, Prediction
 from core.recognition.stack_results import StackResults
 from tests.api.conftest import NAMES, assert_problem, upload
+from tests.builders import zip_bytes
+from tests.dicom_files import CT, HOUNSFIELD, dicom
 
 
 @pytest.fixture
@@ -30,9 +32,31 @@ def test_the_columns_hold_what_the_index_holds(client: TestClient, base: str) ->
 
 def test_a_kind_says_in_fields_what_its_description_says_in_words(client: TestClient, base: str) -> None:
     kinds = client.get(f"{base}/images").json()["kinds"]
-    assert {"bit_depth": 16, "colour": "grey", "highest": 65535, "description": "16-bit grey"} in kinds
-    assert {"bit_depth": 8, "colour": "RGB", "highest": 255, "description": "8-bit RGB"} in kinds
+    nothing_said = {"windows": [], "inverted": False, "unit": ""}
+    for kind in (
+        {"bit_depth": 16, "colour": "grey", "highest": 65535, "description": "16-bit grey"},
+        {"bit_depth": 8, "colour": "RGB", "highest": 255, "description": "8-bit RGB"},
+    ):
+        assert kind | nothing_said in kinds
     assert len({kind["description"] for kind in kinds}) == len(kinds), "each kind stands there once"
+
+
+def test_a_scan_says_its_unit_and_how_it_wants_to_be_shown(client: TestClient) -> None:
+    window = {**HOUNSFIELD, "WindowCenter": [40, -600], "WindowWidth": [401, 1501]}
+    files = {
+        "a": dicom(CT, **window),
+        "b": dicom(CT, **window, PhotometricInterpretation="MONOCHROME1"),
+        "c": dicom(CT),
+    }
+    made = client.post(
+        "/api/v1/stacks?name=a.zip", content=zip_bytes(files), headers={"Content-Type": "application/zip"}
+    )
+    columns = client.get(f"/api/v1/stacks/{made.json()['stack_id']}/images").json()
+    found = [columns["kinds"][place] for place in columns["kind"]]
+    windows = [[-160.5, 239.5], [-1350.5, 149.5]]
+    assert [(kind["windows"], kind["inverted"], kind["unit"]) for kind in found] == [
+        (windows, False, "HU"), (windows, True, "HU"), ([], False, ""),
+    ]  # fmt: skip
 
 
 def test_the_columns_never_change_and_are_nobody_elses(client: TestClient, base: str) -> None:

@@ -36,11 +36,12 @@ FILES = {
     "i.jpg": JPEG_KINDS["CMYK"].data,
     "j.jpg": JPEG_KINDS["baseline"].data[:-30],
     "k.heic": b"anything",
+    "m.png": b"anything",
     "l.png": JPEG_KINDS["baseline"].data,
 }
 NAMES = [
     "a.png", "b.jpg", "c.webp", *(f"d.gif · frame {number}" for number in range(1, 6)), "e.bmp", "f.pgm",
-    *(f"g.ome.tif · c {c} · z {z}" for c in range(2) for z in range(2)), "h.tif", "i.jpg", "j.jpg",
+    *(f"g.ome.tif · c {c} · z {z}" for c in range(2) for z in range(2)), "h.tif", "i.jpg", "j.jpg", "l.png",
 ]  # fmt: skip
 
 
@@ -63,8 +64,8 @@ def test_all_kinds_together_from_upload_to_answers(client: TestClient, store: St
     assert [image[0] for image in index["images"]] == NAMES
     skipped = {one["name"]: one for one in index["skipped"]}
     assert skipped["k.heic"]["reason"].startswith("A HEIC photo, which cannot be read; export it as JPEG")
-    assert skipped["l.png"]["reason"] == "The file is not a PNG image; export it as PNG."
-    assert skipped.keys() == {"k.heic", "l.png"}
+    assert skipped["m.png"]["reason"] == "The file is not a PNG image; export it as PNG."
+    assert skipped.keys() == {"k.heic", "m.png"}
 
     columns = client.get(f"{base}/images").json()
     kinds = {name: columns["kinds"][columns["kind"][place]] for place, name in enumerate(columns["names"])}

@@ -82,13 +82,24 @@ class TestCreate:
         assert_problem(response, 422, "archive_empty", "1 image invalid")
         assert_clean(service)
 
-    @pytest.mark.parametrize("name", ["photos.rar", "zip", ".", "a.zip/b", "x" * 256])
+    @pytest.mark.parametrize("name", ["photos.rar", "notes.txt", ".", "a.zip/b.c", "x" * 256])
     def test_another_name_is_refused(self, make_service: MakeService, name: str) -> None:
         service = make_service()
         response = service.client.post(STACKS, params={"name": name}, content=SMALL, headers=ZIP)
         assert response.status_code == 400
         assert response.json()["code"] in ("not_a_zip", "invalid_request")
         assert_clean(service)
+
+    @pytest.mark.parametrize("name", ["stack", "a.b/IM0001", "1.2.840.7"])
+    def test_a_name_that_says_nothing_is_left_to_the_content(self, make_service: MakeService, name: str) -> None:
+        service = make_service()
+        assert service.client.post(STACKS, params={"name": name}, content=SMALL, headers=ZIP).status_code == 201
+        alone = service.client.post(
+            STACKS, params={"name": name}, content=grey_png(7), headers={"Content-Type": "image/png"}
+        )
+        assert alone.status_code == 201
+        response = service.client.post(STACKS, params={"name": name}, content=b"text", headers=ZIP)
+        assert (response.status_code, response.json()["code"]) == (400, "not_a_zip")
 
     def test_deleting_gives_everything_back(self, make_service: MakeService) -> None:
         service = make_service()

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.builders import BROKEN_PNGS, photo_png, png_bytes, zip_bytes
+from tests.dicom_files import dicom
 
 pytestmark = pytest.mark.browser
 
@@ -119,3 +120,49 @@ def test_a_film_passes_over_a_broken_file(app: Page) -> None:
     app.keyboard.press("Space")
     stands_at(app, COUNT)
     expect(app.get_by_role("button", name="Play as a film")).to_be_visible()
+
+
+SLICE = (np.arange(40 * 60).reshape(40, 60) % 4096).astype(np.uint16)
+WINDOWS = {"RescaleSlope": 1, "RescaleIntercept": -1024, "WindowCenter": [40, 3], "WindowWidth": [401, 9]}
+
+
+@pytest.fixture
+def scan(page: Page, app_server: str) -> Page:
+    """The viewer with two slices of a scan, files whose names say nothing, the second with low values white."""
+    names = {"IM1": "MONOCHROME2", "IM2": "MONOCHROME1"}
+    files = {name: dicom(SLICE, PhotometricInterpretation=kind, **WINDOWS) for name, kind in names.items()}
+    page.goto(app_server)
+    page.locator("input[type=file]").set_input_files(
+        {"name": "scan.zip", "mimeType": "application/zip", "buffer": zip_bytes(files)}
+    )
+    expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
+    page.locator("[data-ref=stage]").focus()
+    return page
+
+
+def test_a_scan_has_its_units_and_the_windows_that_doctors_use_on_keys(scan: Page) -> None:
+    level, width = (scan.get_by_role("slider", name=name) for name in ("Level", "Window"))
+    percent = scan.get_by_label("Zoom in percent")
+    scan.keyboard.press("1")
+    expect(percent).to_have_value("100%")
+    scan.keyboard.press("0")
+    expect(percent).not_to_have_value("100%")
+    scan.keyboard.press("w")
+    expect(level).to_have_attribute("aria-valuetext", "40")
+    expect(width).to_have_attribute("aria-valuetext", "400")
+    windows = scan.get_by_role("group", name="Windows to choose from").get_by_role("button")
+    expect(windows).to_have_text(["1 File", "2 File 2", "3 Soft tissue", "4 Lung", "5 Bone", "6 Brain", "7 Liver"])
+    expect(windows.nth(0)).to_have_attribute("aria-pressed", "true")
+    zoom = percent.input_value()
+    scan.keyboard.press("4")
+    expect(level).to_have_attribute("aria-valuetext", "-600")
+    expect(width).to_have_attribute("aria-valuetext", "1,500")
+    expect(windows.nth(3)).to_have_attribute("aria-pressed", "true")
+    assert percent.input_value() == zoom, "the key does not mean two things"
+    scan.keyboard.press("ArrowRight")
+    expect(scan.locator("[data-ref=canvas]")).to_have_attribute("data-index", "1")
+    expect(level).to_have_attribute("aria-valuetext", "-600")
+    scan.keyboard.press("1")
+    expect(level).to_have_attribute("aria-valuetext", "40")
+    scan.locator("[data-ref=stage]").hover()
+    expect(scan.locator("[data-ref=probe]")).to_have_text(re.compile(r"^x \d+, y \d+: -?\d+ HU$"))

@@ -77,6 +77,7 @@ TESTED_FAMILIES = {
     "python -m scripts.benchmark_server ": "packaging/test_benchmark_server.py::",
     "python -m scripts.benchmark_viewer ": "unit/scripts/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
+    "python -m scripts.measure_formats ": "unit/scripts/test_measure_formats.py::",
     "python -m scripts.measure_known ": "unit/scripts/test_trust_starter.py::test_every_score_gets_a_row",
     "python -m scripts.measure_maps ": "unit/scripts/test_measure_maps.py::",
     "python -m scripts.try_files ": (
@@ -303,7 +304,7 @@ def test_the_command_lines_of_the_readme_work(clone: Path, environment: dict[str
     run("python -m scripts.make_sample_stack stack.zip", clone, environment)
     lines = "source .venv/bin/activate\npython -m scripts.predict stack.zip --out results.csv"
     run(lines, clone, environment)
-    assert len((clone / "results.csv").read_text().splitlines()) == 48
+    assert len((clone / "results.csv").read_text().splitlines()) == 72
     for index, name in enumerate(ModelRegistry(Settings()).get("starter").card.classes):
         folder = clone / "photos" / "val" / name.replace(" ", "_")
         folder.mkdir(parents=True)

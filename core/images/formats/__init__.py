@@ -10,7 +10,7 @@ from posixpath import splitext
 
 from core.base.errors import ImageError
 from core.images.formats._unread import why_unread as known_unread
-from core.images.formats.format import ImageFormat, ImageHeader, InMemory, Pixels, Size
+from core.images.formats.format import FileReader, ImageFormat, ImageHeader, InMemory, Pixels, Size
 
 _NO_FORMATS = ("format", "_")  # what modules of this package that are none begin with
 
@@ -25,6 +25,23 @@ def formats() -> tuple[ImageFormat, ...]:
 def format_of_name(name: str) -> ImageFormat | None:
     """The format that reads files of this name; None where no format does."""
     return _by_extension(formats()).get(splitext(name)[1].lower())
+
+
+def says_nothing(name: str) -> bool:
+    """Whether a name does not say what a file is: it has no ending, or a number for one, as of many medical files."""
+    base = name.rpartition("/")[2]
+    ending = splitext(base)[1]
+    return base[:1] not in ("", ".") and (not ending or ending[1:].isdecimal())
+
+
+def format_of_content(file: FileReader) -> ImageFormat | None:
+    """The format of a file by its first bytes; None where no format reads it.
+
+    Raises:
+        ImageError: the file is damaged where it is kept.
+    """
+    head = file.read(0, max(one.head_bytes for one in formats()))
+    return next((one for one in formats() if one.matches(head[: one.head_bytes])), None)
 
 
 @cache
@@ -43,9 +60,8 @@ def format_of(data: bytes) -> ImageFormat:
     Raises:
         ImageError: none of the registered ones.
     """
-    for one in formats():
-        if one.matches(data[: one.head_bytes]):
-            return one
+    if found := format_of_content(InMemory(data)):
+        return found
     raise ImageError(f"The file is not a {format_names()} image; export it as {format_names()}.")
 
 

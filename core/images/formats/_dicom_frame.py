@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,12 @@ from numpy.typing import NDArray
 from core.base.errors import ImageError
 from core.images.formats import _dicom_parts as parts
 from core.images.formats._dicom_parts import DAMAGED, Dataset
-from core.images.formats.format import ColorKind, ImageHeader, Pixels, Place, SampleKind, Window
+from core.images.formats._dicom_windows import Look, look_of
+from core.images.formats.format import ColorKind, ImageHeader, Pixels, Place, SampleKind
 
 _GREY, _PALETTE = ("MONOCHROME1", "MONOCHROME2"), "PALETTE COLOR"
 _YBR = ("YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
+_FLOATING = {parts.FLOATS: (32,), parts.DOUBLES: (64,)}  # bits of samples by the element that they are in
 _PACKED_BYTES = 64 * 1024  # what compressing may add to a frame, with its tables
 
 
@@ -38,7 +39,7 @@ class Layout:
     Attributes:
         width, height, samples: columns, rows, and samples of a pixel.
         allocated, stored, shift: bits of each sample in the file, those that count, and those below them.
-        signed: whether samples are two's complement.
+        kind: what kind of number samples are.
         photometric: what they mean, in the standard's word.
         planar: whether each colour is stored by itself.
     """
@@ -49,16 +50,23 @@ class Layout:
     allocated: int
     stored: int
     shift: int
-    signed: bool
+    kind: SampleKind
     photometric: str
     planar: bool
     frames: int
 
     @property
     def frame_bytes(self) -> int:
-        """Of an uncompressed frame."""
+        """Of an uncompressed frame; those of 1 bit follow each other without a gap."""
         samples = 2 if self.photometric == "YBR_FULL_422" else self.samples
-        return self.width * self.height * samples * self.allocated // 8
+        return (self.width * self.height * samples * self.allocated + 7) // 8
+
+    @property
+    def all_bytes(self) -> int:
+        """Of all frames, uncompressed."""
+        if self.allocated == 1:
+            return (self.width * self.height * self.frames + 7) // 8
+        return self.frames * self.frame_bytes
 
 
 def read_layout(dataset: Dataset) -> Layout:
@@ -75,6 +83,7 @@ def read_layout(dataset: Dataset) -> Layout:
     frames = dataset.text(parts.FRAMES) or "1"
     if not frames.isdecimal() or not 1 <= len(frames) <= 7 or int(frames) < 1:
         raise ImageError(DAMAGED)
+    kind: SampleKind = "signed" if number(parts.SIGNED) == 1 else "unsigned"
     layout = Layout(
         number(parts.COLUMNS),
         number(parts.ROWS),
@@ -82,24 +91,22 @@ def read_layout(dataset: Dataset) -> Layout:
         allocated,
         stored,
         number(parts.HIGH_BIT, stored - 1) + 1 - stored,
-        number(parts.SIGNED) == 1,
+        "float" if dataset.tag in _FLOATING else kind,
         dataset.text(parts.PHOTOMETRIC),
         number(parts.PLANAR) == 1,
         int(frames),
     )
     is_colour = layout.photometric == "RGB" or layout.photometric in _YBR
-    if dataset.tag != parts.PIXELS or allocated not in (8, 16):
-        raise ImageError(
-            "A DICOM file of 1, 32 or 64 bits, or of floating values, which cannot be read; export it as TIFF."
-        )
+    if allocated not in _FLOATING.get(dataset.tag, (1, 8, 16, 32)):
+        raise ImageError(f"A DICOM file of {allocated} bits of its kind, which cannot be read; export it as TIFF.")
     if not (is_colour or layout.photometric in (*_GREY, _PALETTE)):
         raise ImageError("A DICOM file of a rare kind of colour, which cannot be read; export it as RGB.")
     if layout.samples != (3 if is_colour else 1) or not 1 <= stored <= allocated:
         raise ImageError(DAMAGED)
     if not 0 <= layout.shift <= allocated - stored:
         raise ImageError(DAMAGED)
-    if (is_colour or layout.photometric == _PALETTE) and layout.signed:
-        raise ImageError("A DICOM file of signed colours, which cannot be read; export it as RGB.")
+    if layout.photometric not in _GREY and (layout.kind != "unsigned" or allocated not in (8, 16)):
+        raise ImageError("A DICOM file of colours of a rare kind, which cannot be read; export it as RGB of 8 bits.")
     if layout.photometric in _YBR and allocated != 8:
         raise ImageError("A DICOM file of YBR colours of 16 bits, which cannot be read; export it as RGB.")
     return layout
@@ -127,14 +134,14 @@ class Meaning:
         return true
 
 
-def meaning_of(dataset: Dataset, frame: int) -> Meaning:
+def meaning_of(dataset: Dataset, layout: Layout, frame: int) -> Meaning:
     """The rule of one frame.
 
     Raises:
         ImageError: its table is damaged.
     """
     if dataset.value(parts.LUT, frame):
-        first, table = _table(dataset, parts.LUT, parts.LUT_VALUES, frame)
+        first, table = parts.table(dataset, parts.LUT, parts.LUT_VALUES, frame, signed=layout.kind == "signed")
         return Meaning(first=first, table=table)
     slope, intercept = dataset.decimals(parts.SLOPE, frame), dataset.decimals(parts.INTERCEPT, frame)
     if not slope or slope[0] == 0:
@@ -150,14 +157,15 @@ def header_of(dataset: Dataset, layout: Layout, frame: int) -> DicomHeader:
     """
     label = f"frame {frame + 1}" if layout.frames > 1 else ""
     color: ColorKind = "RGB"
-    bits, window, inverted = layout.allocated, None, False
+    bits, look, inverted, unit = layout.allocated, Look(), False, ""
     kind: SampleKind = "unsigned"
     if layout.photometric in _GREY:
         color, inverted = "grey", layout.photometric == "MONOCHROME1"
-        bits, kind = _type_of(layout, meaning_of(dataset, frame))
-        window = _window(dataset, frame)
-        if window is None and bits == 8 and kind == "unsigned" and layout.stored < 8:
-            window = (0.0, 2.0**layout.stored - 1)
+        bits, kind = _type_of(layout, meaning_of(dataset, layout, frame))
+        look = look_of(dataset, frame, signed=kind == "signed")
+        if look.window is None and bits == 8 and kind == "unsigned" and layout.stored < 8:
+            look = Look.plain((0.0, 2.0**layout.stored - 1))
+        unit = _unit(dataset, frame)
     elif layout.photometric == _PALETTE:
         color = "palette"
     return DicomHeader(
@@ -167,9 +175,12 @@ def header_of(dataset: Dataset, layout: Layout, frame: int) -> DicomHeader:
         color,
         label,
         kind,
-        window,
+        look.window,
         inverted,
         () if layout.frames > 1 else _place(dataset),
+        look.curve,
+        look.windows,
+        unit,
         layout.frame_bytes,
     )
 
@@ -180,35 +191,33 @@ def palette_of(dataset: Dataset) -> tuple[int, NDArray[np.uint8]]:
     Raises:
         ImageError: damaged, or written in a way that nobody uses.
     """
-    tables = [_table(dataset, *tags, 0) for tags in zip(parts.PALETTES, parts.PALETTE_VALUES, strict=True)]
+    if not all(dataset.value(tag) for tag in parts.PALETTE_VALUES):
+        raise ImageError("A DICOM file with a palette in segments, which cannot be read; export it as RGB.")
+    tags, signed = zip(parts.PALETTES, parts.PALETTE_VALUES, strict=True), dataset.number(parts.SIGNED) == 1
+    tables = [parts.table(dataset, *pair, 0, signed=signed) for pair in tags]
     if len({(first, len(table)) for first, table in tables}) != 1:
         raise ImageError(DAMAGED)
     eight = [table if table.dtype == np.uint8 else (table >> 8).astype(np.uint8) for _, table in tables]
     return tables[0][0], np.stack(eight, axis=1)
 
 
-def _table(dataset: Dataset, description: int, values: int, frame: int) -> tuple[int, NDArray[Any]]:
-    """The first stored value that a table is for, and its values."""
-    order, described, data = dataset.syntax.order, dataset.value(description, frame), dataset.value(values, frame)
-    if len(described) < 6:
-        raise ImageError(DAMAGED)
-    count, first, bits = struct.unpack_from(f"{order}H{'h' if dataset.number(parts.SIGNED) else 'H'}H", described)
-    count = count or 65536
-    if not 1 <= bits <= 16 or len(data) < (count if bits <= 8 else 2 * count):
-        raise ImageError(DAMAGED)
-    wide = len(data) >= 2 * count
-    table = np.frombuffer(data, f"{order}u2" if wide else "u1", count)
-    return first, table.astype(np.uint8 if bits <= 8 else np.uint16)
-
-
 def _type_of(layout: Layout, meaning: Meaning) -> tuple[int, SampleKind]:
     """Bits and kind of the smallest type that holds all true values that stored ones can become."""
     if meaning.table is not None:
         return 8 * meaning.table.dtype.itemsize, "unsigned"
-    lowest = -(2 ** (layout.stored - 1)) if layout.signed else 0
+    if layout.kind == "float":
+        return layout.allocated, "float"
+    if layout.allocated == 1:
+        return 1, "unsigned"
+    lowest = -(2 ** (layout.stored - 1)) if layout.kind == "signed" else 0
     highest = lowest + 2**layout.stored - 1
     if (meaning.slope, meaning.intercept) == (1, 0):
-        return (16 if layout.signed else max(layout.stored, 8)), "signed" if layout.signed else "unsigned"
+        return (max(layout.stored, 8), "unsigned") if lowest == 0 else (16 if layout.stored <= 16 else 32, "signed")
+    return _type_of_rescaled(meaning, lowest, highest)
+
+
+def _type_of_rescaled(meaning: Meaning, lowest: int, highest: int) -> tuple[int, SampleKind]:
+    """The same where stored values go from one to the other, and have a slope and an intercept."""
     ends = sorted(meaning.slope * stored + meaning.intercept for stored in (lowest, highest))
     if not (meaning.slope.is_integer() and float(meaning.intercept).is_integer()) or max(map(abs, ends)) >= 2**31:
         return 32, "float"
@@ -217,16 +226,11 @@ def _type_of(layout: Layout, meaning: Meaning) -> tuple[int, SampleKind]:
     return (16, "unsigned") if ends[0] >= 0 and ends[1] < 2**16 else (32, "signed")
 
 
-def _window(dataset: Dataset, frame: int) -> Window | None:
-    """The values that the first window of the file shows black and white (PS3.3, C.11.2.1.2 and C.11.2.1.3.2)."""
-    centers, widths = dataset.decimals(parts.CENTER, frame), dataset.decimals(parts.WIDTH, frame)
-    function = dataset.text(parts.FUNCTION, frame) or "LINEAR"
-    if not centers or not widths or function not in ("LINEAR", "LINEAR_EXACT"):
-        return None
-    center, width = centers[0], widths[0]
-    if function == "LINEAR":
-        center, width = center - 0.5, max(width - 1, 1e-3)
-    return (center - width / 2, center + width / 2) if width >= 1e-3 else None
+def _unit(dataset: Dataset, frame: int) -> str:
+    """Of true values: only Hounsfield's are told, which CT has also where the file does not say so."""
+    said = dataset.text(parts.RESCALE_TYPE, frame) or dataset.text(parts.LUT_TYPE, frame)
+    is_ct = dataset.text(parts.MODALITY) == "CT" and dataset.value(parts.INTERCEPT, frame) != b""
+    return "HU" if said == "HU" or (not said and is_ct) else ""
 
 
 def _place(dataset: Dataset) -> Place:

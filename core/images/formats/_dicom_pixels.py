@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import ImageError
 from core.images.formats import _dicom_parts as parts
-from core.images.formats import _jpeg_parts, jpeg2000
+from core.images.formats import _jpeg_parts, _jpegls_parts, jpeg2000
 from core.images.formats._dicom_frame import Layout
 from core.images.formats._dicom_parts import DAMAGED, TRUNCATED, UNDEFINED, Dataset
 from core.images.formats.format import FileReader, ImageHeader
@@ -20,7 +20,9 @@ from core.images.formats.format import FileReader, ImageHeader
 _PLAIN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
 _RLE = "1.2.840.10008.1.2.5"
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
-_JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91))
+_JPEG_LS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (80, 81))
+_JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203))  # the last three: quick ones
+_ADOBE = b"\xff\xee\0\x0eAdobe"  # a whole one; of shorter ones no decoder takes notice
 _INFLATED_BYTES = 256 * 1024 * 1024  # of a deflated file, which is inflated from its beginning for each frame
 _MAX_PARTS = 1_000_000  # of compressed data
 
@@ -31,15 +33,17 @@ def check_transfer(dataset: Dataset, layout: Layout, file: FileReader) -> None:
     Raises:
         ImageError: with the reason.
     """
-    if dataset.transfer not in (*_PLAIN, _RLE, *_JPEG, *_JPEG_2000):
+    if dataset.transfer not in (*_PLAIN, _RLE, *_JPEG, *_JPEG_LS, *_JPEG_2000):
         raise ImageError("A DICOM file compressed in a rare way, which cannot be read; export it without compression.")
     if dataset.transfer not in _PLAIN:
+        if layout.kind == "float" or layout.allocated not in ((8, 16, 32) if dataset.transfer == _RLE else (8, 16)):
+            raise ImageError(DAMAGED)
         if dataset.length != UNDEFINED:
             raise ImageError(DAMAGED)
         if dataset.start + 8 * (layout.frames + 1) > file.size:
             raise ImageError(TRUNCATED)
         return
-    size = layout.frames * layout.frame_bytes
+    size = layout.all_bytes
     if dataset.length == UNDEFINED or dataset.length < size:
         raise ImageError(DAMAGED)
     if dataset.compressed_at:
@@ -77,13 +81,13 @@ def find_parts(dataset: Dataset, layout: Layout, file: FileReader) -> array[int]
 
 
 def read_samples(dataset: Dataset, layout: Layout, file: FileReader, pieces: array[int], frame: int) -> NDArray[Any]:
-    """The stored samples ``[H, W, C]`` of a frame, uint8, uint16 or int16; colours are RGB.
+    """The stored samples ``[H, W, C]`` of a frame, unsigned, signed or floating; colours are RGB.
 
     Raises:
         ImageError: damaged or cut short.
     """
     if dataset.transfer in _PLAIN:
-        samples = _plain(dataset, layout, _frame_bytes(dataset, layout, file, frame))
+        samples = _plain(dataset, layout, _in_order(dataset, layout, file, *_place(layout, frame)), frame)
         is_rgb = layout.photometric == "RGB"
     else:
         data = _joined(dataset, layout, file, pieces, frame)
@@ -103,9 +107,26 @@ def _most(dataset: Dataset, layout: Layout, file: FileReader) -> int:
     return min(file.size, dataset.start + 2 * layout.frame_bytes + 65536)
 
 
-def _frame_bytes(dataset: Dataset, layout: Layout, file: FileReader, frame: int) -> bytes:
-    size = layout.frame_bytes
-    start = dataset.start + frame * size
+def _place(layout: Layout, frame: int) -> tuple[int, int]:
+    """Which byte of the uncompressed frames one begins at, and how many it has."""
+    if layout.allocated != 1:
+        return frame * layout.frame_bytes, layout.frame_bytes
+    pixels = layout.width * layout.height
+    start = frame * pixels // 8
+    return start, ((frame + 1) * pixels + 7) // 8 - start
+
+
+def _in_order(dataset: Dataset, layout: Layout, file: FileReader, inside: int, size: int) -> bytes:
+    """The bytes of a frame; those that lie in words the other way round are put in order."""
+    if not (dataset.in_words and dataset.syntax.order == ">" and layout.allocated <= 8):
+        return _frame_bytes(dataset, layout, file, inside, size)
+    before = inside % 2
+    words = _frame_bytes(dataset, layout, file, inside - before, (before + size + 1) // 2 * 2)
+    return np.frombuffer(words, "<u2").byteswap().tobytes()[before : before + size]
+
+
+def _frame_bytes(dataset: Dataset, layout: Layout, file: FileReader, inside: int, size: int) -> bytes:
+    start = dataset.start + inside
     if dataset.compressed_at:
         found = parts.inflate(file.read()[dataset.compressed_at :], start + size)[start:]
     elif layout.frames > 1:
@@ -119,9 +140,14 @@ def _frame_bytes(dataset: Dataset, layout: Layout, file: FileReader, frame: int)
     return found
 
 
-def _plain(dataset: Dataset, layout: Layout, data: bytes) -> NDArray[Any]:
+def _plain(dataset: Dataset, layout: Layout, data: bytes, frame: int) -> NDArray[Any]:
     height, width, samples = layout.height, layout.width, layout.samples
-    dtype = np.dtype(f"{dataset.syntax.order}u{layout.allocated // 8}")
+    if layout.allocated == 1:
+        first = frame * height * width % 8
+        bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[first : first + height * width]
+        return bits.reshape(height, width, 1)
+    letter = "f" if layout.kind == "float" else "u"
+    dtype = np.dtype(f"{dataset.syntax.order}{letter}{layout.allocated // 8}")
     values = np.frombuffer(data, dtype)
     if layout.photometric == "YBR_FULL_422":
         return _from_pairs(values, layout)
@@ -183,7 +209,10 @@ def _unpack(data: bytes, transfer: str, layout: Layout) -> tuple[NDArray[Any], b
         return _unpack_rle(data, layout), is_rgb
     if transfer in _JPEG:
         return _unpack_jpeg(data, layout)
-    _check_same(jpeg2000.read_codestream(data, signed=layout.signed), layout)
+    if transfer in _JPEG_LS:
+        _check_same(_jpegls_parts.read_header(data), layout)
+        return _with_channels(imagecodecs.jpegls_decode(data)), is_rgb
+    _check_same(jpeg2000.read_codestream(data, signed=layout.kind == "signed"), layout)
     is_rgb = layout.photometric not in ("YBR_FULL", "YBR_FULL_422")  # the codec itself turns the others back
     return _with_channels(imagecodecs.jpeg2k_decode(data)), is_rgb
 
@@ -206,7 +235,7 @@ def _unpack_rle(data: bytes, layout: Layout) -> NDArray[Any]:
             raise ImageError(DAMAGED)
         # The most telling byte comes first; samples are put together with the least telling one first.
         planes[number // of_sample, of_sample - 1 - number % of_sample] = np.frombuffer(plane, np.uint8, size)
-    values = np.ascontiguousarray(planes.transpose(2, 0, 1)).view("<u2" if of_sample == 2 else np.uint8)
+    values = np.ascontiguousarray(planes.transpose(2, 0, 1)).view(f"<u{of_sample}")
     return values.reshape(layout.height, layout.width, layout.samples)
 
 
@@ -221,7 +250,7 @@ def _unpack_jpeg(data: bytes, layout: Layout) -> tuple[NDArray[Any], bool]:
         return _with_channels(imagecodecs.jpeg8_decode(whole)), False
     if not header.scales:  # lossless: nothing is turned
         return imagecodecs.jpeg8_decode(whole, colorspace="RGB", outcolorspace="RGB"), layout.photometric == "RGB"
-    marked = b"JFIF\0" in whole[:64] or b"Adobe" in whole[:128]  # says itself what it is, and is right more often
+    marked = b"JFIF\0" in whole[:64] or _ADOBE in whole[:128]  # says itself what it is, and is right more often
     space = None if marked else "RGB" if layout.photometric == "RGB" else "YCBCR"
     return imagecodecs.jpeg8_decode(whole, colorspace=space, outcolorspace="RGB"), True
 
@@ -249,9 +278,14 @@ def _to_rgb(ybr: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _counted(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """Only the bits that count, with their sign."""
-    bits: NDArray[Any] = samples.view(f"u{samples.dtype.itemsize}").astype(np.int32)
+    if layout.kind == "float":
+        return samples
+    if layout.allocated == 1:
+        return samples * np.uint8(255)  # as of all formats
+    wide, narrow = (np.int64, "int32") if layout.allocated == 32 else (np.int32, "int16")
+    bits: NDArray[Any] = samples.view(f"u{samples.dtype.itemsize}").astype(wide)
     bits = (bits >> layout.shift) & (2**layout.stored - 1)
-    if not layout.signed:
-        return bits.astype(np.uint16)
+    if layout.kind == "unsigned":
+        return bits.astype(f"u{narrow}")
     sign = 1 << (layout.stored - 1)
-    return ((bits ^ sign) - sign).astype(np.int16)
+    return ((bits ^ sign) - sign).astype(narrow)

@@ -133,8 +133,9 @@ def decode_page(page: Page, file: FileReader, channel: int) -> Pixels:
     elif page.bits < 8:
         samples = (samples.astype(np.uint16) * 255 // (2**page.bits - 1)).astype(np.uint8)
     elif page.photometric == _CMYK:
-        light = 255 - samples[..., :4].astype(np.uint16)
-        samples = ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8)
+        highest = 2**page.bits - 1
+        light = highest - samples[..., :4].astype(np.uint32)
+        samples = ((light[..., :3] * light[..., 3:] + highest // 2) // highest).astype(samples.dtype)
     if page.alpha == _ASSOCIATED and page.color in ("RGBA", "grey + alpha"):
         samples = _unmultiplied(samples)
     return turn(np.ascontiguousarray(samples), page.orientation)
@@ -145,18 +146,19 @@ def _is_possible(page: Page) -> bool:
     colours, kind, bits = _COLORED[page.photometric], page.kind, page.bits
     if page.samples < colours or page.predictor not in (1, segments.HORIZONTAL, segments.FLOATING):
         return False
-    if page.compression == segments.JPEG:
-        return bits == 8 and kind == "unsigned" and page.photometric != _PALETTE
+    if page.compression in segments.PICTURES:
+        deep = page.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB) and 8 < bits <= 16 and page.predictor == 1
+        return (bits == 8 or deep) and kind == "unsigned" and page.photometric != _PALETTE
     if kind == "float":
         possible = bits in (16, 32, 64) and page.photometric != _PALETTE
-    elif bits in (1, 2, 4, 10, 12, 14):
+    elif 1 <= bits <= 16 and bits not in (8, 16):
         possible = kind == "unsigned" and page.predictor == 1
     else:
         possible = bits in (8, 16, 32) and page.predictor != segments.FLOATING
     if page.photometric == _PALETTE:
         possible = possible and bits in (1, 2, 4, 8, 16) and kind == "unsigned"
     if page.photometric == _CMYK:
-        possible = possible and bits == 8 and kind == "unsigned"
+        possible = possible and bits in (8, 16) and kind == "unsigned"
     if page.alpha and not page.channels:
         possible = possible and bits in (8, 16) and kind == "unsigned"
     return possible
@@ -233,10 +235,12 @@ def _segment(
     data = file.read(offset, most)
     if len(data) < most:
         raise ImageError(parts.TRUNCATED)
-    if page.directory.one(parts.FILL_ORDER, 1) == 2 and page.compression != segments.JPEG:
+    if page.directory.one(parts.FILL_ORDER, 1) == 2 and page.compression not in segments.PICTURES:
         data = _REVERSED[np.frombuffer(data, np.uint8)].tobytes()
-    if page.compression == segments.JPEG:
-        found = segments.decode_jpeg(data, tables, page.photometric, width, rows)
+    if page.compression in segments.PICTURES:
+        found = segments.decode_picture(
+            data, page.compression, (width, rows), page.bits, tables=tables, photometric=page.photometric
+        )
         if found.shape[2] != channels or len(found) < rows:
             raise ImageError(DAMAGED)
         return found

@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import ImageError
-from core.images.formats import _jpeg_parts
+from core.images.formats import _jpeg_parts, jpeg2000, webp
 from core.images.formats._tiff_parts import DAMAGED
+from core.images.formats.format import ImageHeader, InMemory
 
 NONE, LZW, JPEG, DEFLATE, PACKBITS, DEFLATE_OLD, LZMA, ZSTD = 1, 5, 7, 8, 32773, 32946, 34925, 50000
-COMPRESSIONS = (NONE, LZW, JPEG, DEFLATE, PACKBITS, DEFLATE_OLD, LZMA, ZSTD)
+_JPEG_2000, _WEBP = (33005, 34712), 50001
+PICTURES = (JPEG, *_JPEG_2000, _WEBP)  # whose parts are images, each with a header of its own
+COMPRESSIONS = (NONE, LZW, DEFLATE, PACKBITS, DEFLATE_OLD, LZMA, ZSTD, *PICTURES)
 NAMES = {
-    2: "as a fax", 3: "as a fax", 4: "as a fax", 6: "as an old JPEG", 33003: "as JPEG 2000", 33004: "as JPEG 2000",
-    33005: "as JPEG 2000", 34887: "with LERC", 34712: "as JPEG 2000", 50001: "as WebP", 50002: "as JPEG XL",
+    2: "as a fax", 3: "as a fax", 4: "as a fax", 6: "as an old JPEG", 33003: "as JPEG 2000 in a way of its own",
+    33004: "as JPEG 2000 in a way of its own", 34887: "with LERC", 50002: "as JPEG XL",
     52546: "as JPEG XL", 34892: "as a raw photo", 34661: "as JBIG", 22610: "as JPEG XR", 34933: "as PNG",
 }  # fmt: skip
 HORIZONTAL, FLOATING = 2, 3  # predictors
@@ -54,25 +57,48 @@ def _unpack(data: bytes, compression: int, size: int) -> bytes:
     return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY).decompress(data, size)
 
 
-def decode_jpeg(data: bytes, tables: bytes, photometric: int, width: int, most_rows: int) -> NDArray[np.uint8]:
-    """The pixels ``[h, width, C]`` of a strip or tile that is a JPEG, which may leave its tables to the page.
+def decode_picture(
+    data: bytes, compression: int, size: tuple[int, int], bits: int, *, tables: bytes, photometric: int
+) -> NDArray[Any]:
+    """The pixels ``[h, width, C]`` of a strip or tile that is an image by itself, up to ``size`` high; RGB if colours.
+
+    Args:
+        data: all of it.
+        compression: one of ``PICTURES``.
+        size: width, and most rows.
+        bits: of each sample.
+        tables: of the page, which a JPEG may leave its own to.
+        photometric: what the page says of its colours.
 
     Raises:
-        ImageError: damaged, or not of this width.
+        ImageError: damaged, or not of this width and depth.
     """
     try:
-        header = _jpeg_parts.read_header(data)
-    except _jpeg_parts.TooShort as error:
+        header = _header_of(data, compression)
+        if header.width != size[0] or header.height > size[1] or header.bit_depth != bits:
+            raise ImageError(DAMAGED)
+        if compression == _WEBP:
+            found = imagecodecs.webp_decode(data)
+        elif compression in _JPEG_2000:
+            found = imagecodecs.jpeg2k_decode(data)
+        else:
+            spaces = {2: ("RGB", "RGB"), 6: ("YCBCR", "RGB")}.get(photometric, (None, None))
+            found = imagecodecs.jpeg8_decode(data, tables=tables or None, colorspace=spaces[0], outcolorspace=spaces[1])
+    except (RuntimeError, ValueError, _jpeg_parts.TooShort) as error:
         raise ImageError(DAMAGED) from error
-    if header.width != width or header.height > most_rows or header.bit_depth != 8 or not data.endswith(b"\xff\xd9"):
-        raise ImageError(DAMAGED)
-    spaces = {2: ("RGB", "RGB"), 6: ("YCBCR", "RGB")}.get(photometric, (None, None))
-    try:
-        found = imagecodecs.jpeg8_decode(data, tables=tables or None, colorspace=spaces[0], outcolorspace=spaces[1])
-    except (RuntimeError, ValueError) as error:
-        raise ImageError(DAMAGED) from error
-    pixels: NDArray[np.uint8] = found if found.ndim == 3 else found[..., np.newaxis]
+    pixels: NDArray[Any] = found if found.ndim == 3 else found[..., np.newaxis]
     return pixels
+
+
+def _header_of(data: bytes, compression: int) -> ImageHeader:
+    if compression == _WEBP:
+        (header,) = webp.FORMAT.read_headers(InMemory(data))  # more than one are an animation
+        return header
+    if compression in _JPEG_2000:
+        return jpeg2000.read_codestream(data, signed=False)
+    if not data.endswith(b"\xff\xd9"):
+        raise ImageError(DAMAGED)
+    return _jpeg_parts.read_header(data)
 
 
 def undo_predictor(samples: NDArray[Any], predictor: int) -> NDArray[Any]:

@@ -30,6 +30,7 @@ class Avif:
     media_type = "image/avif"
     head_bytes = 32
     reads_parts = False
+    names_people = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``; of other brands those that say that they are AVIF, too."""

@@ -24,6 +24,7 @@ class Bmp:
     media_type = "image/bmp"
     head_bytes = 2
     reads_parts = False
+    names_people = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

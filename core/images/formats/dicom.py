@@ -30,6 +30,7 @@ class Dicom:
     media_type = "application/dicom"
     head_bytes = parts.PREAMBLE + len(parts.MAGIC)
     reads_parts = True
+    names_people = True
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""
@@ -57,7 +58,7 @@ class Dicom:
         pieces = _PIECES.get(file.key, lambda: find_parts(dataset, layout, file))
         samples = read_samples(dataset, layout, file, pieces, frame)
         if header.color == "grey":
-            return meaning_of(dataset, frame).apply(samples, header.dtype)
+            return meaning_of(dataset, layout, frame).apply(samples, header.dtype)
         if header.color == "palette":
             first, colours = palette_of(dataset)
             palette: Pixels = colours[np.clip(samples[..., 0].astype(np.int32) - first, 0, len(colours) - 1)]

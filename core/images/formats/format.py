@@ -40,8 +40,10 @@ class ImageHeader:
 
     ``bit_depth`` is bits per sample, or per palette index, as stored, and ``sample_kind`` what kind of number that is.
     ``label`` tells a frame from the others of its file (``"z 14"``); empty where a file has one frame only.
-    ``window`` is what the file itself wants to be shown of a grey image, which is ``inverted`` where its low values are
-    white. ``place`` orders the images of one series in a folder, where names say less.
+    ``window`` is what the file itself wants to be shown of a grey image, evenly, or by its ``curve``: levels of 0 to
+    255 from the one end of the window to the other. It is ``inverted`` where its low values are white. ``windows`` are
+    all that the file offers, the first one being what is shown, and ``unit`` is that of its values (``"HU"``).
+    ``place`` orders the images of one series in a folder, where names say less.
     """
 
     width: int
@@ -53,6 +55,9 @@ class ImageHeader:
     window: Window | None = None
     inverted: bool = False
     place: Place = ()
+    curve: bytes = b""
+    windows: tuple[Window, ...] = ()
+    unit: str = ""
 
     @property
     def pixels(self) -> int:
@@ -155,6 +160,7 @@ class ImageFormat(Protocol):
         media_type: of its files.
         head_bytes: as many first bytes as ``matches`` wants to see.
         reads_parts: whether a frame takes only its part of a file, which may then be larger than what is held of one.
+        names_people: whether files say whose they are; what is exported of them is then their pixels alone.
     """
 
     @property
@@ -167,6 +173,8 @@ class ImageFormat(Protocol):
     def head_bytes(self) -> int: ...  # noqa: D102
     @property
     def reads_parts(self) -> bool: ...  # noqa: D102
+    @property
+    def names_people(self) -> bool: ...  # noqa: D102
 
     def matches(self, head: bytes) -> bool:
         """Whether a file that begins with ``head`` is one of this format."""

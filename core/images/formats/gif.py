@@ -30,6 +30,7 @@ class Gif:
     media_type = "image/gif"
     head_bytes = 6
     reads_parts = False
+    names_people = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

@@ -32,6 +32,7 @@ class Jpeg:
     media_type = "image/jpeg"
     head_bytes = len(parts.SIGNATURE)
     reads_parts = False
+    names_people = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

@@ -31,6 +31,7 @@ class Jpeg2000:
     media_type = "image/jp2"
     head_bytes = len(SIGNATURE)
     reads_parts = False
+    names_people = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""
@@ -87,7 +88,8 @@ def read_codestream(data: bytes, *, signed: bool) -> ImageHeader:
         ImageError: damaged, cut short, or of a kind that cannot be read.
     """
     start = _codestream(data)
-    if start is None or start + len(CODESTREAM) + _SIZE.size + 12 > len(data) or not data.rstrip(b"\0").endswith(_END):
+    ended = data.rstrip(b"\0\xff").endswith(_END)  # what makes a length even
+    if start is None or start + len(CODESTREAM) + _SIZE.size + 12 > len(data) or not ended:
         raise ImageError(TRUNCATED)
     return _header(data, start, signed=signed)
 

@@ -98,6 +98,7 @@ class Png:
     media_type = "image/png"
     head_bytes = HEADER_BYTES
     reads_parts = False
+    names_people = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

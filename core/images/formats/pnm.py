@@ -30,6 +30,7 @@ class Pnm:
     media_type = "image/x-portable-anymap"
     head_bytes = 3
     reads_parts = False
+    names_people = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

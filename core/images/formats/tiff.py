@@ -29,6 +29,7 @@ class Tiff:
     media_type = "image/tiff"
     head_bytes = parts.HEAD_BYTES
     reads_parts = True
+    names_people = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

@@ -31,6 +31,7 @@ class WebP:
     media_type = "image/webp"
     head_bytes = 12
     reads_parts = False
+    names_people = False
 
     def matches(self, head: bytes) -> bool:
         """See ``ImageFormat.matches``."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from core.base.errors import NotAZip
 from core.base.settings import Settings
-from core.images.formats import format_names, format_of_name
+from core.images.formats import format_names, format_of_content, format_of_name, says_nothing
+from core.images.formats.format import InMemory
 from core.stacks.sources._decompress import compression_of
 from core.stacks.sources.parts import Part, PartsSource
 from core.stacks.sources.source import Scratch, Source, SourceKind
@@ -22,6 +23,7 @@ _NO_SOURCES = {"names", "parts", "rules", "series", "source", "span", "unpacked"
 # Reading these would take half a dozen packages of native code, each of which hostile files would reach.
 _REFUSED = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "RAR"}
 _HEAD_BYTES = 8
+_IMAGE_HEAD_BYTES = 256
 
 
 @cache
@@ -52,7 +54,7 @@ def open_source(path: Path, settings: Settings, scratch: Scratch | None = None, 
     for kind in sources():
         if kind.matches(path):
             return kind.open(path, settings, scratch or Scratch(Path(tempfile.gettempdir())))
-    if format_of_name(name := name or path.name):
+    if _is_image(path, name := name or path.name):
         return PartsSource(path, [Part(name, 0, path.stat().st_size)], settings)
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -61,6 +63,14 @@ def open_source(path: Path, settings: Settings, scratch: Scratch | None = None, 
             raise NotAZip(f"This is a {kind_name} archive, which cannot be opened. Pack the images into a ZIP or TAR.")
     *others, last = (kind.name for kind in reversed(sources()))
     raise NotAZip(f"The file is not a {', '.join(others)} or {last}; pack the {format_names()} images into one.")
+
+
+def _is_image(path: Path, name: str) -> bool:
+    """Whether a file is called as images are, or, where its name says nothing, is one by its first bytes."""
+    if not says_nothing(name):
+        return format_of_name(name) is not None
+    with path.open("rb") as file:
+        return format_of_content(InMemory(file.read(_IMAGE_HEAD_BYTES))) is not None
 
 
 def open_parts(path: Path, parts: Sequence[Part], settings: Settings, scratch: Scratch) -> Source:

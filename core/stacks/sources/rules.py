@@ -8,10 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from core.base.errors import ArchiveEmpty, ArchiveEncrypted, ArchiveError, ImageError, LimitExceeded
+from core.base.errors import (
+    ArchiveEmpty,
+    ArchiveEncrypted,
+    ArchiveError,
+    ImageError,
+    ImageTooLarge,
+    LimitExceeded,
+)
 from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
-from core.images.formats import format_names, format_of_name, why_unread
+from core.images.formats import format_names, format_of_content, format_of_name, says_nothing, why_unread
 from core.images.formats.format import FileReader, ImageFormat, Place, check_size
 from core.stacks.sources.names import MAX_FOLDERS, MAX_NAME_CHARACTERS, UniqueNames, in_natural_order, tidy
 from core.stacks.sources.series import in_series_order
@@ -75,15 +82,16 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
         if name.endswith("/"):
             continue
         names.add(name)
-        image_format = format_of_name(name)
-        if refused := _refuse(candidate, name, image_format, settings):
+        if refused := _refuse(candidate, name, settings):
             skipped.append(refused)
             continue
-        assert image_format is not None  # noqa: S101 - or it would be refused
         try:
-            frames, in_series = _frames(candidate.file, image_format, kinds, settings)
+            frames, in_series = _read(candidate, format_of_name(name), kinds, settings)
         except ImageError as error:
             skipped.append(Skipped(name, error.code, str(error)))
+            continue
+        except _LeftOut as left_out:
+            skipped.append(Skipped(name, left_out.code, left_out.reason))
             continue
         found.append((name, place, candidate.size, frames, in_series))
         images += len(frames)
@@ -120,18 +128,16 @@ def is_hidden(name: str) -> bool:
     return _HIDDEN.search(name) is not None
 
 
-def _refuse(candidate: Candidate, name: str, image_format: ImageFormat | None, settings: Settings) -> Skipped | None:
+def _refuse(candidate: Candidate, name: str, settings: Settings) -> Skipped | None:
     """Why the file is left out; ``None`` if it is worth opening."""
-    reads_parts = image_format is not None and image_format.reads_parts
-    largest = settings.max_total_bytes if reads_parts else settings.max_entry_bytes
     label = shown(name)
-    if complaint := _complaint(candidate, name, label, image_format, largest):
+    if complaint := _complaint(candidate, name, label, settings):
         return Skipped(label, *complaint)
     return Skipped(label, candidate.refused.code, candidate.refused.reason) if candidate.refused else None
 
 
 def _complaint(  # noqa: PLR0911 - a sentence each, made only where it is said
-    candidate: Candidate, name: str, label: str, image_format: ImageFormat | None, largest: int
+    candidate: Candidate, name: str, label: str, settings: Settings
 ) -> tuple[str, str] | None:
     if len(candidate.path) > MAX_NAME_CHARACTERS:
         return "unsafe_name", f"The name is longer than {MAX_NAME_CHARACTERS:,} characters; shorten it."
@@ -143,11 +149,57 @@ def _complaint(  # noqa: PLR0911 - a sentence each, made only where it is said
         return "unsafe_name", f"It lies in more than {MAX_FOLDERS} folders, one within the other; move it out of some."
     if is_hidden(name):
         return "hidden", "A hidden or system file."
-    if image_format is None:
+    image_format = format_of_name(name)
+    if image_format is None and not says_nothing(name):
         return "not_an_image", why_unread(name)
-    if candidate.size > largest:
-        return "entry_too_large", f"Larger than {largest / MIB:,.1f} MiB; make it smaller."
+    if candidate.size > (largest := _largest(image_format, settings)):
+        return "entry_too_large", _too_large(largest)
     return None
+
+
+def _largest(image_format: ImageFormat | None, settings: Settings) -> int:
+    """Bytes that a file may have; of one whose format is not known yet, those of any."""
+    return settings.max_total_bytes if image_format is None or image_format.reads_parts else settings.max_entry_bytes
+
+
+def _too_large(largest: int) -> str:
+    return f"Larger than {largest / MIB:,.1f} MiB; make it smaller."
+
+
+class _LeftOut(Exception):
+    """A file whose content says that it is none to be shown."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+def _read(
+    candidate: Candidate, named: ImageFormat | None, kinds: Kinds, settings: Settings
+) -> tuple[tuple[_Frame, ...], Place]:
+    """See ``_frames``: of the format that the name says, or that the content does where that is another one.
+
+    Raises:
+        ImageError: the file is damaged, or a frame too large.
+        _LeftOut: it is of no format, or too large for its own.
+    """
+    try:
+        if named is not None:
+            return _frames(candidate.file, named, kinds, settings)
+    except ImageTooLarge:
+        raise
+    except ImageError:
+        found = format_of_content(candidate.file)
+        if found is None or found is named:
+            raise
+    else:
+        found = format_of_content(candidate.file)
+        if found is None:
+            raise _LeftOut("not_an_image", why_unread(candidate.path))
+    if candidate.size > (largest := _largest(found, settings)):
+        raise _LeftOut("entry_too_large", _too_large(largest))
+    return _frames(candidate.file, found, kinds, settings)
 
 
 def _frames(

@@ -23,7 +23,8 @@ from pages._ui.viewer.uploader import uploader
 def upload_area(session: Session) -> None:
     """The field that takes a stack, and the button that makes a sample."""
     uploader(session, key="upload")
-    if st.button("Try a sample stack", icon=":material/photo_library:", help="47 photos and microscope-like frames"):
+    kinds = "Photos, a microscope's frames and a scan: PNG, TIFF and DICOM"
+    if st.button("Try a sample stack", icon=":material/photo_library:", help=kinds):
         with st.spinner("Making the sample stack…"):
             try:
                 session.open(_sample(), "sample-stack.zip")

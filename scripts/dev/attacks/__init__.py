@@ -11,6 +11,7 @@ It attacks ``target``, a fresh server on this machine, for some seconds, and say
 from scripts.dev.attacks import (
     calibration,
     connections,
+    formats,
     images,
     models,
     names,
@@ -25,6 +26,7 @@ __all__ = [
     "ATTACKS",
     "calibration",
     "connections",
+    "formats",
     "images",
     "models",
     "names",

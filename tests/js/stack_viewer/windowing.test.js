@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Samples } from "../../../pages/_ui/components/stack_viewer/samples.js";
 import { Windowing } from "../../../pages/_ui/components/stack_viewer/windowing.js";
 
+const KIND = { bit_depth: 16, colour: "grey", highest: 32767, description: "" };
 const eight = new Samples(new Uint8Array([10, 20, 30, 40]), [2, 2, 1]);
 const sixteen = new Samples(new Uint16Array([1000, 2000, 3000, 4000]), [2, 2, 1]);
 
@@ -30,6 +31,34 @@ test("values never get darker as they rise, and inverted never brighter", () => 
   assert.ok(levels.every((level, value) => value === 0 || level >= levels[value - 1]));
   windowing.inverted = true;
   assert.deepEqual([...windowing.levels(65535, 900, 2200)], levels.map((level) => 255 - level));
+});
+
+test("without a window of a person's own, sliders begin at the file's", () => {
+  const slice = new Samples(new Int16Array([-1000, 0, 400, 3000]), [2, 2, 1]);
+  const windowing = new Windowing();
+  assert.deepEqual(windowing.range(slice), [-1000, 3000]);
+  slice.describe({ ...KIND, windows: [[-160, 240], [-1350, 150]], unit: "HU" });
+  assert.deepEqual(windowing.range(slice), [-160, 240]);
+  assert.equal(windowing.isActive(slice.max), false);
+  windowing.setRange(slice, 0, 80);
+  assert.deepEqual(windowing.range(slice), [0, 80]);
+  windowing.resetRange(slice);
+  assert.deepEqual([windowing.range(slice), windowing.isActive(slice.max)], [[-160, 240], false]);
+});
+
+test("where low values are white, a window keeps them so, and inverting makes them black", () => {
+  const film = new Samples(new Uint8Array([0, 255]), [1, 2, 1]);
+  film.describe({ ...KIND, inverted: true });
+  /** @type {number[][]} */
+  const painted = [];
+  film.render = (_, levels) => painted.push([levels[0], levels[255]]);
+  const windowing = new Windowing();
+  windowing.canvas = /** @type {HTMLCanvasElement} */ ({});
+  windowing.setRange(film, 50, 100);
+  windowing.render(film);
+  windowing.inverted = true;
+  windowing.render(film);
+  assert.deepEqual(painted, [[255, 0], [0, 255]]);
 });
 
 test("a window of 16 bits means nothing for 8, and the other way round", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { TooMany, endsWith, filesOf, formOf, listed, titleOf } from "../../../pages/_ui/components/uploader/files.js";
+import { TooMany, endsWith, filesOf, formOf, listed, saysNothing, titleOf } from "../../../pages/_ui/components/uploader/files.js";
 
 /** @import { Found } from "../../../pages/_ui/components/uploader/files.js" */
 
@@ -115,4 +115,9 @@ test("files are called by what they have in common", () => {
   assert.equal(named("x/a.png", "y/b.png"), "2 files");
   assert.equal(named("x/a.png", "b.png"), "2 files");
   assert.equal(listed([new File([], "a.png")])[0].path, "a.png");
+});
+
+test("a name without an ending, or with a number for one, does not say what a file is", () => {
+  for (const name of ["IM0001", "a/IM0001", "a.b/IM0001", "1.2.840.10008.7", "scan.0042"]) assert.ok(saysNothing(name), name);
+  for (const name of ["a.png", "a/b.txt", ".hidden", "a/.5", "a.7z", "a/b/", ""]) assert.ok(!saysNothing(name), name);
 });

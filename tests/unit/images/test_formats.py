@@ -43,6 +43,7 @@ class Raw:
     media_type = "image/x-raw"
     head_bytes = 4
     reads_parts = False
+    names_people = False
     read = []
     seen = 0
 
@@ -188,7 +189,7 @@ def test_of_many_frames_only_the_one_asked_for_is_read(dummy: None, make_stack: 
 
 
 def test_a_damaged_file_of_it_is_left_out_with_its_own_reason(dummy: None, make_stack: MakeStack) -> None:
-    stack = make_stack({"a.raw": b"RAW", "b.raw": photo_png(), "c.raw": RAW[:-1], "notes.txt": b""})
+    stack = make_stack({"a.raw": b"RAW", "b.raw": b"PNG" + photo_png(), "c.raw": RAW[:-1], "notes.txt": b""})
     assert [entry.name for entry in stack.entries] == ["c.raw · z 0", "c.raw · z 1", "c.raw · z 2"]
     assert {item.name: item.reason for item in stack.skipped} == {
         "a.raw": "The Raw file is damaged; copy it again.",

@@ -9,6 +9,7 @@ import zipfile
 from contextlib import suppress
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -27,7 +28,7 @@ from tests.builders import zip_bytes
 from tests.conftest import MakeStack
 from tests.helpers import SECONDS
 from tests.pictures import Kind, picture, saved
-from tests.tiffs import TIFF_KINDS, tiff
+from tests.tiffs import TIFF_KINDS, by_hand, tiff
 
 MAX_PIXELS = 1_000_000
 DEEP = (np.arange(6 * 20 * 30).reshape(6, 20, 30) * 11).astype(np.uint16)
@@ -91,6 +92,37 @@ def test_planes_that_ome_puts_elsewhere_are_called_by_where_they_are() -> None:
             for number, page in enumerate(DEEP[:3]):
                 writer.write(page, metadata=None, description=xml if not number else None)
         assert labels(buffer.getvalue()) == ["z 2", "z 0", "z 1"]
+
+
+def written_as(xml: str, pages: int) -> bytes:
+    with io.BytesIO() as buffer:
+        with tifffile.TiffWriter(buffer) as writer:
+            for number in range(pages):
+                writer.write(DEEP[number], metadata=None, description=xml if not number else None)
+        return buffer.getvalue()
+
+
+def test_of_several_files_each_knows_its_own_planes() -> None:
+    """All of them have the same text, but for their own name."""
+    planes = "".join(
+        f'<TiffData FirstZ="{z}" FirstC="{c}" IFD="{z}" PlaneCount="1"><UUID FileName="{c}.ome.tif">urn:uuid:{c}</UUID>'
+        "</TiffData>"
+        for c in range(2)
+        for z in range(3)
+    )
+    for own in range(2):
+        xml = (
+            f'<OME UUID="urn:uuid:{own}"><Image><Pixels DimensionOrder="XYZCT" SizeC="2" '
+            f'SizeT="1" SizeX="30" SizeY="20" SizeZ="3" Type="uint16">{planes}</Pixels></Image></OME>'
+        )
+        assert labels(written_as(xml, 3)) == [f"c {own} · z {z}" for z in range(3)]
+
+
+def test_images_of_a_file_are_told_apart() -> None:
+    one = '<Image><Pixels DimensionOrder="XYZCT" SizeX="30" SizeY="20" SizeZ="{}">{}</Pixels></Image>'
+    images = one.format(2, '<TiffData IFD="0" PlaneCount="2"/>') + one.format(3, '<TiffData IFD="2" PlaneCount="3"/>')
+    found = labels(written_as(f'<?xml version="1.0"?><OME>{images}</OME>', 6))
+    assert found == ["image 1 · z 0", "image 1 · z 1", "image 2 · z 0", "image 2 · z 1", "image 2 · z 2", "page 6"]
 
 
 def test_colours_of_a_page_are_no_channels_of_ome() -> None:
@@ -179,6 +211,9 @@ def test_what_is_no_number_is_black_and_has_no_part_in_the_range() -> None:
     np.testing.assert_array_equal(pixels.to_rgb(values)[0, :, 0], [0, 0, 0, 255, 128, 255])
     nothing = np.full((2, 2, 1), np.nan, np.float32)
     np.testing.assert_array_equal(pixels.to_rgb(nothing), 0)
+    signalling = np.array([[0x7FF0000000000001, 0, 0x7FEFFFFFFFFFFFFF, 0xFFEFFFFFFFFFFFFF]], np.uint64).view(np.float64)
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(pixels.to_rgb(signalling[..., np.newaxis])[0, :, 0], [0, 128, 255, 0])
     huge = np.array([[-1.7e308, 1.7e308, 0.0]])[..., np.newaxis]
     np.testing.assert_array_equal(pixels.to_rgb(huge)[0, :, 0], [0, 255, 128])
 
@@ -195,6 +230,11 @@ def plain(**other: Any) -> bytes:
     return directory([(tag, 4, 1, value) for tag, value in sorted(tags.items())])
 
 
+def j2k(samples: np.ndarray[Any, Any]) -> bytes:
+    eight = np.ascontiguousarray(samples.astype(np.uint8))
+    return bytes(imagecodecs.jpeg2k_encode(eight, reversible=True, codecformat="j2k"))
+
+
 BROKEN = {
     "empty": b"",
     "text": b"This is no image, whatever its name says.",
@@ -206,7 +246,15 @@ BROKEN = {
     "width of 4 billion": plain(t256=0xFFFFFFFF),
     "65,535 samples": plain(t277=65535),
     "no samples": plain(t277=0),
-    "3 bits": plain(t258=3),
+    "no bits": plain(t258=0),
+    "24 bits": plain(t258=24),
+    "3 bits of differences": plain(t258=3, t317=2),
+    "WebP that is none": plain(t259=50001),
+    "JPEG 2000 that is none": plain(t259=34712),
+    "JPEG 2000 of another size": by_hand((20, 30), 8, 34712, 1, j2k(DEEP[0, :19, :30] >> 8)),
+    "JPEG 2000 of another depth": by_hand((20, 30), 16, 34712, 1, j2k(DEEP[0] >> 8)),
+    "JPEG 2000 of more colours": by_hand((20, 30), 8, 34712, 1, j2k(picture(30, 20))),
+    "WebP of another size": by_hand((20, 30, 3), 8, 50001, 2, saved(picture(31, 20), "WEBP", lossless=True)),
     "complex numbers": plain(t339=5),
     "compressed as a fax": plain(t259=4),
     "compressed in an unknown way": plain(t259=4711),

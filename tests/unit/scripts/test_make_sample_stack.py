@@ -11,15 +11,19 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+import tifffile
 from natsort import natsorted
 from PIL import Image
 
-from core.base.settings import PROJECT_ROOT
+from core.base.settings import PROJECT_ROOT, Settings
 from core.stacks.sample import make_sample_stack
+from core.stacks.sample_volumes import CHANNELS, PLANES, SLICES
+from core.stacks.sources import open_source
 from scripts.dev.make_sample_stack import main
 
-MICROSCOPE = "microscope 16-bit/"
+MICROSCOPE, BEADS = "microscope 16-bit/", "z stack of beads/beads.tif"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,8 @@ def stack_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def images(stack_path: Path) -> dict[str, Image.Image]:
     with zipfile.ZipFile(stack_path) as archive:
-        return {name: Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()}
+        names = [name for name in archive.namelist() if name.endswith(".png")]
+        return {name: Image.open(io.BytesIO(archive.read(name))) for name in names}
 
 
 def depth_and_colour_type(path: Path, name: str) -> tuple[int, int]:
@@ -97,6 +102,42 @@ def test_microscope_frames_use_twelve_bits_and_grow_brighter_and_sharper(images:
     assert min(len(np.unique(frame)) for frame in frames) > 256
     sharpness = [float(np.abs(np.diff(frame / frame.max(), axis=0)).mean()) for frame in frames]
     assert sharpness[-1] > 1.5 * sharpness[0]
+
+
+def test_the_tiff_is_a_microscope_s_with_planes_and_channels(stack_path: Path, settings: Settings) -> None:
+    with zipfile.ZipFile(stack_path) as archive, tifffile.TiffFile(io.BytesIO(archive.read(BEADS))) as file:
+        assert file.is_imagej
+        planes = file.asarray()
+    assert (planes.shape, planes.dtype) == ((PLANES, CHANNELS, 256, 256), np.uint16)
+    assert 1000 < planes.max() <= 4095
+    with open_source(stack_path, settings) as source:
+        found = {entry.name: index for index, entry in enumerate(source.entries)}
+        for plane, channel in ((0, 0), (3, 1)):
+            index = found[f"{BEADS} · c {channel} · z {plane}"]
+            entry = source.entries[index]
+            pixels = entry.format.decode(source.file(index), entry.frame, max_pixels=256 * 256)
+            np.testing.assert_array_equal(pixels[..., 0], planes[plane, channel])
+
+
+def test_the_scan_is_one_series_in_the_order_of_its_positions_of_nobody(stack_path: Path, settings: Settings) -> None:
+    with open_source(stack_path, settings) as source:
+        slices = [index for index, entry in enumerate(source.entries) if entry.format.name == "DICOM"]
+        files = [pydicom.dcmread(io.BytesIO(source.read(index))) for index in slices]
+        assert source.skipped == ()
+        assert {source.entries[index].header.unit for index in slices} == {"HU"}
+        middle = slices[len(slices) // 2]
+        values = source.entries[middle].format.decode(source.file(middle), max_pixels=256 * 256)[..., 0]
+    heights = [float(file.ImagePositionPatient[2]) for file in files]
+    assert (len(files), heights) == (SLICES, sorted(heights))
+    assert [file.InstanceNumber for file in files] == list(range(SLICES, 0, -1)), "names go the other way"
+    assert len({(file.SeriesInstanceUID, file.StudyInstanceUID) for file in files}) == 1
+    assert len({file.SOPInstanceUID for file in files}) == SLICES
+    for file in files:
+        pydicom.dcmwrite(io.BytesIO(), file, enforce_file_format=True)
+        assert not (file.PatientName or file.PatientID or file.PatientBirthDate or file.StudyDate)
+    np.testing.assert_array_equal(values, files[len(files) // 2].pixel_array.astype(int) - 1024)
+    assert values[0, 0] < -950, "air"
+    assert 500 < values.max() < 900, "bone"
 
 
 @pytest.mark.parametrize("name", ["cut-outs/retina.png", "cut-outs/coffee.png", "cut-outs/astronaut.png"])

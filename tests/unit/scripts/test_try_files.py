@@ -11,6 +11,7 @@ from PIL import Image
 
 from scripts.dev import try_files
 from tests.builders import photo_png
+from tests.dicom_files import DICOM_KINDS
 
 
 def saved(kind: str) -> bytes:
@@ -36,6 +37,26 @@ def test_each_file_is_the_same_or_refused_with_a_reason(tmp_path: Path, capsys: 
         ["same", "deep/a.png"],
     ]
     assert lines[-1] == "2 same, 1 refused"
+
+
+def test_dicom_is_judged_by_pydicom_and_known_without_an_ending(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, name in {
+        "Hounsfield units": "IM1",
+        "YBR": "b.dcm",
+        "palette": "c.dcm",
+        "1 bit": "d.dcm",
+        "frames": "1.2",
+    }.items():
+        (tmp_path / name).write_bytes(DICOM_KINDS[kind].data)
+    other = DICOM_KINDS["frames"].data
+    (tmp_path / "cut.dcm").write_bytes(other[:-9])
+    (tmp_path / "README").write_bytes(b"no image")
+    assert try_files.main([str(tmp_path), "--all"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "5 same, 1 refused"
+    assert "pydicom" in next(line for line in lines if "cut.dcm" in line)
 
 
 def test_a_reader_that_fails_in_its_own_way_is_wrong(

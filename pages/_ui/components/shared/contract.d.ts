@@ -214,7 +214,7 @@ export interface ImageColumns {
   name_ranks?: number[] | null;
 }
 /**
- * A kind of image: bits of each sample in the file, colours, the highest sample once decoded, and all in words.
+ * A kind of image: what its samples are, and how its file wants them to be shown.
  */
 export interface PixelKind {
   bit_depth: number;
@@ -230,6 +230,18 @@ export interface PixelKind {
    * for people, such as `16-bit grey`
    */
   description: string;
+  /**
+   * values shown black and white, as the file offers them; it is shown in the first
+   */
+  windows?: [unknown, unknown][];
+  /**
+   * whether the file's low values are white
+   */
+  inverted?: boolean;
+  /**
+   * of the values, such as `HU`; empty where the file does not say
+   */
+  unit?: string;
 }
 /**
  * What has been recognised in a stack, column by column. The engine of the first run leads in captions.

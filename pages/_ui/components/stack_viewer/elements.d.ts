@@ -46,6 +46,7 @@ export interface ViewerElements {
   windowAuto: HTMLButtonElement;
   windowInvert: HTMLButtonElement;
   windowReset: HTMLButtonElement;
+  windowPresets: HTMLElement;
   windowNote: HTMLElement;
 
   mapFirst: HTMLElement;

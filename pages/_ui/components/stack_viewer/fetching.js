@@ -91,7 +91,10 @@ export class Fetching {
    */
   values(index) {
     if (this.tooLarge(index)) return { error: "This image is too large for window and level." };
-    return this.exact.get(index) ?? {};
+    const found = this.exact.get(index);
+    const kind = this.store.image(index)?.kind;
+    if (kind) found?.samples?.describe(kind);
+    return found ?? {};
   }
 
   /** @param {number} index */

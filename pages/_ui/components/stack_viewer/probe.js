@@ -60,9 +60,9 @@ export class Probe {
    * @param {number[]} values
    * @param {Samples} samples
    */
-  name(values, { colours, hasAlpha, isFloat }) {
+  name(values, { colours, hasAlpha, isFloat, unit }) {
     const colour = values.slice(0, colours).map((value) => (isFloat ? Number(value.toPrecision(7)) : value));
     const alpha = hasAlpha ? ` (alpha ${values[colours]})` : "";
-    return colours === 1 ? `${colour[0]}${alpha}` : `RGB ${colour.join(" ")}${alpha}`;
+    return colours === 1 ? `${colour[0]}${unit && ` ${unit}`}${alpha}` : `RGB ${colour.join(" ")}${alpha}`;
   }
 }

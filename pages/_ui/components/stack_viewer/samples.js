@@ -3,6 +3,9 @@
  * route, whose headers tell their shape and type. Brightness is looked up by steps: of 8 and unsigned 16 bits each value
  * is one; of all other types there are 65,536 of them from the lowest value to the highest.
  */
+
+/** @import { PixelKind } from "../shared/contract.js" */
+
 const AUTO_CLIPPED = 0.005; // of the values, cut off at either end by an automatic window
 const STEPS = 65536;
 
@@ -30,6 +33,10 @@ export class Samples {
   ownRange;
   /** @type {Uint8Array | Uint16Array | undefined} */
   ownSteps;
+  /** @type {[number, number][]} the windows that the file offers; it is shown in the first */
+  windows = [];
+  inverted = false;
+  unit = "";
 
   /**
    * @param {SampleArray} data rows of pixels, their channels together
@@ -52,6 +59,17 @@ export class Samples {
     const shape = String(response.headers.get("X-Image-Shape")).split(",").map(Number);
     const [type] = TYPES[String(response.headers.get("X-Image-Dtype"))] ?? TYPES.uint8;
     return new Samples(new type(await response.arrayBuffer()), shape);
+  }
+
+  /**
+   * Take what the file itself says of how its values are shown.
+   *
+   * @param {PixelKind} kind
+   */
+  describe({ windows, inverted, unit }) {
+    this.windows = /** @type {[number, number][]} */ (windows ?? []);
+    this.inverted = Boolean(inverted);
+    this.unit = unit ?? "";
   }
 
   /** The step of each value. */

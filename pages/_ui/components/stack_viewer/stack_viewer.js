@@ -135,7 +135,9 @@ export class StackViewer {
    */
   onKey(event, target) {
     if (this.ref.dialog.open) return false;
-    return this.store.teaching.onKey(event, target) || pressed(this, event, target);
+    if (this.store.teaching.onKey(event, target)) return true;
+    if (!event.repeat && this.panel.onKey(event.key)) return true;
+    return pressed(this, event, target);
   }
 
   zoomToTyped() {

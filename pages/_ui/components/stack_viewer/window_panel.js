@@ -1,5 +1,6 @@
 /* The row of controls for window and level; it works in the values of the current image. */
 import { showFill } from "../shared/format.js";
+import { WindowPresets } from "./window_presets.js";
 
 /** @import { ViewerElements } from "./elements.js" */
 /** @import { Samples } from "./samples.js" */
@@ -14,6 +15,9 @@ export class WindowPanel {
   constructor(ref, stage) {
     this.ref = ref;
     this.stage = stage;
+    this.presets = new WindowPresets(ref.windowPresets, ({ range }) =>
+      this.change((windowing, samples) => (range ? windowing.setRange(samples, ...range) : windowing.resetRange(samples))),
+    );
     ref.windowing.onclick = () => this.toggle();
     ref.level.oninput = () => this.slide();
     ref.width.oninput = () => this.slide();
@@ -32,6 +36,15 @@ export class WindowPanel {
     this.ref.windowing.setAttribute("aria-expanded", String(this.open));
     this.stage.useValues("panel", this.open);
     this.show();
+  }
+
+  /**
+   * True when the key was used here: while it is to be seen, digits choose a window.
+   *
+   * @param {string} key
+   */
+  onKey(key) {
+    return this.open && this.ref.windowPanel.getClientRects().length > 0 && this.presets.onKey(key);
   }
 
   slide() {
@@ -61,7 +74,9 @@ export class WindowPanel {
     ref.windowReset.disabled = !stage.isWindowed;
     ref.windowInvert.setAttribute("aria-pressed", String(stage.windowing.inverted));
     ref.windowNote.textContent = error ?? "";
-    if (samples) this.showRange(samples);
+    if (!samples) return;
+    this.showRange(samples);
+    this.presets.show(samples, stage.windowing);
   }
 
   /** @param {Samples} samples */

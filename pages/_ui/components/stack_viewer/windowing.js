@@ -63,7 +63,7 @@ export class Windowing {
    * @param {Samples} samples
    */
   range(samples) {
-    return this.windows.get(samples.max) ?? samples.range;
+    return this.windows.get(samples.max) ?? samples.windows[0] ?? samples.range;
   }
 
   /**
@@ -76,16 +76,26 @@ export class Windowing {
   }
 
   /**
+   * Images like this one are shown as they are again, each in its own window.
+   *
+   * @param {Samples} samples
+   */
+  resetRange(samples) {
+    this.windows.delete(samples.max);
+  }
+
+  /**
    * The image with its window applied, as something to draw; kept until the image or the window is another.
    *
    * @param {Samples} samples
    */
   render(samples) {
     const [low, high] = this.range(samples);
-    const wanted = [low, high, this.inverted].join();
+    const inverted = this.inverted !== samples.inverted;
+    const wanted = [low, high, inverted].join();
     this.canvas ??= document.createElement("canvas");
     if (this.samples !== samples || this.rendered !== wanted) {
-      samples.render(this.canvas, this.levels(samples.lastStep, samples.stepOf(low), samples.stepOf(high)));
+      samples.render(this.canvas, this.levels(samples.lastStep, samples.stepOf(low), samples.stepOf(high), inverted));
       this.samples = samples;
       this.rendered = wanted;
     }
@@ -98,10 +108,11 @@ export class Windowing {
    * @param {number} max
    * @param {number} low
    * @param {number} high
+   * @param {boolean} [inverted]
    */
-  levels(max, low, high) {
+  levels(max, low, high, inverted = this.inverted) {
     const levels = new Uint8ClampedArray(max + 1);
     for (let value = 0; value <= max; value += 1) levels[value] = ((value - low) * 255) / (high - low);
-    return this.inverted ? levels.map((level) => 255 - level) : levels;
+    return inverted ? levels.map((level) => 255 - level) : levels;
   }
 }

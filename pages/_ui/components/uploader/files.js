@@ -88,6 +88,15 @@ export function endsWith(name, endings) {
 }
 
 /**
+ * Whether a name does not say what a file is: it has no ending, or a number for one, as of many medical files.
+ *
+ * @param {string} path
+ */
+export function saysNothing(path) {
+  return /(^|\/)[^./]+$|[^./]\.\d+$/.test(path);
+}
+
+/**
  * One form with all files. Of those that are not wanted only the names are sent: they are listed as left out.
  *
  * @param {Found[]} found

@@ -5,7 +5,7 @@
 import { NO_ANSWER, resolveUrl, sentenceOf } from "../shared/addresses.js";
 import { elementsOf, find } from "../shared/elements.js";
 import { formatBytes } from "../shared/format.js";
-import { TooMany, endsWith, filesOf, formOf, listed, titleOf } from "./files.js";
+import { TooMany, endsWith, filesOf, formOf, listed, saysNothing, titleOf } from "./files.js";
 
 /** @import { Several, UploaderData, UploadReport } from "../shared/contract.js" */
 /** @import { Mounting } from "../shared/mount.js" */
@@ -118,7 +118,8 @@ class Uploader {
     const [{ file, path }] = found;
     // What lies in a folder keeps its path, and only a form has one.
     const isAlone = found.length === 1 && path === file.name;
-    const isWanted = (/** @type {string} */ name) => endsWith(name, endings) && (isAlone || !endsWith(name, archives));
+    const isWanted = (/** @type {string} */ name) =>
+      (endsWith(name, endings) && (isAlone || !endsWith(name, archives))) || Boolean(several && saysNothing(name));
     const wanted = found.filter((one) => isWanted(one.path));
     const size = wanted.reduce((sum, one) => sum + one.file.size, 0);
     if (found.length > 1 && !several) this.report({ error: refusals.several });
