@@ -15,7 +15,9 @@ from core.base.background import TakeTurn
 from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
 from core.engines.registry import default_engine
+from core.models import imagenet
 from core.models.registry import ModelRegistry
+from core.optimize.imagenet_offer import ImageNetOffer
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import Lane
 from core.recognition.service import RecognitionService
@@ -39,6 +41,7 @@ class AppRuntime:
     teaching: TeachingService
     evaluation: EvaluationService
     roots: StackRoots
+    imagenet: ImageNetOffer
     reviews: Reviews = field(default_factory=Reviews)
 
     def warm_up(self) -> None:
@@ -62,10 +65,11 @@ class AppRuntime:
 
     def new_model_folder(self, name: str) -> Path:
         """A folder, not made yet, for a model that belongs to one session; it goes with the process at the latest."""
-        return self.store.folder / "models" / f"{name}-{secrets.token_hex(4)}"
+        return _new_model_folder(self.store, name)
 
     def close(self) -> None:
-        """Delete every stack."""
+        """Delete every stack; what goes on by itself goes on at the next start."""
+        self.imagenet.stop()
         self.store.close()
 
     def _load_default(self) -> None:
@@ -75,6 +79,11 @@ class AppRuntime:
             classifier.batch_size(0, self.settings)
         except AppError as error:
             _log.error("The default model is not ready: %s", error)
+        self.imagenet.begin_at_start()  # once nobody waits for the default model any more
+
+
+def _new_model_folder(store: StackStore, name: str) -> Path:
+    return store.folder / "models" / f"{name}-{secrets.token_hex(4)}"
 
 
 @cache
@@ -86,6 +95,13 @@ def get_runtime() -> AppRuntime:
     settings = get_settings()
     store, models, recognition = StackStore(settings), ModelRegistry(settings), RecognitionService(settings)
     teaching = TeachingService(settings, recognition, models, store.folder / "taught")
+    offer = ImageNetOffer(
+        settings,
+        models,
+        store,
+        lambda client, lane: partial(recognition.queue.turn, client, imagenet.NAME, lane=lane),
+        partial(_new_model_folder, store),
+    )
     return AppRuntime(
-        settings, store, models, recognition, teaching, EvaluationService(recognition), StackRoots(settings)
+        settings, store, models, recognition, teaching, EvaluationService(recognition), StackRoots(settings), offer
     )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.base.errors import DownloadInterrupted
+from core.base.errors import DiskFull, DownloadInterrupted
 from core.base.settings import Settings
 from core.models import imagenet
 from core.models.install import copy_model, installed_folder
@@ -118,9 +118,8 @@ def test_imagenet_leaves_the_disk_its_reserve(
     app: AppTest, data_dir: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: DiskUsage(1000, 1000, 0))
-    job = imagenet.InstallJob(data_dir)
-    job.wait(SECONDS)
-    assert (job.status, "nearly full" in job.message) == ("failed", True)
+    with pytest.raises(DiskFull, match="nearly full"):
+        imagenet.install(data_dir)
     assert not data_dir.data_dir.exists(), "nothing was begun"
 
 
@@ -157,11 +156,13 @@ def test_offline_the_file_and_its_folder_are_named_and_the_starter_goes_on(
 
     monkeypatch.setattr(imagenet, "install", offline)
     press(app, "Get ImageNet")
-    job = session(app).imagenet_job
+    job = get_runtime().imagenet.job
     assert job is not None
     job.wait(SECONDS)
     app.run()
     assert "put a copy of it into /data" in app.error[0].value.replace("\\", "")
+    other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
+    assert not other.error, "who has not asked is not told"
     assert "Get ImageNet" in buttons(app), "another try"
     assert session(app).model.card.name == "starter"
 
@@ -185,9 +186,9 @@ def test_a_download_shows_how_far_it_is_and_can_be_cancelled(
     app.run()
     assert "Get ImageNet" not in buttons(app)
     (bar,) = app.get("progress")
-    assert (bar.proto.value, bar.proto.text) == (20, "9.0 MB of 45.0 MB")
+    assert (bar.proto.value, bar.proto.text) == (20, "ImageNet, 1,000 classes: 9.0 MB of 45.0 MB")
     next(button for button in app.button if button.label == "Cancel").click().run()
-    job = session(app).imagenet_job
+    job = get_runtime().imagenet.job
     assert job is not None
     job.wait(SECONDS)
     app.run()
@@ -204,17 +205,32 @@ def test_once_installed_it_is_there_for_all_and_used_by_who_chooses_it(
 
     monkeypatch.setattr(imagenet, "install", install)
     press(app, "Get ImageNet")
-    job = session(app).imagenet_job
+    job = get_runtime().imagenet.job
     assert job is not None
     job.wait(SECONDS)
     app.run()
     assert session(app).model.card.name == "starter", "nothing is put to use by itself"
+    app.switch_page(str(Path(ROUTER).parent / "viewer.py")).run()
     press(app, "Use ImageNet")
     assert session(app).model.card.name == "imagenet"
-    assert "In use" in texts(app)
+    assert "**ImageNet** is in use." in texts(app)
     other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     assert list(other.selectbox[0].options) == ["Starter: 12 everyday classes", "ImageNet"]
     assert session(other).model.card.name == "starter"
+    press(app, "Use Starter")
+    assert session(app).model.card.name == "starter"
+
+
+def test_home_says_what_the_model_in_use_knows(starter: Model) -> None:
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
+    assert f"**{starter.title}** is in use." in texts(app)
+    field = next(field for field in app.text_input if field.label == "Search the classes")
+    assert field.value == ""
+    field.set_value("DOG").run()
+    assert f"1 of {len(starter.card.classes)}" in texts(app)
+    field.set_value("[link](http://x) <b>").run()
+    assert f"0 of {len(starter.card.classes)}" in texts(app)
+    assert not app.exception
 
 
 def test_a_copy_with_the_title_of_its_source_is_told_from_it(app: AppTest, data_dir: Settings, starter: Model) -> None:

@@ -11,12 +11,12 @@ import streamlit as st
 
 from core.base.errors import ModelError
 from core.engines.registry import engine_label
-from core.models import imagenet
 from core.models.model import Model
 from core.models.own import ImportJob
 from core.runtime import get_runtime
 from core.stacks.files import KeptFile
 from pages._ui.shell.messages import escape, megabytes, waiting
+from pages._ui.shell.model_in_use import get_imagenet
 from pages._ui.shell.session import Session
 from pages._ui.viewer.uploader import weights_uploader
 
@@ -91,48 +91,11 @@ def add_model(session: Session) -> None:
     with left, st.container(border=True):
         st.markdown("**ImageNet**")
         st.caption("1,000 everyday things, animals and plants: torchvision's weights, a download of 45 MB.")
-        _imagenet(session)
+        get_imagenet(session)
     with right, st.container(border=True):
         st.markdown("**Your own ResNet18**")
         st.caption("A state dict with torchvision's parameter names, for this session alone.")
         _own_weights(session)
-
-
-def _imagenet(session: Session) -> None:
-    job = session.imagenet_job
-    usable, _ = get_runtime().models.installed()
-    installed = next((model for model in usable if model.folder.name == imagenet.NAME), None)
-    if installed is not None:
-        if session.model is installed:
-            st.markdown(":material/check_circle: **In use**")
-        elif st.button("Use ImageNet", icon=":material/check:"):
-            session.chosen_model = installed
-            st.rerun()
-    elif job is not None and job.status == "running":
-        _imagenet_progress(session)
-    else:
-        if job is not None and job.status == "cancelled":
-            st.info(escape(job.message), icon=":material/cancel:")
-        elif job is not None and job.message:
-            st.error(escape(job.message), icon=":material/error:")
-        if st.button("Get ImageNet", icon=":material/download:"):
-            turn = session.take_turn(imagenet.NAME, "download")
-            session.imagenet_job = imagenet.InstallJob(get_runtime().settings, turn)
-            session.watch(session.imagenet_job)
-            st.rerun()
-
-
-@st.fragment(run_every=_REFRESH_SECONDS)
-def _imagenet_progress(session: Session) -> None:
-    job = session.imagenet_job
-    if job is None or job.status != "running":
-        st.rerun()
-        return
-    share = min(job.done / job.total, 1.0) if job.total else 0.0
-    of_all = f" of {job.total / 1e6:.1f} MB" if job.total else ""
-    st.progress(share, text=waiting(0) if job.waiting else f"{job.done / 1e6:.1f} MB{of_all}")
-    if st.button("Cancel", icon=":material/close:", key="cancel-imagenet"):
-        job.cancel()
 
 
 def _own_weights(session: Session) -> None:

@@ -15,7 +15,6 @@ from core.base.background import BackgroundJob, TakeTurn
 from core.base.errors import StackNotFound
 from core.engines.engine import EngineName
 from core.engines.registry import default_engine
-from core.models.imagenet import InstallJob
 from core.models.model import Model
 from core.models.own import ImportJob
 from core.optimize.layer_job import LayerErrorsJob
@@ -66,7 +65,8 @@ class Session:
     weights_error: str = ""
     own_models: list[Model] = field(default_factory=list)
     import_job: ImportJob | None = None
-    imagenet_job: InstallJob | None = None
+    asked_imagenet: BackgroundJob | None = None  # the job that this session has asked for
+    announced: BackgroundJob | None = None  # the one whose end it was told
     optimizations: list[OptimizationJob] = field(default_factory=list)
     live: LiveTeaching | None = None
     backbone: Model | None = None  # what is taught
