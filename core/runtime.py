@@ -53,7 +53,9 @@ class AppRuntime:
         # be looked through again: 100,000 objects, 30 to 70 ms each time.
         gc.collect()
         gc.freeze()
-        threading.Thread(target=self._load_default, name="warm-up", daemon=True).start()
+        warming = threading.Thread(target=self._load_default, name="warm-up", daemon=True)
+        warming.start()
+        self.imagenet.begin_at_start(warming.join)
 
     def take_turn(self, client: str, about: str, lane: Lane) -> TakeTurn:
         """How a job of ``client`` waits for its turn in the queue that all work goes through.
@@ -79,7 +81,6 @@ class AppRuntime:
             classifier.batch_size(0, self.settings)
         except AppError as error:
             _log.error("The default model is not ready: %s", error)
-        self.imagenet.begin_at_start()  # once nobody waits for the default model any more
 
 
 def _new_model_folder(store: StackStore, name: str) -> Path:

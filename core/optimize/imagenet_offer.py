@@ -31,7 +31,7 @@ CANCELLED = "Cancelled. What has arrived is kept, and “Get ImageNet” goes on
 RECIPES = LADDER[:2]  # the others take minutes, which nobody has asked for
 
 Phase = Literal["waiting", "download", "stack", "int8"]
-"""``waiting`` for another process that does the same, ``stack`` for the first stack that is opened."""
+"""``waiting`` for what is more urgent or for another process; ``stack`` for the first stack that is opened."""
 
 GiveTurn = Callable[[str, Lane], TakeTurn]
 NewFolder = Callable[[str], Path]
@@ -76,14 +76,17 @@ class ImageNetOffer:
         job = self.job
         return job if job is not None and job.status == "running" else None
 
-    def begin_at_start(self) -> None:
-        """Begin, unless the settings or an earlier cancel say no, or the model is there with its INT8 copy."""
+    def begin_at_start(self, after: Callable[[], object] = lambda: None) -> None:
+        """Begin, unless the settings or an earlier cancel say no, or the model is there with its INT8 copy.
+
+        ``after`` returns when nobody waits for more urgent things.
+        """
         if not self._settings.imagenet_at_start or self._declined.exists():
             return
         model = self.model
         if model is None or not model.has_int8:
             _log.info("ImageNet's model is fetched in the background; AISR_IMAGENET_AT_START=no turns this off")
-            self._begin("")
+            self._begin("", after)
 
     def begin(self, client: str) -> ImageNetJob:
         """The job that runs, or a new one because ``client`` asks for it."""
@@ -111,7 +114,7 @@ class ImageNetOffer:
     def _declined(self) -> Path:
         return self._settings.data_dir / "downloads" / "imagenet-declined"
 
-    def _begin(self, client: str) -> ImageNetJob:
+    def _begin(self, client: str, after: Callable[[], object] = lambda: None) -> ImageNetJob:
         with self._lock:
             job = self.running
             if job is None:
@@ -123,6 +126,7 @@ class ImageNetOffer:
                     self._new_folder,
                     client=client,
                     own_stacks=self.own_stacks,
+                    after=after,
                 )
             return job
 
@@ -143,6 +147,7 @@ class ImageNetJob(BackgroundJob):
         *,
         client: str = "",
         own_stacks: bool = False,
+        after: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__("imagenet")
         self.client = client
@@ -155,6 +160,7 @@ class ImageNetJob(BackgroundJob):
         self._give_turn = give_turn
         self._new_folder = new_folder
         self._own_stacks = own_stacks
+        self._after = after
         self._int8: OptimizationJob | None = None
         self.start()
 
@@ -166,6 +172,7 @@ class ImageNetJob(BackgroundJob):
 
     def work(self) -> None:
         """Each part only where it is missing."""
+        self._after()
         with self._alone():
             model = self._installed() or self._fetch()
             if not model.has_int8:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextInput
 
-from core.base.errors import DiskFull, DownloadInterrupted
+from core.base.errors import DiskFull, DownloadInterrupted, NotAllowed
 from core.base.settings import Settings
 from core.models import imagenet
 from core.models.install import copy_model, installed_folder
@@ -65,8 +66,12 @@ def send_weights(app: AppTest, data: bytes, suffix: str) -> None:
     receive_weights(session(app), {"file": kept.file_id})
 
 
+def named(app: AppTest) -> TextInput:
+    return next(field for field in app.text_input if field.label == "Name")
+
+
 def fill(app: AppTest, *, name: str, weights: bytes | None, labels: bytes | None, suffix: str = "safetensors") -> None:
-    app.text_input[0].set_value(name)
+    named(app).set_value(name)
     if weights is not None:
         send_weights(app, weights, suffix)
     if labels is not None:
@@ -89,7 +94,7 @@ def test_own_weights_become_this_sessions_model_and_nobody_elses(app: AppTest, s
     assert "no INT8 copy yet" in texts(app)
     assert not app.error
     assert session(app).own_models == [model]
-    assert app.text_input[0].value == "", "ready for another one"
+    assert named(app).value == "", "ready for another one"
     other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     assert session(other).model.card.name == "starter"
     assert not any("Parts" in option for option in other.selectbox[0].options)
@@ -276,3 +281,57 @@ def test_all_models_stand_side_by_side_and_say_which_is_in_use(
     assert set(table["For"]) == {"everybody"}
     labels = [button.proto.label for button in app.get("download_button")]
     assert {"Download its folder", "For OpenVINO Model Server"} <= set(labels)
+
+
+def at(app: AppTest, title: str) -> None:
+    """Choose a model of My models."""
+    field = next(field for field in app.selectbox if field.label == "With this model")
+    field.set_value(next(place for place, option in enumerate(field.options) if title in option)).run()
+
+
+def retitle(app: AppTest, title: str) -> None:
+    next(field for field in app.text_input if field.label == "New name").set_value(title)
+    next(button for button in app.button if button.label == "Rename it").click().run()
+
+
+def test_an_own_model_is_renamed_and_deleted(app: AppTest, starter: Model) -> None:
+    used = get_runtime().store.usage.bytes
+    fill(app, name="Parts", weights=starter.weights.read_bytes(), labels=labels(12))
+    model, key = session(app).model, session(app).model.answers_key
+    at(app, "Parts")
+    retitle(app, "**Better** <b>parts</b>")
+    assert (model.title, model.answers_key) == ("**Better** <b>parts</b>", key), "its answers are the same"
+    assert Model(model.folder, model.cache_dir).title == model.title, "on disk, too"
+    assert "*Better** <b>parts</b>** is in use" in texts(app)
+    for refused in ("  ", "a\u202ebc", "=HYPERLINK(1)"):
+        retitle(app, refused)
+        assert app.error
+        assert model.title == "**Better** <b>parts</b>"
+    press(app, "Delete for good")
+    assert not app.exception
+    assert session(app).own_models == []
+    assert session(app).model is starter
+    assert not model.folder.exists()
+    assert get_runtime().store.usage.bytes == used, "its part of the quota is free again"
+
+
+def test_what_is_everybodys_is_changed_only_where_people_may_install_models(
+    app: AppTest, data_dir: Settings, starter: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_model(starter, installed_folder("mine", data_dir), title="Mine", settings=data_dir)
+    app.run()
+    at(app, "Mine")
+    assert not {"Rename it", "Delete for good"} & set(buttons(app)), "others use this server"
+    monkeypatch.setattr(get_runtime().teaching, "may_keep", True)
+    app.run()
+    at(app, "Starter")
+    assert not {"Rename it", "Delete for good"} & set(buttons(app)), "it ships with the app"
+    at(app, "Mine")
+    press(app, "Use it")
+    press(app, "Delete for good")
+    assert [model.title for model in get_runtime().models.installed()[0]] == [starter.title]
+    assert session(app).model is starter
+    assert list(data_dir.installed_dir.iterdir()) == []
+    with pytest.raises(NotAllowed):
+        get_runtime().models.remove(starter)
+    assert starter.weights.exists()

@@ -9,6 +9,7 @@ import streamlit as st
 from pages._ui.shell.messages import escape
 
 _HEIGHT = 240  # px; ImageNet's thousand classes would be screens
+_MANY = 60
 
 
 def matching(classes: Sequence[str], asked: str) -> list[str]:
@@ -24,5 +25,5 @@ def class_search(classes: Sequence[str], *, key: str) -> None:
     found = matching(classes, asked)
     st.caption(f"{len(found):,} of {len(classes):,}" if asked else f"{len(classes):,} in all")
     if found:
-        with st.container(height=_HEIGHT):
+        with st.container(height=_HEIGHT if len(found) > _MANY else "content"):
             st.markdown(escape(", ".join(found)))

@@ -82,7 +82,7 @@ def _back(session: Session, installed: Model) -> None:
 def _progress(session: Session) -> None:
     offer = get_runtime().imagenet
     job = offer.running
-    if job is None:
+    if job is None or job.phase == "stack":
         st.rerun()
         return
     share = min(job.done / job.total, 1.0) if job.phase == "download" and job.total else 0.0

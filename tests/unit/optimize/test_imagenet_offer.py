@@ -134,7 +134,7 @@ def test_otherwise_the_sample_stack_calibrates(
 
 def test_a_setting_turns_it_off(installed: ModelRegistry, store: StackStore, own: Settings, fetched: Offline) -> None:
     settings = own.model_copy(update={"imagenet_at_start": False})
-    offer = ImageNetOffer(settings, installed, store, lambda *_: nullcontext, lambda name: Path(name))
+    offer = ImageNetOffer(settings, installed, store, lambda *_: nullcontext, Path)
     offer.begin_at_start()
     assert offer.job is None
     assert fetched.asked == 0
