@@ -60,7 +60,7 @@ def test_it_gets_a_head_over_its_features(
     folder = tmp_path / "taught"
     folder.mkdir()
     write_examples(given, folder / EXAMPLES_NAME)
-    facts = facts_of(backbone, given, {}, Share.of(1, 1))
+    facts = facts_of(backbone, given, {}, Share(1, 1))
     made = write_taught(
         folder,
         backbone,
