@@ -16,6 +16,19 @@ from core.images import pixels
 from core.images.preprocessing import STANDARD
 
 NO_CLASS = "BACKGROUND_Google"  # Caltech's pictures of anything: they judge "none of these"
+# What people call a class whose folder is named for those who made the set.
+CLASS_NAMES = {
+    "Faces": "face in a scene",
+    "Faces_easy": "face close up",
+    "Leopards": "leopard",
+    "Motorbikes": "motorbike",
+    "airplanes": "airplane",
+    "car_side": "car",
+    "cougar_body": "cougar",
+    "garfield": "Garfield",
+    "snoopy": "Snoopy",
+    "water_lilly": "water lily",
+}
 
 _BATCH = 16
 
@@ -59,7 +72,7 @@ class Seen:
 
 
 def find_photos(folders: Sequence[Path]) -> PhotoFiles:
-    """The files ``FOLDER/CLASS/*`` of all folders; classes are the sorted names, with ``_`` read as a space."""
+    """The files ``FOLDER/CLASS/*`` of all folders; classes are in the order of the folders' names."""
     names = sorted({path.name for folder in folders for path in folder.iterdir() if path.is_dir()} - {NO_CLASS})
     found = [
         (path, index)
@@ -69,7 +82,12 @@ def find_photos(folders: Sequence[Path]) -> PhotoFiles:
         for path in sorted((folder / name).iterdir())
     ]
     labels = np.array([index for _, index in found], np.int64)
-    return PhotoFiles([path for path, _ in found], labels, tuple(name.replace("_", " ") for name in names))
+    return PhotoFiles([path for path, _ in found], labels, tuple(map(class_name, names)))
+
+
+def class_name(folder: str) -> str:
+    """What a class is called whose photos are in a folder of this name."""
+    return CLASS_NAMES.get(folder, folder.replace("_", " "))
 
 
 def decode(path: Path) -> Image.Image:

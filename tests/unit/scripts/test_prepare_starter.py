@@ -45,7 +45,7 @@ def test_what_val_shows_is_left_out_and_one_in_so_many_is_watched(
     photos, watch, auxiliary = (
         PackedPhotos.open(tmp_path / "packed" / part) for part in ("photos", "watch", "auxiliary")
     )
-    assert photos.classes == watch.classes == ("Faces", "Faces easy", "golf ball")
+    assert photos.classes == watch.classes == ("face in a scene", "face close up", "golf ball")
     assert np.bincount(photos.labels).tolist() == [2, 2, 19]
     assert np.bincount(watch.labels).tolist() == [1, 1, 2]
     assert len(auxiliary) == 1

@@ -11,13 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 
+from core.base.settings import PROJECT_ROOT
+from core.models.card import WEIGHTS_NAME, read_card
 from scripts.dev import _checkpoints, train_starter
 from scripts.dev._augment import Sampler
 from scripts.dev._packed import INDEX, PackedPhotos, pack
 from scripts.dev._schedule import PHASES, Phase, at_step, total_steps
 from scripts.dev.build_starter import without_auxiliary
 
+STARTER = PROJECT_ROOT / "models" / "starter"
 # Rates too low to amplify what noise as photos and batches of 4 do to batch norm.
 TINY = (Phase(32, 2, 4, (1e-4, 1e-3)), Phase(48, 1, 0, (1e-3, 0.0)))
 
@@ -155,3 +159,16 @@ def test_the_built_model_has_the_photos_head_alone() -> None:
     assert state["fc.weight"].shape == (2, 512)
     assert state["fc.bias"].shape == (2,)
     assert state["conv1.weight"].shape == (64, 3, 7, 7)
+
+
+@pytest.mark.torch
+def test_it_begins_with_what_another_model_knows_of_the_same_classes() -> None:
+    training, weights = train_starter.Training(3, 2), load_file(STARTER / WEIGHTS_NAME)
+    cat = read_card(STARTER).classes.index("cat")
+    training.begin_with(STARTER, ("a class of its own", "another", "cat"))
+    for network in (training.model, training.average):
+        state = network.state_dict()
+        body = {name for name in weights if not name.startswith("fc.")}
+        assert all(np.array_equal(state[name], weights[name].to(state[name].dtype)) for name in body)
+        assert np.array_equal(state["fc.weight"][2], weights["fc.weight"][cat].float())
+        assert not np.array_equal(state["fc.weight"][1], weights["fc.weight"][1].float()), "another class's row"
