@@ -318,7 +318,7 @@ def test_an_own_model_is_renamed_and_deleted(app: AppTest, starter: Model) -> No
 def test_what_is_everybodys_is_changed_only_where_people_may_install_models(
     app: AppTest, data_dir: Settings, starter: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy_model(starter, installed_folder("mine", data_dir), title="Mine", settings=data_dir)
+    copy_model(starter, installed_folder("removable", data_dir), title="Mine", settings=data_dir)
     app.run()
     at(app, "Mine")
     assert not {"Rename it", "Delete for good"} & set(buttons(app)), "others use this server"
