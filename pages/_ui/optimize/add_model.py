@@ -48,7 +48,7 @@ def add_model(session: Session) -> None:
         st.markdown("**A model of your own**")
         st.caption(
             "An image classifier, for this session alone: a PyTorch state dict, ONNX, or an OpenVINO IR (its .xml and "
-            ".bin in a ZIP). A ResNet18 can be taught and run by PyTorch, too."
+            ".bin in a ZIP). A ResNet18 can be run by PyTorch, too."
         )
         _own_model(session)
 
