@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +91,23 @@ def test_what_is_no_model_is_refused_and_leaves_nothing(app: AppTest) -> None:
     assert session(app).trial is None
     assert set((get_runtime().store.folder / "models").glob("*")) == before
     assert "Add" in buttons(app), "another try"
+
+
+def test_what_config_files_say_need_not_be_said_again(app: AppTest) -> None:
+    files = {
+        "config.json": {"id2label": {"0": "cat", "1": "dog", "2": "*bird*"}},
+        "../preprocessor_config.json": {
+            "size": {"height": SIDE, "width": SIDE},
+            "resample": 2,
+            "image_mean": [0.5] * 3,
+            "image_std": [0.25] * 3,
+        },
+    }
+    field = next(field for field in app.file_uploader if "preprocessor_config" in field.label)
+    field.set_value([(name, json.dumps(one).encode(), "application/json") for name, one in files.items()])
+    fill(app, name="Tiny", weights=tiny_onnx(), labels=None, suffix="onnx")
+    assert not app.error
+    (model,) = session(app).own_models
+    assert model.card.classes == ("cat", "dog", "*bird*")
+    assert (model.preprocessing.crop, model.preprocessing.std) == (SIDE, (0.25, 0.25, 0.25))
+    assert session(app).trial is None, "no stack is open"

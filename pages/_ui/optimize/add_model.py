@@ -73,9 +73,10 @@ def _own_model(session: Session) -> None:
             max_upload_size=_MAX_SMALL_MIB,
             help="One a line, or a JSON list, in the order of the outputs. A model's own config may name them, too.",
         )
-        config = st.file_uploader(
-            "Its config.json or preprocessor_config.json",
+        configs = st.file_uploader(
+            "Its config.json and preprocessor_config.json",
             type=["json"],
+            accept_multiple_files=True,
             max_upload_size=_MAX_SMALL_MIB,
             help="How images become its inputs, as timm or Hugging Face write it. It is never guessed.",
         )
@@ -84,7 +85,7 @@ def _own_model(session: Session) -> None:
             preprocessing_form()
         asked = st.form_submit_button("Add", icon=":material/add:")
     if asked and session.import_job is None:
-        is_resnet18 = is_state and network == RESNET18.name and config is None
+        is_resnet18 = is_state and network == RESNET18.name and not configs
         needed = {"a name": title, "weights": weights} | ({"labels": labels} if is_resnet18 else {})
         missing = [name for name, given in needed.items() if not given]
         if weights is None or missing:
@@ -99,16 +100,16 @@ def _own_model(session: Session) -> None:
         if is_resnet18 and said is None:
             _begin(session, weights, given, title, None)
         else:
-            settings = [_beside(weights, config.getvalue())] if config else []
+            settings = [_beside(weights, number, config.getvalue()) for number, config in enumerate(configs, 1)]
             order = Order(weights.path, title, network if is_state else "", given, settings, said)
             _begin(session, weights, given, title, order)
     if session.import_job is not None:
         _follow(session, session.import_job)
 
 
-def _beside(weights: KeptFile, data: bytes) -> Path:
-    """The settings as a file beside the weights, with which it goes."""
-    path = weights.path.with_name("config.json")
+def _beside(weights: KeptFile, number: int, data: bytes) -> Path:
+    """The settings as a file beside the weights, with which it goes; its own name is a stranger's."""
+    path = weights.path.with_name(f"config-{number}.json")
     path.write_bytes(data)
     return path
 

@@ -48,6 +48,11 @@ ARCHITECTURES = {
     "convnext_tiny": (768, 0),
     "vit_b_16": (768, 0),
     "squeezenet1_1": (0, 0),
+    "resnet34": (512, 512),
+    "resnet50": (2048, 2048),
+    "efficientnet_b0": (1280, 1280),
+    "regnet_y_400mf": (440, 440),
+    "shufflenet_v2_x0_5": (1024, 1024),
 }
 
 
