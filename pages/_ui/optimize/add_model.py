@@ -89,7 +89,7 @@ def _own_model(session: Session) -> None:
         needed = {"a name": title, "weights": weights} | ({"labels": labels} if is_resnet18 else {})
         missing = [name for name, given in needed.items() if not given]
         if weights is None or missing:
-            st.error(f"Still missing: {', '.join(missing)}.", icon=":material/error:")
+            st.error(f"Still missing: {escape(', '.join(missing))}.", icon=":material/error:")
             return
         try:
             said = preprocessing_asked()
