@@ -81,7 +81,7 @@ class ImageNetOffer:
 
         ``after`` returns when nobody waits for more urgent things.
         """
-        if not self._settings.imagenet_at_start or self._declined.exists():
+        if self._settings.imagenet_at_start == "no" or self._declined.exists():
             return
         model = self.model
         if model is None or not model.has_int8:

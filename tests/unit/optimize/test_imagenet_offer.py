@@ -43,7 +43,7 @@ class Offline:
 
 @pytest.fixture
 def own(settings: Settings) -> Settings:
-    return settings.model_copy(update={"imagenet_at_start": True})
+    return settings.model_copy(update={"imagenet_at_start": "yes"})
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_otherwise_the_sample_stack_calibrates(
 
 
 def test_a_setting_turns_it_off(installed: ModelRegistry, store: StackStore, own: Settings, fetched: Offline) -> None:
-    settings = own.model_copy(update={"imagenet_at_start": False})
+    settings = own.model_copy(update={"imagenet_at_start": "no"})
     offer = ImageNetOffer(settings, installed, store, lambda *_: nullcontext, Path)
     offer.begin_at_start()
     assert offer.job is None
