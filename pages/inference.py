@@ -9,6 +9,7 @@ from pages._ui.inference.results import downloads, inspect, results_table, run_m
 from pages._ui.inference.run_panel import run_panel
 from pages._ui.inference.unknown import none_of_these
 from pages._ui.shell.browsers import current_session
+from pages._ui.shell.room import reserve
 from pages._ui.viewer.upload import stack_summary
 
 session = current_session()
@@ -22,6 +23,7 @@ if stack is None:
 
 stack_summary(stack)
 run_panel(session, stack, key="inference")
+reserve({"run-metrics": "8.5rem", "none-of-these": "11.5rem"})
 if session.job is not None and session.job.state.phase == "done":
     run_metrics(session.job)
 

@@ -6,6 +6,7 @@ from core.base.errors import AppError
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import label_links
 from pages._ui.shell.messages import escape
+from pages._ui.shell.room import reserve
 from pages._ui.teach.classes import classes
 from pages._ui.teach.making import making
 from pages._ui.teach.mode import room_for_bar
@@ -35,9 +36,10 @@ except AppError as error:
     st.stop()
 live.refresh()
 room_for_bar()
+reserve({"classes": "4.25rem", "teach-gallery": "min(35rem, 80svh)", "teach-viewer": "min(35rem, 80svh)"})
 next_step(live)
 classes(session, stack, live)
-links = label_links(stack, live, session.saved_labels)
+links = label_links(stack, live)
 gallery_beside_viewer(session, links, key="teach")
 accept, judge, make = st.tabs(["Suggestions", "How good it is", "Make the model"])
 with accept:

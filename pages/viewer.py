@@ -8,6 +8,7 @@ from pages._ui.inference.run_panel import is_running, run_buttons, run_notes, ru
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import label_links, stack_links
 from pages._ui.shell.model_in_use import model_in_use
+from pages._ui.shell.room import reserve
 from pages._ui.teach.mode import label_panel, label_switch, to_the_model, watched
 from pages._ui.viewer.actions import stack_actions
 from pages._ui.viewer.open_stacks import open_stacks
@@ -18,22 +19,26 @@ from pages._ui.viewer.workspace import lay_out, workspace
 session = current_session()
 stack = session.stack
 
-if stack is None:
-    welcome()
-    model_in_use(session)
-    if "stack" in st.query_params:
-        st.info(
-            "This link is to an image of a stack that is not open here. Open its files to see it.",
-            icon=":material/link:",
-        )
-    open_stacks(session)
-    upload_area(session)
-    upload_error(session)
-    with st.container(horizontal=True):
-        model_popover(session)
-        rendering_note()
-else:
+if stack is not None:
     lay_out()
+landing = st.container(key="landing")  # one element in both cases: what was in it goes at once when a stack is opened
+if stack is None:
+    reserve({"welcome": "min(8.25rem, 20.6vw - 0.4rem)", "upload": "6rem"})
+    with landing:
+        welcome()
+        model_in_use(session)
+        if "stack" in st.query_params:
+            st.info(
+                "This link is to an image of a stack that is not open here. Open its files to see it.",
+                icon=":material/link:",
+            )
+        open_stacks(session)
+        upload_area(session)
+        upload_error(session)
+        with st.container(horizontal=True):
+            model_popover(session)
+            rendering_note()
+else:
     with st.container(key="actions", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(key="stack-actions", horizontal=True, vertical_alignment="center", width="content"):
             stack_actions(session, stack)
@@ -42,7 +47,7 @@ else:
     with notes:
         upload_error(session)
         live = watched(session, stack)
-    links = stack_links(stack) if live is None else label_links(stack, live, session.saved_labels)
+    links = stack_links(stack) if live is None else label_links(stack, live)
     session.view = workspace(key="workspace", stack=links, view=session.view, version=session.view_version)
     if live is None and recognise_on_screen(session, stack):
         st.rerun()

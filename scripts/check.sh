@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=_python_env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/_python_env.sh"
 
-ensure_installed requirements.txt requirements-dev.txt
+ensure_installed requirements.txt requirements-dev.txt requirements-batch.txt
 # The programs that come as wheels lie beside Python, and call each other by name.
 PATH=$PWD/$VENV/bin:$PATH
 

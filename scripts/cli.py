@@ -11,6 +11,7 @@ from pathlib import Path
 # name -> (module with a main(), what it does); scripts.NAME also runs by itself: python -m scripts.NAME
 COMMANDS = {
     "predict": ("scripts.predict", "recognise every image of a ZIP or folder"),
+    "batch": ("scripts.batch", "recognise folders of any size, on one machine or many; goes on where it ended"),
     "optimize": ("scripts.optimize", "make an INT8 model, judge it against FP32, install it"),
     "import": ("scripts.import_model", "take in a classifier that others made: ONNX, OpenVINO IR, torchvision"),
     "export": ("scripts.export_model", "write a model as a repository for OpenVINO Model Server"),

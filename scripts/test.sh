@@ -58,7 +58,7 @@ for argument in "$@"; do
   esac
 done
 
-ensure_installed requirements.txt requirements-dev.txt
+ensure_installed requirements.txt requirements-dev.txt requirements-batch.txt
 if [[ $browser == wanted ]]; then
   find_chromium >/dev/null || install_system chromium || true
   CHROMIUM=$(find_chromium) || browser=missing

@@ -19,8 +19,10 @@ from tests.builders import zip_bytes
 
 pytest_plugins = ["tests.plugin"]
 
+# No example has a time limit: it would depend on what else the machine does.
+hypothesis.settings.register_profile("default", hypothesis.settings.get_profile("default"), deadline=None)
 # For ``--hypothesis-profile=long``; holds where a test sets no number of its own.
-hypothesis.settings.register_profile("long", max_examples=20_000)
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("default"), max_examples=20_000)
 
 MakeStack = Callable[[Mapping[str, bytes]], ImageStack]
 
@@ -43,6 +45,7 @@ def _nothing_from_outside(model_cache: Path, tmp_path_factory: pytest.TempPathFa
             ours.setenv("AISR_CACHE_DIR", str(model_cache))
             ours.setenv("AISR_DATA_DIR", str(folder / "data"))
             ours.setenv("AISR_WORK_DIR", str(folder / "work"))
+            ours.setenv("AISR_BATCH_SIZE", "8")  # measuring the best one costs ten times what tests recognise
             get_settings.cache_clear()
             get_settings()
         yield

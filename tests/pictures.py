@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass, field
 from typing import Any
 
 import imagecodecs
 import numpy as np
-import tifffile
 from PIL import Image
 
 Array = np.ndarray[Any, Any]
@@ -50,103 +48,6 @@ class Kind:
     description: str
     frames: list[Array] = field(repr=False)
     off_by: int = 0
-
-
-def _jpeg(image: Image.Image | Array, description: str, **options: Any) -> Kind:
-    data = saved(image, "JPEG", **options)
-    return Kind(data, description, [opened(data)])
-
-
-def _cmyk() -> Kind:
-    image = Image.fromarray(picture(channels=4), "CMYK")
-    data = saved(image, "JPEG", quality=95)
-    with Image.open(io.BytesIO(data)) as reopened:
-        return Kind(data, "8-bit CMYK", [np.asarray(reopened.convert("RGB"))], off_by=1)
-
-
-def _deep(bits: int, channels: int, *, lossless: bool) -> Kind:
-    samples = picture(channels=channels).astype(np.uint16) << (bits - 8)
-    flat = samples[..., 0] if channels == 1 else samples
-    options = {} if channels == 1 else {"subsampling": "444"}
-    data = bytes(imagecodecs.jpeg8_encode(flat, level=100, bitspersample=bits, lossless=lossless, **options))
-    color = "grey" if channels == 1 else "RGB"
-    return Kind(data, f"{bits}-bit {color}", [samples], off_by=0 if lossless else 1 << (bits - 6))
-
-
-def _jpeg_kinds() -> dict[str, Kind]:
-    photo, grey = picture(), picture(channels=1)
-    lossless = bytes(imagecodecs.jpeg8_encode(photo, lossless=True))
-    return {
-        "baseline": _jpeg(photo, "8-bit RGB", quality=90),
-        "progressive": _jpeg(photo, "8-bit RGB", quality=90, progressive=True),
-        "grey": _jpeg(grey, "8-bit grey"),
-        "grey progressive": _jpeg(grey, "8-bit grey", progressive=True),
-        "4:4:4": _jpeg(photo, "8-bit RGB", subsampling=0),
-        "4:2:2": _jpeg(photo, "8-bit RGB", subsampling=1),
-        "stored as RGB": _jpeg(photo, "8-bit RGB", keep_rgb=True),
-        "restart markers": _jpeg(photo, "8-bit RGB", restart_marker_blocks=2),
-        "optimized tables": _jpeg(photo, "8-bit RGB", optimize=True),
-        "one pixel": _jpeg(picture(1, 1), "8-bit RGB"),
-        "odd size": _jpeg(picture(17, 9), "8-bit RGB"),
-        "with a profile and a preview": _jpeg(photo, "8-bit RGB", icc_profile=bytes(70_000), comment=b"x" * 5000),
-        "CMYK": _cmyk(),
-        "12 bits": _deep(12, 1, lossless=False),
-        "12 bits colour": _deep(12, 3, lossless=False),
-        "lossless": Kind(lossless, "8-bit RGB", [photo]),
-        "lossless 12 bits": _deep(12, 1, lossless=True),
-        "lossless 16 bits": _deep(16, 1, lossless=True),
-    }
-
-
-JPEG_KINDS = _jpeg_kinds()
-
-
-def segment(marker: int, content: bytes) -> bytes:
-    """One segment of a JPEG."""
-    return struct.pack(">BBH", 0xFF, marker, 2 + len(content)) + content
-
-
-def jpeg_frame(width: int, height: int, depth: int = 8, components: int = 3, marker: int = 0xC0) -> bytes:
-    """A frame header (SOF) of any numbers."""
-    parts = b"".join(bytes((number + 1, 0x11, 0)) for number in range(components))
-    return segment(marker, struct.pack(">BHHB", depth, height, width, components) + parts)
-
-
-def _broken_jpegs() -> dict[str, bytes]:
-    whole = saved(picture(), "JPEG", quality=90)
-    frame = whole.index(b"\xff\xc0")
-    scan = whole.index(b"\xff\xda")
-    rest = whole[scan:]
-    before = whole[:frame]
-    sized = whole[:frame] + jpeg_frame(3000, 3000) + whole[frame + 19 :]
-    return {
-        "empty": b"",
-        "signature only": b"\xff\xd8\xff",
-        "text": b"This is no image, whatever its name says.",
-        "a PNG": b"\x89PNG\r\n\x1a\n" + bytes(60),
-        "no end": whole[:-2],
-        "cut off in the data": whole[: scan + 40],
-        "cut off in the tables": whole[:100],
-        "cut off in the frame header": whole[: frame + 8],
-        "no frame": before + rest,
-        "no scan": whole[:scan] + b"\xff\xd9",
-        "two frames": whole[: frame + 19] + jpeg_frame(40, 30) + whole[frame + 19 :],
-        "a frame behind the scan": whole[:-2] + jpeg_frame(40, 30) + b"\xff\xd9",
-        "no width": before + jpeg_frame(0, 30) + whole[frame + 19 :],
-        "height that comes later": before + jpeg_frame(40, 0) + whole[frame + 19 :],
-        "9 bits": before + jpeg_frame(40, 30, 9) + whole[frame + 19 :],
-        "2 components": before + jpeg_frame(40, 30, 8, 2) + whole[frame + 19 :],
-        "hierarchical": before + jpeg_frame(40, 30, marker=0xC5) + whole[frame + 19 :],
-        "frame header of a wrong length": before + segment(0xC0, b"\x08\0\x1e\0\x28\x03") + whole[frame + 19 :],
-        "more pixels than the data can hold": sized,
-        "65 scans": whole[:-2] + (rest[: rest.index(b"\x3f\0") + 2] + b"\0") * 65 + b"\xff\xd9",
-        "an unknown marker": whole[:-2] + segment(0xF0, b"?") + b"\xff\xd9",
-        "segment of no length": whole[:20] + b"\xff\xe5\0\0" + whole[20:],
-        "huffman table beyond its segment": whole[:20] + segment(0xC4, b"\0" + b"\xff" * 16) + whole[20:],
-    }
-
-
-BROKEN_JPEGS = _broken_jpegs()
 
 
 def _animation(frames: list[Array], kind: str, **options: Any) -> bytes:
@@ -250,123 +151,6 @@ def _pnm_kinds() -> dict[str, Kind]:
 
 PNM_KINDS = _pnm_kinds()
 
-KINDS: dict[str, dict[str, Kind]] = {
-    "jpeg": JPEG_KINDS,
-    "gif": GIF_KINDS,
-    "webp": WEBP_KINDS,
-    "apng": APNG_KINDS,
-    "bmp": BMP_KINDS,
-    "pnm": PNM_KINDS,
-}
-
-
-def tiff(pages: Array | list[Array], **options: Any) -> bytes:
-    """The file that tifffile writes; ``options`` go to ``tifffile.imwrite``, or to each page's ``write``."""
-    buffer = io.BytesIO()
-    if isinstance(pages, list):
-        with tifffile.TiffWriter(buffer) as writer:
-            for page in pages:
-                writer.write(page, metadata=None, **options)
-    else:
-        if options.get("ome"):  # or tifffile takes another identity each time
-            options["metadata"] = {"UUID": "urn:uuid:00000000-0000-1000-8000-000000000000"} | options["metadata"]
-        tifffile.imwrite(buffer, pages, **options)
-    return buffer.getvalue()
-
-
-def _of_type(dtype: str, channels: int = 1) -> Array:
-    """Samples over a good part of what a type can have, negative ones too, ``[H, W]`` or ``[H, W, C]``."""
-    unit = picture(37, 23, channels).astype(np.float64) / 255
-    kind = np.dtype(dtype)
-    if kind.kind == "f":
-        samples = (unit - 0.25) * 4
-    else:
-        limits = np.iinfo(kind)
-        samples = limits.min / 2 + unit * (limits.max / 2 - limits.min / 2)
-    found = samples.astype(kind)
-    return found[..., 0] if channels == 1 else found
-
-
-def _tiff_kinds() -> dict[str, Kind]:
-    kinds: dict[str, Kind] = {}
-
-    def add(name: str, written: Array, description: str, wanted: Array | None = None, **options: Any) -> None:
-        frame = written if wanted is None else wanted
-        frame = frame[..., np.newaxis] if frame.ndim == 2 else frame
-        kinds[name] = Kind(tiff(written, metadata=None, **options), description, [frame])
-
-    for dtype, words in {
-        "uint8": "8-bit", "uint16": "16-bit", "uint32": "32-bit", "int16": "16-bit signed", "int32": "32-bit signed",
-        "float32": "32-bit float", "float64": "64-bit float",
-    }.items():  # fmt: skip
-        add(dtype, _of_type(dtype), f"{words} grey", photometric="minisblack")
-    add("int8", _of_type("int8"), "8-bit signed grey", _of_type("int8").astype(np.int16), photometric="minisblack")
-    half = _of_type("float16")
-    add("float16", half, "16-bit float grey", half.astype(np.float32), photometric="minisblack")
-    deep, photo, deep_photo = _of_type("uint16"), _of_type("uint8", 3), _of_type("uint16", 3)
-    for compression in ("zlib", "lzw", "packbits", "zstd", "lzma"):
-        for predictor in (False, True):
-            if compression == "packbits" and predictor:
-                continue
-            name = f"{compression}{' with differences' * predictor}"
-            add(name, deep, "16-bit grey", compression=compression, predictor=predictor, photometric="minisblack")
-    single = _of_type("float32")
-    add("floating differences", single, "32-bit float grey", compression="zlib", predictor=3, photometric="minisblack")
-    add("colour differences", photo, "8-bit RGB", compression="lzw", predictor=True, photometric="rgb")
-    add("floating differences of big-endian numbers", _of_type("float64"), "64-bit float grey", compression="zlib",
-        predictor=3, byteorder=">", photometric="minisblack")  # fmt: skip
-    for order in "<>":
-        add(f"order {order}", deep_photo, "16-bit RGB", byteorder=order, photometric="rgb", rowsperstrip=5)
-    add("BigTIFF", deep, "16-bit grey", bigtiff=True, photometric="minisblack")
-    add("BigTIFF tiles", deep, "16-bit grey", bigtiff=True, tile=(16, 16), byteorder=">", photometric="minisblack")
-    add("tiles", photo, "8-bit RGB", tile=(16, 32), photometric="rgb")
-    add(
-        "packed tiles", deep, "16-bit grey", tile=(16, 16), compression="zlib", predictor=True, photometric="minisblack"
-    )
-    add("strips", deep, "16-bit grey", rowsperstrip=4, compression="zstd", photometric="minisblack")
-    planar = np.ascontiguousarray(np.moveaxis(photo, 2, 0))
-    add("planar", planar, "8-bit RGB", photo, planarconfig="separate", photometric="rgb")
-    add("planar tiles", planar, "8-bit RGB", photo, planarconfig="separate", photometric="rgb", tile=(16, 16))
-    clear = _of_type("uint8", 4)
-    add("RGBA", clear, "8-bit RGBA", photometric="rgb", extrasamples=["unassalpha"])
-    white = _of_type("uint8")
-    add("white is zero", white, "8-bit grey", 255 - white, photometric="miniswhite")
-    bits = _of_type("uint8") > 99
-    add("1 bit", bits, "1-bit grey", bits.astype(np.uint8) * 255, photometric="minisblack")
-    palette = np.random.default_rng(3).integers(0, 65536, (3, 256)).astype(np.uint16)
-    add(
-        "palette",
-        white,
-        "8-bit palette",
-        (palette >> 8).T.astype(np.uint8)[white],
-        photometric="palette",
-        colormap=palette,
-    )
-    inks = _of_type("uint8", 4)
-    light = 255 - inks.astype(np.uint16)
-    add(
-        "CMYK",
-        inks,
-        "8-bit CMYK",
-        ((light[..., :3] * light[..., 3:] + 127) // 255).astype(np.uint8),
-        photometric="separated",
-    )
-    smooth = picture(48, 32)
-    data = tiff(smooth, metadata=None, compression="jpeg", photometric="rgb", tile=(16, 16))
-    kinds["JPEG tiles"] = Kind(data, "8-bit RGB", [tifffile.imread(io.BytesIO(data))])
-    grey = picture(48, 32, 1)
-    data = tiff(grey[..., 0], metadata=None, compression="jpeg", rowsperstrip=16, photometric="minisblack")
-    kinds["JPEG strips"] = Kind(data, "8-bit grey", [tifffile.imread(io.BytesIO(data))[..., np.newaxis]])
-    pages = [_of_type("uint16"), _of_type("uint8")[:9], _of_type("float32")[:, :11]]
-    kinds["pages of all kinds"] = Kind(
-        tiff(pages, photometric="minisblack"), "16-bit grey", [page[..., np.newaxis] for page in pages]
-    )
-    return kinds
-
-
-TIFF_KINDS = _tiff_kinds()
-KINDS["tiff"] = TIFF_KINDS
-
 
 def _jpeg2000_kinds() -> dict[str, Kind]:
     photo, grey, clear = picture(), picture(channels=1), picture(channels=4)
@@ -389,7 +173,6 @@ def _jpeg2000_kinds() -> dict[str, Kind]:
 
 
 JPEG2000_KINDS = _jpeg2000_kinds()
-KINDS["jpeg2000"] = JPEG2000_KINDS
 
 
 def _without_time(sequence: bytes) -> bytes:
@@ -422,4 +205,3 @@ def _avif_kinds() -> dict[str, Kind]:
 
 
 AVIF_KINDS = _avif_kinds()
-KINDS["avif"] = AVIF_KINDS

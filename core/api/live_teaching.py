@@ -47,8 +47,9 @@ class AlikeImages(BaseModel):
 class TeachingColumns(BaseModel):
     """Labels and suggestions of a stack, column by column; small, and fast to read, for thousands of images."""
 
-    revision: int = Field(description="changes with everything in here but `pending` and `note`")
+    revision: int = Field(description="changes with everything in here but `saved`, `pending` and `note`")
     version: int = Field(description="of the labels")
+    saved: int = Field(description="version of the labels that a person has in a file; 0, none")
     pending: bool = Field(description="whether more is being learned: ask again")
     note: str = Field(description="what is going on, or went wrong; empty otherwise")
     classes: list[str]
@@ -72,6 +73,7 @@ class TeachingColumns(BaseModel):
         return cls(
             revision=revision,
             version=version,
+            saved=labels.saved,
             pending=live.pending if live else False,
             note=_note(live) if live else "",
             classes=classes,

@@ -282,3 +282,31 @@ class Cancelled(AppError):
 
     code = "cancelled"
     status = 409
+
+
+class StoreUnreachable(AppError):
+    """Where files are kept, or shall be, cannot be used now: no network, no credentials, no permission."""
+
+    code = "store_unreachable"
+    status = 502
+
+
+class OutputRefused(AppError):
+    """A folder of results that is not this job's: of another source or model, of other options, or in use."""
+
+    code = "output_refused"
+    status = 409
+
+
+class ManifestInvalid(AppError):
+    """A list of files that cannot be read as one."""
+
+    code = "manifest_invalid"
+    status = 422
+
+
+class WorkersLost(AppError):
+    """Every process that was started for the work has died before it did any."""
+
+    code = "workers_lost"
+    status = 503

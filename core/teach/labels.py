@@ -27,7 +27,7 @@ class _Change:
 class Labels:
     """Classes, in the order they were named, and the class of each labelled image. Safe from any thread.
 
-    ``version`` changes with every change, undone ones included.
+    ``version`` changes with every change, undone ones included; ``saved`` is the one that a person has in a file.
     """
 
     def __init__(self, images: int) -> None:
@@ -39,6 +39,7 @@ class Labels:
         self._redo: list[_Change] = []
         self._lock = threading.RLock()
         self.version = 0
+        self.saved = 0
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, cast
@@ -15,9 +16,9 @@ from weakref import WeakKeyDictionary
 from starlette.exceptions import HTTPException
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import Runtime
-from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from uvicorn import Config
@@ -44,7 +45,7 @@ def tab_id() -> str:
 
 
 def draw_tab(tab: str) -> None:
-    """Have the page of another tab drawn anew, with its fields as they are. Where Streamlit has changed, that waits."""
+    """Have the page of a tab drawn anew, with its fields as they are. Where Streamlit has changed, that waits."""
     try:
         runtime = Runtime.instance()
         info = runtime._session_mgr.get_active_session_info(tab)
@@ -52,7 +53,18 @@ def draw_tab(tab: str) -> None:
     except (AttributeError, RuntimeError):
         return
     if info is not None:
-        loop.call_soon_threadsafe(info.session.request_rerun, None)
+        loop.call_soon_threadsafe(_draw, info.session)
+
+
+def _draw(session: AppSession) -> None:
+    """The page that a tab shows; ``request_rerun`` without a state would show the first one."""
+    with suppress(AttributeError):
+        if session._state is AppSessionState.SHUTDOWN_REQUESTED:
+            return
+        shown, runner = session._client_state, session._scriptrunner
+        asked = RerunData(query_string=shown.query_string, page_script_hash=shown.page_script_hash)
+        if runner is None or not runner.request_rerun(asked):
+            session._create_scriptrunner(asked)
 
 
 def uvicorn_config() -> Config | None:

@@ -30,7 +30,8 @@ TAUGHT = {"cat": 1, "bead": 11, "rocket": 41}  # and the position of the first i
 TIMEOUT_MS = 120_000
 DEMO = "demo"  # the animation
 ANIMATION_SIZE = (1024, 720)  # pixels; scaled down from the wide look
-_WEBP_QUALITY = 70  # text stays readable
+_WEBP_QUALITY = 70  # of the animation: text stays readable
+_STILL_QUALITY = 82
 
 
 def main() -> int:
@@ -69,7 +70,7 @@ def take(browser: Browser, url: str, look: str, out: Path, wait: float) -> None:
     page.set_default_timeout(TIMEOUT_MS)
     page.goto(url)
     page.get_by_role("button", name="Try a sample stack").wait_for()
-    shoot(page, out / f"home-{look}.png", wait)
+    shoot(page, out / f"home-{look}.webp", wait)
     page.get_by_role("button", name="Try a sample stack").click()
     page.get_by_role("button", name="All (").wait_for()
     page.get_by_role("button", name="Got it").click()
@@ -77,16 +78,16 @@ def take(browser: Browser, url: str, look: str, out: Path, wait: float) -> None:
     page.wait_for_timeout(1000)
     page.get_by_role("button", name="All (").click()
     page.get_by_text(re.compile(r"PyTorch FP32: [\d,]+ images")).wait_for()
-    shoot(page, out / f"viewer-{look}.png", wait)
+    shoot(page, out / f"viewer-{look}.webp", wait)
     gallery = page.get_by_role("button", name="Gallery", exact=True)
     if look == "phone":
         gallery.click()
-    shoot(page, out / f"gallery-{look}.png", wait)
+    shoot(page, out / f"gallery-{look}.webp", wait)
     if look == "phone":
         page.get_by_role("button", name="Close the gallery").click()
     go(page, look, "Inference")
     page.get_by_role("button", name="Download CSV").wait_for()
-    shoot(page, out / f"inference-{look}.png", wait)
+    shoot(page, out / f"inference-{look}.webp", wait)
     go(page, look, "Teach")
     for name in TAUGHT:
         page.get_by_label("New class").fill(name)
@@ -94,19 +95,19 @@ def take(browser: Browser, url: str, look: str, out: Path, wait: float) -> None:
         page.get_by_role("button", name=f"Label {name}:").wait_for()
     label(page, 0)
     page.keyboard.press("Home")
-    shoot(page, out / f"teach-{look}.png", wait)
+    shoot(page, out / f"teach-{look}.webp", wait)
     label(page, 2)
     page.get_by_role("tab", name="How good it is").click()
     page.get_by_text("Right on examples it had not seen").wait_for()
     page.get_by_test_id("stDataFrame").last.scroll_into_view_if_needed()
-    shoot(page, out / f"quality-{look}.png", wait)
+    shoot(page, out / f"quality-{look}.webp", wait)
     go(page, look, "Viewer")
     page.get_by_test_id("stMain").get_by_text("Label", exact=True).click()
     if look != "phone":
         page.locator(".cell[data-kind=suggestion]").first.wait_for()
     page.get_by_role("slider", name="Position in the stack").fill(str(TAUGHT["rocket"] + 4))
     page.get_by_role("button", name="Accept rocket").wait_for()
-    shoot(page, out / f"label-{look}.png", wait)
+    shoot(page, out / f"label-{look}.webp", wait)
     context.close()
 
 
@@ -188,7 +189,7 @@ def animate(browser: Browser, url: str, path: Path) -> None:
 def shoot(page: Page, path: Path, wait: float) -> None:
     """Save what is on screen once pictures and fonts have had time to arrive."""
     page.wait_for_timeout(1000 * wait)
-    page.screenshot(path=path)
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(path, quality=_STILL_QUALITY, method=6)
     print(path)
 
 

@@ -177,12 +177,12 @@ class TestTime:
         with serve(app, QUICK, upload_idle_seconds=1, min_bytes_per_second=1000) as address:
             with Connection(address) as drip, Connection(address) as slow:
                 for connection in (drip, slow):
-                    connection.head("POST", "/", Content_Length=12000)
-                rest = 12000
-                while not app.cut_off and rest > 300:
+                    connection.head("POST", "/", Content_Length=120_000)
+                rest = 120_000
+                while not app.cut_off and rest > 3000:
                     drip.send(b"x")
-                    slow.send(bytes(300))
-                    rest -= 300
+                    slow.send(bytes(3000))  # twenty times what is asked: no machine is too slow for it
+                    rest -= 3000
                     time.sleep(0.15)
                 answer = drip.answer()
                 assert (answer.status, answer.json()["code"]) == (408, "upload_timed_out")

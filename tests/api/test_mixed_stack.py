@@ -18,7 +18,9 @@ from core.recognition.service import RecognitionService
 from core.stacks.store import StackStore
 from core.trust.label_files import to_folders
 from tests.builders import png_bytes, zip_bytes
-from tests.pictures import GIF_KINDS, JPEG_KINDS, WEBP_KINDS, picture, saved, tiff
+from tests.jpegs import JPEG_KINDS
+from tests.pictures import GIF_KINDS, WEBP_KINDS, picture, saved
+from tests.tiffs import tiff
 
 PHOTO = picture(400, 300)
 PLANES = (np.arange(4 * 30 * 40).reshape(1, 2, 2, 30, 40) * 9 - 3000).astype(np.int16)

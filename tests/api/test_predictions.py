@@ -32,11 +32,10 @@ from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
 NDJSON = {"Accept": "application/x-ndjson"}
 
 
-def create(service: Service, count: int = 12) -> str:
-    """The address of predictions for a new stack of that many greys."""
-    response = service.client.post(
-        "/api/v1/stacks", content=greys_zip(count), headers={"Content-Type": "application/zip"}
-    )
+def create(service: Service, given: int | bytes = 12) -> str:
+    """The address of predictions for a new stack: of that many greys, or of this ZIP."""
+    content = greys_zip(given) if isinstance(given, int) else given
+    response = service.client.post("/api/v1/stacks", content=content, headers={"Content-Type": "application/zip"})
     return f"{response.headers['location']}/predictions"
 
 
@@ -389,15 +388,33 @@ class TestMany:
     def test_a_long_recognition_does_not_hold_up_a_short_one(
         self, make_service: MakeService, engine: FakeEngine
     ) -> None:
-        engine.before = lambda batch: time.sleep(0.02)
+        """Batches of the long one last until the short one waits; later ones, until that has its answer."""
+        waiting, answered = threading.Event(), threading.Event()
+        begun: list[int] = []
+
+        def hold(batch: np.ndarray) -> None:
+            if batch[0, 0, 0, 0] == 250:
+                return  # the short one
+            begun.append(1)
+            if len(begun) <= engine.parallelism:
+                assert waiting.wait(SECONDS)
+                time.sleep(0.05)  # its turn is over
+            else:
+                assert answered.wait(SECONDS), "it waited for the whole of the long one"
+
+        engine.before = hold
         service = make_service(max_running=1, turn_seconds=0.05)
-        large, small = create(service, 200), create(service, 1)
-        with ThreadPoolExecutor(1) as pool:
+        large, small = create(service, 20), create(service, zip_bytes({"1.png": grey_png(250)}))
+        with ThreadPoolExecutor(2) as pool:
             long = pool.submit(service.client.post, large, json={"batch_size": 1})
-            wait_until(lambda: service.queue.running == 1, "the long one")
-            assert service.client.post(small, json={}).status_code == 200
-            assert not long.done(), "it waited for the whole of the long one"
-            assert len(long.result(SECONDS).json()["predictions"]) == 200
+            wait_until(lambda: len(begun) == engine.parallelism, "the long one")
+            short = pool.submit(service.client.post, small, json={})
+            wait_until(lambda: service.queue.waiting == 1, "the short one")
+            waiting.set()
+            assert short.result(SECONDS).status_code == 200
+            assert not long.done()
+            answered.set()
+            assert len(long.result(SECONDS).json()["predictions"]) == 20
 
 
 def test_pages_and_programs_share_one_queue(make_service: MakeService, gate: Gate) -> None:

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from scripts.dev._chromium import find_chromium
 from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
+from tests.e2e.teach import FILES, Teach
 from tests.e2e.viewer import Viewer
 from tests.helpers import SECONDS
 
@@ -112,3 +113,15 @@ def viewer(page: Page, component_server: str) -> Viewer:
     """Viewer and gallery on a fresh page, the first image on show."""
     page.goto(component_server)
     return Viewer(page)
+
+
+@pytest.fixture
+def teach(page: Page, app_server: str, context_options: dict[str, Any]) -> Teach:
+    """The Teach page with stripes open and two classes named."""
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(app_server)
+    found = Teach(page, phone="is_mobile" in context_options)
+    found.open(FILES)
+    found.go("Teach")
+    found.add("lying", "upright")
+    return found

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.builders import zip_bytes
 from tests.e2e.server import ARTIFACTS
-from tests.e2e.test_accessibility import WIDE, is_accessible
+from tests.e2e.test_accessibility import is_accessible
 from tests.e2e.viewer import PHONE
 from tests.helpers import wait_until
 from tests.unit.teach.stripes import stripes
@@ -113,12 +113,6 @@ def test_the_report_asks_for_nothing_and_runs_nothing(page: Page, app_server: st
     assert [url for url in asked if not url.startswith("about:")] == []
 
 
-@pytest.mark.parametrize(
-    "context_options",
-    [WIDE | {"color_scheme": "light"}, WIDE | {"color_scheme": "dark"}],
-    ids=["light", "dark"],
-    indirect=True,
-)
 def test_nothing_serious_in_either_theme(page: Page, app_server: str) -> None:
     evaluated(page, app_server)
     for tab in ("Classes", "Confidence", "Worst images", "None of these", "Confusion"):

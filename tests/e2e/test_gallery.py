@@ -58,8 +58,10 @@ def test_filters_narrow_each_other_down_and_are_cleared(answered: Viewer) -> Non
 
 def test_images_that_show_none_of_the_classes_are_called_that_and_found(answered: Viewer) -> None:
     page = answered.page
-    expect(answered.cell(7)).to_contain_text("none of these (nearest: cat)")
-    expect(answered.cell(1)).not_to_contain_text("none of these")
+    expect(answered.cell(7)).to_contain_text("None of these")
+    expect(answered.cell(7)).to_contain_text("nearest: cat")
+    expect(answered.cell(7)).not_to_contain_text("%")  # of the nearest class, which says nothing about this image
+    expect(answered.cell(1)).not_to_contain_text("None of these")
     page.get_by_label("Known", exact=True).select_option("None of these")
     shows(answered, 1, [7])
     page.get_by_label("Known", exact=True).select_option("Known")
@@ -67,7 +69,9 @@ def test_images_that_show_none_of_the_classes_are_called_that_and_found(answered
     page.get_by_role("button", name="Clear filters").click()
     shows(answered, 40, [1, 2, 3])
     answered.cell(7).locator(".open").click()
-    expect(page.locator("[data-ref=answers]")).to_contain_text("none of these (nearest: cat)")
+    first = page.locator("[data-ref=answers] .answer").first
+    expect(first).to_contain_text("None of thesenearest: cat")
+    expect(first).not_to_contain_text("%")
     expect(page.locator("[data-ref=answers]")).to_contain_text("not calibrated")
 
 

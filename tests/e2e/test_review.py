@@ -15,7 +15,7 @@ from core.models.head import read_head
 from core.models.model import Model
 from core.models.new_head import write_with_head
 from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
-from tests.e2e.test_accessibility import WIDE, is_accessible
+from tests.e2e.test_accessibility import is_accessible
 from tests.e2e.viewer import PHONE
 from tests.helpers import SECONDS
 
@@ -67,12 +67,6 @@ def open_review(page: Page, address: str, *, phone: bool = False) -> None:
         expect(page.get_by_alt_text(picture)).to_have_js_property("naturalWidth", 224)
 
 
-@pytest.mark.parametrize(
-    "context_options",
-    [WIDE | {"color_scheme": "light"}, WIDE | {"color_scheme": "dark"}],
-    ids=["light", "dark"],
-    indirect=True,
-)
 def test_disagreements_are_stepped_through_and_judged_by_keys(page: Page, two_minds: str) -> None:
     open_review(page, two_minds)
     is_accessible(page, "review")

@@ -66,7 +66,6 @@ export function viewData(changes = {}) {
     teaching_url: "",
     alike_url: "",
     teaching_revision: 0,
-    saved_version: 0,
     tag: "",
     height: 400,
     reports: true,

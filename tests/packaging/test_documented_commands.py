@@ -103,6 +103,7 @@ TESTED_FAMILIES = {
     "python -m scripts.describe_model": (
         "unit/models/test_openvino_info.py::test_describing_changes_no_answer_and_is_done_once"
     ),
+    "python -m scripts.batch ": "unit/batch/test_cluster.py::test_a_job_goes_on_and_a_second_run_has_nothing_to_do",
     "python -m scripts.optimize --calibrate ": "unit/scripts/test_optimize.py::",
 }
 # docs/api.md has a test of its own for all its commands.
@@ -113,6 +114,7 @@ NOT_RUN = {
     "./scripts/dev/lock.sh": "needs the network; test_lock.py checks what it made",
     "./scripts/dev/audit.sh": "needs the network",
     "pip install -r requirements.txt": "is a step of scripts/run.sh, and needs the network",
+    "pip install -r requirements-batch.txt": "is a step of scripts/test.sh, and needs the network",
     "docker ": "needs a container engine; test_container.py and test_image_steps.py run what the image is made of",
     "pip install huggingface_hub": "needs an account at Hugging Face",
     "hf ": "needs an account at Hugging Face",
@@ -218,7 +220,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         elif path.suffix == ".sh":
             (folder / "scripts" / path.name).write_bytes(path.read_bytes())
             (folder / "scripts" / path.name).chmod(path.stat().st_mode)
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-batch.txt"):
         (folder / name).write_bytes((PROJECT_ROOT / name).read_bytes())
         (venv / f".installed-{name}").write_bytes((PROJECT_ROOT / name).read_bytes())
     return folder

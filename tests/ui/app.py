@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from streamlit.testing.v1 import AppTest
 
 from pages._ui.shell.session import Session
+from tests.helpers import SECONDS
+
+ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
 
 
 def session(app: AppTest) -> Session:
@@ -18,3 +23,11 @@ def run(app: AppTest) -> AppTest:
     app.run()
     assert not app.exception
     return app
+
+
+def close(app: AppTest) -> None:
+    """Close the stack and wait until what ran has ended."""
+    jobs = session(app).optimizations
+    session(app).close()
+    for job in jobs:
+        job.wait(SECONDS)

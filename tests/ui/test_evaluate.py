@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.runtime import get_runtime
 from tests.builders import BROKEN_PNGS, photo_png, zip_bytes
-from tests.helpers import SECONDS, wait_until
-from tests.ui.app import run, session
+from tests.helpers import wait_until
+from tests.ui.app import ROUTER, run, session
 
-ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
 # Coloured noise in folders of classes: the starter is wrong about most of it, and it is all one to this page.
 FILES = {f"{name}/{seed}.png": photo_png(seed=seed) for name in ("French_horn", "tench") for seed in range(4)}
 MORE = {
@@ -22,13 +20,6 @@ MORE = {
     "bare.png": photo_png(seed=8),
     "tench/x.png": BROKEN_PNGS["wrong checksum of IDAT"],
 }
-
-
-@pytest.fixture
-def app() -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
-    yield app
-    session(app).close()
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from core.runtime import get_runtime
 from pages._ui.shell.models import told_apart
 from pages._ui.viewer.uploader import receive_weights
 from tests.helpers import SECONDS, wait_until
-from tests.ui.test_optimize import ROUTER, buttons, press, session, texts
+from tests.ui.app import ROUTER, session
+from tests.ui.optimize_page import buttons, press, texts
 
 pytestmark = pytest.mark.torch
 

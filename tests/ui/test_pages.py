@@ -23,9 +23,7 @@ from pages._ui.shell.session import Session
 from pages._ui.viewer.uploader import receive
 from tests.builders import encrypted, photo_png, zip_bytes
 from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
-from tests.ui.app import session
-
-ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
+from tests.ui.app import ROUTER, session
 
 
 @pytest.fixture
@@ -196,6 +194,9 @@ def test_the_threshold_of_none_of_these_is_moved_without_another_run(app: AppTes
     unlike = sum(score < 0.5 for score in before if score is not None)
     assert f"**None of these**: {unlike} of 3 images" in page_text(app)
     assert unlike, "noise looks like nothing"
+    table = app.dataframe[0].value
+    assert table["Confidence, OpenVINO INT8"].isna().sum() == unlike, "the nearest class says nothing"
+    assert table["OpenVINO INT8"].str.startswith("none of these").sum() == unlike
     assert [one.known_score for one in results.of("openvino-int8").values()] == before, "nothing ran again"
     assert results.threshold == 0.5
     next(button for button in app.button if button.label == "Automatic").click().run()

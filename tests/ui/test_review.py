@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -15,9 +14,8 @@ from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
 from tests.fake_worker import SetAccident
 from tests.helpers import SECONDS, wait_until
+from tests.ui.app import ROUTER
 from tests.ui.test_pages import page_text, session, stack_of, upload
-
-ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
 
 
 @pytest.fixture

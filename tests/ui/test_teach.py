@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -13,19 +12,11 @@ from core.recognition.results import THRESHOLD
 from core.runtime import get_runtime
 from core.teach.live import LiveTeaching
 from tests.builders import photo_png, zip_bytes
-from tests.helpers import SECONDS, wait_until
-from tests.ui.app import run, session
+from tests.helpers import wait_until
+from tests.ui.app import ROUTER, run, session
 from tests.unit.teach.stripes import stripes_files
 
-ROUTER = str(Path(__file__).parents[2] / "pages" / "_router.py")
 EACH = 12  # lying ones at 0 to 11, upright ones at 12 to 23
-
-
-@pytest.fixture
-def app() -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
-    yield app
-    session(app).close()
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from core.base.settings import PROJECT_ROOT
 from tests.builders import photo_png, zip_bytes
 
 CORE = PROJECT_ROOT / "core"
-HEAVY = ("torch", "torchvision", "nncf", "onnx", "openvino", "scipy", "sklearn")
+HEAVY = ("torch", "torchvision", "nncf", "onnx", "openvino", "scipy", "sklearn", "ray")
 # Module -> the heavy libraries it may import, and then only inside the function that needs them.
 ALLOWED = {
+    "batch/cluster.py": {"ray"},
     "benchmark/baselines.py": {"torch"},
     "engines/openvino.py": {"openvino"},
     "engines/openvino_network.py": {"openvino"},
@@ -85,7 +86,7 @@ names = client.post("/upload", files={"file": ("a.zip", archive)}).json()["filen
 answers = client.post("/predict_optimized", json={"filenames": names, "batch_size": 2}).json()
 runtime.close()
 print(len(answers), all(answer["class"] != "error" for answer in answers))
-unwanted = ("torch", "torchvision", "nncf", "onnx", "sklearn", "safetensors", "streamlit", "pandas", "skimage")
+unwanted = ("torch", "torchvision", "nncf", "onnx", "sklearn", "safetensors", "streamlit", "pandas", "skimage", "ray")
 print(sorted(name for name in unwanted if name in sys.modules))
 """
 

@@ -38,7 +38,6 @@ class ViewData(_Message):
     teaching_url: str = Field(description="answers with TeachingColumns, takes LabelAction; empty without Label mode")
     alike_url: str = Field(description="with `{index}`, answers with AlikeImages; empty without Label mode")
     teaching_revision: int = Field(description="of what is there now: the browser asks where it knows another one")
-    saved_version: int = Field(description="version of the labels that were saved; leaving with others asks")
     tag: str = Field(description="names the stack in the address of the page; empty, the address is left alone")
     height: int = Field(description="CSS pixels of the part that shows images; 0, all there is room for")
     reports: bool = Field(description="whether this component tells Python about changes")

@@ -15,13 +15,20 @@ from pages._ui.shell.messages import escape
 from pages._ui.shell.models import model_choice
 from pages._ui.shell.session import Session
 
+_MOST = 14  # characters of a model's name on the button, which is always equally wide
+
+
+def shorten(name: str, most: int) -> str:
+    """``name`` with at most ``most`` characters, three dots for what is left out."""
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
+
 
 def model_popover(session: Session) -> None:
     """Model and engine in one button, which opens what chooses them."""
     title = "No model"
     with suppress(AppError):  # missing or damaged: the list inside says so
         title = session.model.card.title
-    short, chosen = title.partition(":")[0], (session.engine, session.by_itself)
+    short, by_itself = shorten(title.partition(":")[0], _MOST), session.by_itself
     with st.popover(
         f"{escape(short)} · {engine_label(session.engine)}", icon=":material/tune:", help="Model, engine and batch size"
     ):
@@ -34,5 +41,5 @@ def model_popover(session: Session) -> None:
         with suppress(AppError):
             meaning_of_answers(session.model)
         st.caption(f"Version {VERSION}")
-    if (session.engine, session.by_itself) != chosen:
-        st.rerun()  # the button, and what goes by the engine, are drawn already
+    if session.by_itself != by_itself:
+        st.rerun()  # what goes by it is drawn already

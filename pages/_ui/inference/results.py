@@ -21,6 +21,7 @@ from pages._ui.shell.messages import escape, images
 
 # image_select puts every image it is given into the page at once, so it gets a window of them.
 _STRIP_LENGTH = 12
+_ROW, _HEAD, _TABLE = 56, 38, 400  # CSS pixels of the table: a row, the header with the border, the whole at most
 KNOWN_SCORE = (
     "Share of known images that are less like what the model was taught on; low means that it shows none of the classes"
 )
@@ -29,7 +30,7 @@ KNOWN_SCORE = (
 def run_metrics(job: RecognitionJob) -> None:
     """Time and rate of each engine in the last run; with two engines, the speed-up and where they differ."""
     runs = [job.recognitions[engine] for engine in job.order.engines]
-    with st.container(horizontal=True):
+    with st.container(key="run-metrics", horizontal=True):
         for run in runs:
             timing = run.timing
             st.metric(
@@ -77,7 +78,7 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
         answers = [next((one for one in predictions if one.engine == engine), None) for predictions in found.values()]
         name, confidence = engine_label(engine), f"Confidence, {engine_label(engine)}"
         columns[name] = [answer and (answer.error or answer.caption) for answer in answers]
-        columns[confidence] = [None if not answer or answer.error else answer.confidence for answer in answers]
+        columns[confidence] = [shown_confidence(answer) if answer else None for answer in answers]
         config[name] = st.column_config.TextColumn(width=150, help="The class this engine names first")
         config[confidence] = st.column_config.ProgressColumn(
             "Confidence",
@@ -102,13 +103,22 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
         pd.DataFrame(columns),
         column_config=config,
         hide_index=True,
-        row_height=56,
+        row_height=_ROW,
+        height=min(_TABLE, _HEAD + _ROW * len(found)),
         on_select="rerun",
         selection_mode="single-row",
         key=key,
     )
     rows = event["selection"]["rows"]
     return list(found)[rows[0]] if rows else None
+
+
+def shown_confidence(answer: Prediction) -> float | None:
+    """What is said of the class in front; None where the image shows none of the classes, and after an error.
+
+    How sure the nearest class is says nothing about an image that is unlike all of them.
+    """
+    return None if answer.error or answer.known is False else answer.confidence
 
 
 def inspect(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], start: int | None, *, key: str) -> None:

@@ -19,6 +19,7 @@ from pages._ui.shell.session import Session
 
 FEW_CLASSES = 50  # up to here a list of the classes helps to understand a surprising answer
 _REFRESH_SECONDS = 0.5
+_ENGINE = "engine-choice"  # key of the field
 _NEAREST = "Whatever else an image shows gets the nearest of these: this model cannot tell."
 
 
@@ -86,13 +87,20 @@ def run_buttons(session: Session, stack: ImageStack, *, key: str) -> None:
 def engine_options(session: Session) -> None:
     """Engine and batch size."""
     settings = get_runtime().settings
-    session.engine = st.selectbox(
+
+    def chosen() -> None:
+        session.engine = st.session_state[_ENGINE]
+
+    if st.session_state.get(_ENGINE) != session.engine:
+        st.session_state[_ENGINE] = session.engine
+    st.selectbox(
         "Engine",
         engine_names(),
-        index=engine_names().index(session.engine),
         format_func=engine_label,
         help=f"{default_engine().label} is the fast one. The others are there to compare with.",
         disabled=session.working,
+        key=_ENGINE,
+        on_change=chosen,
     )
     session.batch_size = st.number_input(
         "Batch size",

@@ -30,7 +30,7 @@ def none_of_these(stack: ImageStack, found: Mapping[int, Sequence[Prediction]]) 
     threshold = told[0].threshold
     key = f"kept-{stack.id}-{threshold}"
     unknown = sum(prediction.known is False for prediction in told)
-    with st.container(border=True):
+    with st.container(key="none-of-these", border=True):
         st.markdown(f"**None of these**: {unknown:,} of {images(len(told))} show none of the classes this model knows.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             keep_slider(

@@ -11,7 +11,7 @@ from core.engines.registry import engine_label
 from core.recognition.results import Prediction
 from core.stacks.stack import ImageStack
 from core.trust.disagreement import Flip, Mark, Marks, Tally
-from pages._ui.inference.results import top_classes
+from pages._ui.inference.results import shown_confidence, top_classes
 from pages._ui.shell.links import EXPLANATION, absolute, of_stack
 from pages._ui.shell.messages import escape, images
 
@@ -95,7 +95,9 @@ def flip_details(stack: ImageStack, flip: Flip) -> None:
         )
     for column, answer in ((left, flip.first), (right, flip.second)):
         with column:
-            st.markdown(f"**{engine_label(answer.engine)}: {escape(answer.label)}** {answer.confidence:.1%}")
+            sure = shown_confidence(answer)
+            said = escape(answer.caption) + ("**" if sure is None else f"** {sure:.1%}")
+            st.markdown(f"**{engine_label(answer.engine)}: {said}")
             _picture(stack, answer, "overlay", f"Where {engine_label(answer.engine)} looked")
             top_classes([answer])
 

@@ -48,7 +48,7 @@ def stack_links(stack: ImageStack) -> StackLinks:
     )
 
 
-def label_links(stack: ImageStack, live: LiveTeaching, saved_version: int) -> StackLinks:
+def label_links(stack: ImageStack, live: LiveTeaching) -> StackLinks:
     """The same with Label mode, where labels and suggestions stand in the place of results."""
     return replace(
         stack_links(stack),
@@ -57,7 +57,6 @@ def label_links(stack: ImageStack, live: LiveTeaching, saved_version: int) -> St
         teaching_url=of_stack(TEACHING, stack),
         alike_url=of_stack(ALIKE, stack),
         teaching_revision=live.revision,
-        saved_version=saved_version,
     )
 
 

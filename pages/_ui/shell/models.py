@@ -16,6 +16,7 @@ from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
 
 MAX_TITLE = 60  # characters of a model's name
+_CHOICE = "model-choice"  # key of the field
 
 
 def model_choice(session: Session) -> None:
@@ -28,25 +29,31 @@ def model_choice(session: Session) -> None:
         if current not in models:
             models.append(current)
     titles = told_apart(models)
-    place = st.selectbox(
+    place = models.index(current) if current else None
+
+    def chosen() -> None:
+        session.chosen_model = models[st.session_state[_CHOICE]]
+
+    # One field, whatever is chosen in it: another one for each choice would have the list jump.
+    if _CHOICE not in st.session_state or st.session_state[_CHOICE] != place:
+        st.session_state[_CHOICE] = place
+    st.selectbox(
         "Model",
         range(len(models)),
-        index=models.index(current) if current else None,
+        index=None if place is None else 0,
         format_func=lambda place: titles[place],
         placeholder="Choose a model",
         disabled=session.working,
+        key=_CHOICE,
+        on_change=chosen,
     )
     if damaged:
         with st.expander(f"Damaged models: {len(damaged)}", icon=":material/broken_image:"):
             for one in damaged:
                 st.markdown(f"**{escape(one.name)}**: {escape(one.reason)}")
-    if place is None:
+    if current is None:
         return
-    chosen = models[place]
-    if chosen is not current:
-        session.chosen_model = chosen
-        st.rerun()
-    card = chosen.card
+    card = current.card
     with st.expander(f"{len(card.classes):,} classes", icon=":material/list:"):
         st.markdown(_class_list(card.classes))
         for engine, score in card.scores.items():

@@ -73,7 +73,6 @@ class Session:
     live: LiveTeaching | None = None
     backbone: Model | None = None  # what is taught
     labelling: bool = False  # Label mode on the viewer page
-    saved_labels: int = 0  # version of the labels that were saved last
     opened_sessions: int = 0
     teach_error: str = ""
     teach_note: str = ""
@@ -241,7 +240,7 @@ class Session:
             self.live.stop()
         if self.teaching_job is not None:
             self.teaching_job.cancel()
-        self.live, self.teaching_job, self.taught, self.saved_labels = None, None, None, 0
+        self.live, self.teaching_job, self.taught = None, None, None
         self.labelling = False
         self.teach_error = self.teach_note = self.make_error = ""
 

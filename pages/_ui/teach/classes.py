@@ -34,7 +34,7 @@ _MAX_NAME = 100  # characters of a class
 
 def classes(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     """The field for a new class, and the menus beside it."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(key="classes", horizontal=True, vertical_alignment="bottom"):
         # Not cleared by the browser: a report of the gallery right after it would join it, and bring the empty field.
         form = st.form("new-class", border=False, width=380)
         with form, st.container(horizontal=True, vertical_alignment="bottom"):
@@ -190,7 +190,7 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
     if saved.engine in engine_names() and not session.working:
         session.engine = saved.engine
     live.threshold = saved.threshold
-    session.saved_labels = live.labels.version
+    live.labels.saved = live.labels.version
     session.show(min(saved.current, len(stack) - 1), [index for index in saved.selected if index < len(stack)])
     missing = [name for name in dict.fromkeys((saved.model, saved.in_use)) if name and name not in models]
     if missing:
@@ -200,10 +200,10 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
 
 
 def _save(session: Session, stack: ImageStack, live: LiveTeaching) -> bytes:
-    """The file; what is in it is not asked about when somebody leaves, from the next time on that the page is drawn."""
+    """The file; what is in it is not asked about when somebody leaves, once the browser has heard of it."""
     version = live.labels.version
     data = _saved(session, stack, live).to_bytes()
-    session.saved_labels = version
+    live.labels.saved = version
     return data
 
 

@@ -23,8 +23,8 @@ class StackLinks:
     example by a version number in their query.
     ``tag`` names the stack in the address of the page, where anybody may see it; empty, the address is left alone.
 
-    ``teaching_url`` turns Label mode on, for labels and suggestions of ``teaching_revision``, of which those up to
-    ``saved_version`` would not be lost with the page; ``alike_url`` belongs to it, and contains ``{index}``.
+    ``teaching_url`` turns Label mode on, for labels and suggestions of ``teaching_revision``; ``alike_url`` belongs to
+    it, and contains ``{index}``.
     """
 
     stack_id: str
@@ -40,7 +40,6 @@ class StackLinks:
     teaching_url: str = ""
     alike_url: str = ""
     teaching_revision: int = 0
-    saved_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,6 @@ def exchange(
         teaching_url=stack.teaching_url,
         alike_url=stack.alike_url,
         teaching_revision=stack.teaching_revision,
-        saved_version=stack.saved_version,
         height=height,
         reports=reports,
     )

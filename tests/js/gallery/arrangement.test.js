@@ -95,6 +95,17 @@ test("images that show one of the classes, or none; those without an answer are 
   assert.deepEqual(arrange(store, { ...NOTHING, known: "unknown", label: "cat" }).shown, []);
 });
 
+test("an image that shows none of the classes has no confidence to be filtered or sorted by", () => {
+  const store = answered();
+  for (const answer of store.answers.get(0) ?? []) answer.known = false;
+  assert.equal(arrange(answered(), { ...NOTHING, least: 0.8 }).shown.includes(0), true);
+  assert.equal(arrange(store, { ...NOTHING, least: 0.8 }).shown.includes(0), false);
+  assert.equal(arrange(store, { ...NOTHING, most: 1 }).shown.includes(0), false);
+  const { shown } = arrange(store, { ...NOTHING, order: "confidence", descending: true });
+  assert.equal(shown[0], 2);
+  assert.equal(shown.indexOf(0), 3, "the answered ones come first");
+});
+
 test("every order there is has been sorted by", () => {
   assert.deepEqual(SORTED.map(([order]) => order), Object.keys(ORDERS));
 });

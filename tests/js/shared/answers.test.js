@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { answersByImage, band, caption, differ, difference } from "../../../pages/_ui/components/shared/answers.js";
+import { answersByImage, band, caption, differ, difference, heading, nearest, showBand } from "../../../pages/_ui/components/shared/answers.js";
 
 const COLUMNS = {
   labels: ["cat", "dog"],
@@ -18,10 +18,10 @@ test("columns become the answers of each image, in the order of the runs", () =>
   const answers = answersByImage(COLUMNS);
   assert.deepEqual([...answers.keys()].sort(), [2, 4]);
   assert.deepEqual(answers.get(4), [
-    { label: "cat", confidence: 0.75, engine: "INT8", engineName: "int8", model: "starter", calibrated: true, known: true },
-    { label: "dog", confidence: 0.25, engine: "FP32", engineName: "fp32", model: "own", calibrated: false, known: undefined },
+    { label: "cat", confidence: 0.75, engine: "INT8", engineName: "int8", model: "starter", calibrated: true, known: true, knownScore: 0.5 },
+    { label: "dog", confidence: 0.25, engine: "FP32", engineName: "fp32", model: "own", calibrated: false, known: undefined, knownScore: undefined },
   ]);
-  assert.deepEqual(answers.get(2), [{ label: "dog", confidence: 0.5, engine: "INT8", engineName: "int8", model: "starter", calibrated: true, known: false }]);
+  assert.deepEqual(answers.get(2), [{ label: "dog", confidence: 0.5, engine: "INT8", engineName: "int8", model: "starter", calibrated: true, known: false, knownScore: 0.01 }]);
   assert.equal(answers.get(0), undefined);
 });
 
@@ -53,6 +53,23 @@ test("an image that shows none of the classes is called that, with the nearest c
   assert.equal(caption({ ...answer, known: false }), "none of these (nearest: cat)");
   assert.equal(caption({ ...answer, known: true }), "cat");
   assert.equal(caption(answer), "cat", "where nobody can tell, the class is said");
+});
+
+test("only an image that shows none of the classes has a nearest one, and no colour of how sure that is", () => {
+  const answer = { label: "cat", confidence: 1, engine: "", model: "" };
+  const unknown = { ...answer, known: false };
+  assert.deepEqual([unknown, answer].map(heading), ["None of these", "cat"]);
+  assert.deepEqual([unknown, answer].map(nearest), ["cat", ""]);
+  const suggestion = { ...unknown, label: "none of these", kind: /** @type {const} */ ("suggestion") };
+  assert.deepEqual([heading(suggestion), nearest(suggestion), caption(suggestion)], ["none of these", "", "none of these"]);
+  const element = /** @type {HTMLElement} */ (/** @type {unknown} */ ({ dataset: {} }));
+  showBand(element, answer);
+  assert.equal(element.dataset.band, "high");
+  for (const without of [unknown, suggestion, undefined]) {
+    showBand(element, without);
+    assert.equal("band" in element.dataset, false);
+    showBand(element, answer);
+  }
 });
 
 test("a score at the threshold is known", () => {

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
 import { NO_ANSWER } from "../../../pages/_ui/components/shared/addresses.js";
-import { REPORT_DELAY_MS, StackStore, storeOf } from "../../../pages/_ui/components/shared/store.js";
+import { REPORT_DELAY_MS } from "../../../pages/_ui/components/shared/reporter.js";
+import { StackStore } from "../../../pages/_ui/components/shared/store.js";
+import { storeOf } from "../../../pages/_ui/components/shared/stores.js";
 import { IMAGES, answers, asked, openPage, settle, viewData } from "../page.js";
 
 /** @import { Component } from "../../../pages/_ui/components/shared/mount.js" */
@@ -93,18 +95,18 @@ test("Python does not hear of what it knows", () => {
   const { store, reports } = opened();
   store.setCurrent(1);
   store.setCurrent(0);
-  store.scheduleReport();
+  store.reporter.soon();
   mock.timers.tick(REPORT_DELAY_MS);
   assert.equal(reports.length, 0);
 });
 
 test("while a film plays Python hears nothing, and of its end everything", () => {
   const { store, reports } = opened();
-  store.hold(true);
+  store.reporter.hold(true);
   store.setCurrent(4);
   mock.timers.tick(10 * REPORT_DELAY_MS);
   assert.equal(reports.length, 0);
-  store.hold(false);
+  store.reporter.hold(false);
   mock.timers.tick(REPORT_DELAY_MS);
   assert.equal(reports[0].current, 4);
 });
@@ -116,7 +118,7 @@ test("what nobody could report is said once somebody can", () => {
   mock.timers.tick(REPORT_DELAY_MS);
   assert.equal(reports.length, 0);
   store.components.add(/** @type {Component} */ (/** @type {unknown} */ (component)));
-  store.scheduleReport();
+  store.reporter.soon();
   mock.timers.tick(REPORT_DELAY_MS);
   assert.equal(reports[0].selected, "3");
 });

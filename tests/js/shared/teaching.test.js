@@ -24,6 +24,7 @@ beforeEach(() => {
 const columns = (changes = {}) => ({
   revision: 1,
   version: 1,
+  saved: 0,
   pending: false,
   note: "",
   classes: ["a", "b"],
@@ -59,8 +60,8 @@ const body = /** @type {HTMLElement} */ (/** @type {unknown} */ ({ matches: () =
 test("labels and suggestions stand where answers stand, and differ", async () => {
   const { store } = await labelling();
   assert.deepEqual(store.answers.get(0), [{ label: "a", confidence: 1, engine: LABELLED, model: "", kind: "label" }]);
-  assert.deepEqual(store.answers.get(1), [{ label: "b", confidence: 0.87, engine: SUGGESTED, model: "", kind: "suggestion" }]);
-  assert.equal(store.answers.get(3)?.[0].label, NONE_OF_THESE);
+  assert.deepEqual(store.answers.get(1), [{ label: "b", confidence: 0.87, engine: SUGGESTED, model: "", known: undefined, kind: "suggestion" }]);
+  assert.deepEqual([store.answers.get(3)?.[0].label, store.answers.get(3)?.[0].known], [NONE_OF_THESE, false]);
   assert.equal(store.answers.get(4), undefined);
 });
 
@@ -227,7 +228,7 @@ test("it asks again while the server learns, and not after", async () => {
 test("what the browser knows already is not asked for at a rerun", async () => {
   const { store, quiet } = await labelling();
   store.update(viewData({ teaching_url: "teaching", teaching_revision: 1 }));
-  store.update(viewData({ teaching_url: "teaching", teaching_revision: 1, saved_version: 1 }));
+  store.update(viewData({ teaching_url: "teaching", teaching_revision: 1 }));
   await quiet();
   assert.equal(asked.filter((url) => url === URL_).length, 1);
 });
@@ -247,10 +248,17 @@ test("leaving asks where labels would be lost, and nowhere else", async () => {
     window.dispatchEvent(event);
     return !event.defaultPrevented;
   };
-  const { store } = await labelling();
+  const { quiet } = await labelling();
   assert.equal(leaves(), false);
-  store.update(viewData({ teaching_url: "teaching", teaching_revision: 1, saved_version: 1 }));
+  answers.set(URL_, columns({ saved: 1 }));
+  window.dispatchEvent(new Event("click")); // the one that saves them, wherever on the page
+  mock.timers.tick(1000);
+  await quiet();
   assert.equal(leaves(), true, "they are saved");
+  const before = asked.length;
+  window.dispatchEvent(new Event("click"));
+  mock.timers.tick(1000);
+  assert.equal(asked.length, before, "nothing is asked for while nothing would be lost");
   await labelling({ images: [], labels: [] });
   assert.equal(leaves(), true, "there are none");
 });
@@ -267,7 +275,7 @@ test("without Label mode its keys are the viewer's, and results come back", asyn
 });
 
 test("a label is unsaved from the key on, and not only once the server has it", async () => {
-  const { store, teaching, quiet } = await labelling({}, { saved_version: 1 });
+  const { store, teaching, quiet } = await labelling({ saved: 1 });
   assert.equal(teaching.isSaved, true);
   store.setCurrent(1);
   teaching.onKey(press("2"), body);

@@ -59,3 +59,23 @@ test("an image is rendered again only when it or its window is another", () => {
   windowing.render(samples);
   assert.equal(rendered, 3);
 });
+
+test("windows are found again as they were, and a copy goes its own way", () => {
+  const windowing = new Windowing();
+  windowing.restore({ windows: [[255, [10, 20]], [65535, [0, 9]]], inverted: true });
+  const again = new Windowing();
+  again.restore(JSON.parse(JSON.stringify(windowing.state)));
+  assert.deepEqual(again.state, windowing.state);
+  const copy = windowing.copy();
+  copy.reset();
+  assert.equal(windowing.isActive(255), true);
+  assert.equal(copy.isActive(255), false);
+});
+
+for (const state of [null, 3, "x", {}, { windows: 3 }, { windows: [[255, [5, 5]]] }, { windows: [["a", [1, 2]]] }, { windows: [[255, [1, null]]] }, { windows: [[255]] }, { inverted: 1 }]) {
+  test(`${JSON.stringify(state)} is no window`, () => {
+    const windowing = new Windowing();
+    windowing.restore(state);
+    assert.deepEqual(windowing.state, { windows: [], inverted: false });
+  });
+}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.dicom_files import DICOM_KINDS
 from tests.fuzz.targets import TARGETS
-from tests.pictures import BROKEN_JPEGS, KINDS
+from tests.jpegs import BROKEN_JPEGS
+from tests.kinds import KINDS
 
 SEEDS = {name: [kind.data for kind in kinds.values()] for name, kinds in KINDS.items()}
 SEEDS["dicom"] = [kind.data for kind in DICOM_KINDS.values()]

@@ -21,7 +21,8 @@ from core.images.memory import decoding_bytes, preparing_bytes
 from core.images.preprocessing import STANDARD
 from tests.conftest import MakeStack
 from tests.helpers import SECONDS
-from tests.pictures import BROKEN_JPEGS, JPEG_KINDS, Kind, jpeg_frame, opened, picture, saved, segment
+from tests.jpegs import BROKEN_JPEGS, JPEG_KINDS, jpeg_frame, segment
+from tests.pictures import Kind, opened, picture, saved
 
 MAX_PIXELS = 100_000
 each_kind = pytest.mark.parametrize("kind", JPEG_KINDS.values(), ids=JPEG_KINDS)

@@ -17,7 +17,8 @@ from core.images.formats.format import ImageFormat, InMemory, for_browsers
 from tests.builders import assemble_png, chunk, header_chunk
 from tests.conftest import MakeStack
 from tests.helpers import SECONDS
-from tests.pictures import APNG_KINDS, GIF_KINDS, KINDS, WEBP_KINDS, Kind, picture, saved
+from tests.kinds import KINDS
+from tests.pictures import APNG_KINDS, GIF_KINDS, WEBP_KINDS, Kind, picture, saved
 
 MAX_PIXELS = 100_000
 FORMATS: dict[str, ImageFormat] = {

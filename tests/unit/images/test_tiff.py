@@ -26,7 +26,8 @@ from core.stacks.store import StackStore
 from tests.builders import zip_bytes
 from tests.conftest import MakeStack
 from tests.helpers import SECONDS
-from tests.pictures import TIFF_KINDS, Kind, picture, saved, tiff
+from tests.pictures import Kind, picture, saved
+from tests.tiffs import TIFF_KINDS, tiff
 
 MAX_PIXELS = 1_000_000
 DEEP = (np.arange(6 * 20 * 30).reshape(6, 20, 30) * 11).astype(np.uint16)

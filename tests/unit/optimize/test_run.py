@@ -23,16 +23,19 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_run_makes_a_model_that_is_used_like_any_other(
+def test_a_run_makes_a_model_that_is_used_like_any_other_and_one_beside_it_the_same(
     starter: Model, plan: CalibrationPlan, tmp_path: Path, settings: Settings
 ) -> None:
-    job = finished(OptimizationJob(starter, plan, RECIPES["default"], tmp_path / "made", settings))
-    assert (job.status, job.message) == ("done", "")
+    job, beside = (
+        OptimizationJob(starter, plan, RECIPES["default"], tmp_path / name, settings) for name in ("made", "beside")
+    )
+    assert [(one.status, one.message) for one in map(finished, (job, beside))] == [("done", "")] * 2
+    assert beside.model is not None
     assert job.model is not None
     assert job.report is not None
     assert job.before is not None
-    assert files(tmp_path) >= {"made"}
-    assert files(tmp_path / "made") == {path.name for path in starter.folder.iterdir()}
+    assert files(tmp_path) >= {"made", "beside"}
+    assert files(tmp_path / "made") == files(tmp_path / "beside") == {path.name for path in starter.folder.iterdir()}
     assert job.report.agreement.images == COUNT - 12
     assert job.model.card.classes == starter.card.classes
     assert job.model.card.scores == {}, "the source's accuracy was measured with another INT8 model"
@@ -40,6 +43,7 @@ def test_a_run_makes_a_model_that_is_used_like_any_other(
     assert after["pytorch-fp32"] == before["pytorch-fp32"], "the weights are the same"
     assert after["openvino-int8"] != before["openvino-int8"], "INT8 is another one"
     assert job.model.checksum != starter.checksum
+    assert beside.model.card.checksums == job.model.card.checksums, "the same inputs give the same model"
     assert job.model.forms_folder == starter.forms_folder
     inputs = np.zeros((3, 224, 224, 3), np.uint8)
     assert job.model.engine("openvino-int8").infer(inputs)["logits"].shape == (3, len(starter.card.classes))
@@ -119,13 +123,3 @@ def test_too_many_unreadable_images_are_said(
     assert job.status == "failed"
     assert "can be read" in job.message
     assert not (tmp_path / "made").exists()
-
-
-def test_two_runs_at_once_do_not_disturb_each_other_and_the_same_inputs_give_the_same_model(
-    starter: Model, plan: CalibrationPlan, tmp_path: Path, settings: Settings
-) -> None:
-    jobs = [OptimizationJob(starter, plan, RECIPES["default"], tmp_path / name, settings) for name in ("one", "two")]
-    assert [finished(job).status for job in jobs] == ["done", "done"]
-    assert files(tmp_path / "one") == files(tmp_path / "two")
-    first, second = (job.model.card.checksums for job in jobs if job.model)
-    assert first == second

@@ -12,8 +12,8 @@ from tests.helpers import FakeEngine
 
 
 def test_the_slower_engine_is_told() -> None:
-    fast = FakeEngine(before=lambda batch: time.sleep(0.002))
-    slow = FakeEngine(before=lambda batch: time.sleep(0.02))
+    fast = FakeEngine(before=lambda batch: time.sleep(0.001))
+    slow = FakeEngine(before=lambda batch: time.sleep(0.05))  # whatever else runs
     found = compare_speed(fast, slow)
     assert found.high < 1
     assert found.before > found.after

@@ -4,6 +4,7 @@
  */
 import { differ, difference } from "../shared/answers.js";
 
+/** @import { Answer } from "../shared/answers.js" */
 /** @import { StackStore } from "../shared/store.js" */
 
 /**
@@ -38,7 +39,7 @@ export const ORDERS = {
     title: "By confidence",
     engines: 1,
     descendingFirst: true,
-    key: (store, index) => store.answers.get(index)?.[0]?.confidence,
+    key: (store, index) => confidenceOf(store.answers.get(index)?.[0]),
   },
   difference: {
     title: "By difference",
@@ -47,6 +48,13 @@ export const ORDERS = {
     key: (store, index) => difference(store.answers.get(index) ?? []),
   },
 };
+
+/**
+ * What filters and sorts by confidence: nothing for an image that shows none of the classes.
+ *
+ * @param {Answer | undefined} leading
+ */
+const confidenceOf = (leading) => (leading?.known === false ? undefined : leading?.confidence);
 
 /** Class names as people sort them. */
 export const byLabel = new Intl.Collator(undefined, { numeric: true }).compare;
@@ -74,7 +82,7 @@ function testsOf(store, { name, label, least, most, differing, known, kind }) {
   if (part && store.images) tests.push((index) => store.name(index).toLowerCase().includes(part));
   if (store.answers.size === 0) return tests;
   const leading = (/** @type {number} */ index) => store.answers.get(index)?.[0];
-  const confidence = (/** @type {number} */ index) => leading(index)?.confidence ?? NaN; // compares as false
+  const confidence = (/** @type {number} */ index) => confidenceOf(leading(index)) ?? NaN; // compares as false
   if (kind) tests.push((index) => (leading(index)?.kind === "label") === (kind === "label"));
   if (known) tests.push((index) => leading(index)?.known === (known === "known"));
   if (label) tests.push((index) => leading(index)?.label === label);

@@ -150,7 +150,7 @@ export class ArrangementControls {
     }
     this.catchUp();
     ref.kind.hidden = !labelling;
-    ref.known.hidden = ![...store.answers.values()].some(([leading]) => leading?.known !== undefined);
+    ref.known.hidden = labelling || ![...store.answers.values()].some(([leading]) => leading?.known !== undefined);
     if (ref.known.hidden) ref.known.value = "";
     // A share is no confidence; and what is typed here while labelling would hide what is labelled.
     ref.between.hidden = ref.legend.hidden = labelling;

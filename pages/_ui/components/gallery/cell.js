@@ -1,6 +1,6 @@
 /* One cell of the gallery; used again for another image when it scrolls out of view. */
 import { resolveUrl } from "../shared/addresses.js";
-import { band, caption, differ } from "../shared/answers.js";
+import { differ, heading, nearest, showBand } from "../shared/answers.js";
 import { find } from "../shared/elements.js";
 import { formatShare, spoken, textElement } from "../shared/format.js";
 import { onLongPress } from "../shared/long_press.js";
@@ -91,19 +91,17 @@ export class Cell {
   showLabel(answers) {
     const [leading] = answers;
     this.label.replaceChildren();
-    this.engine.textContent = leading?.engine ?? "";
     this.bar.hidden = !leading || leading.kind !== undefined || leading.known === false;
-    delete this.element.dataset.band;
+    showBand(this.element, leading);
     delete this.element.dataset.kind;
-    this.element.classList.remove("unknown");
+    this.element.classList.toggle("unknown", leading?.known === false);
+    this.engine.textContent = leading && nearest(leading) ? `nearest: ${nearest(leading)}` : (leading?.engine ?? "");
     if (!leading) return;
-    const { confidence, kind } = leading;
-    this.element.classList.toggle("unknown", leading.known === false);
+    const [share, { confidence, kind }] = [formatShare(leading), leading];
     if (kind) this.element.dataset.kind = kind;
-    else if (leading.known !== false) this.element.dataset.band = band(confidence);
     this.bar.style.setProperty("--share", String(confidence));
-    this.label.append(textElement("span", "class", caption(leading)));
-    if (kind !== "label") this.label.append(textElement("span", "confidence", formatShare(leading)));
+    this.label.append(textElement("span", "class", heading(leading)));
+    if (share) this.label.append(textElement("span", "confidence", share));
     if (differ(answers)) this.label.append(textElement("span", "differs", "≠"));
   }
 

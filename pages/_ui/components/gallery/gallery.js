@@ -1,6 +1,6 @@
 /*
- * The gallery: a grid of thumbnails of which only the visible cells are in the page. The cell of the store's
- * current image holds the keyboard focus and follows the viewer.
+ * The gallery: a grid of thumbnails, with what filters, sorts and selects them. The cell of the store's current image
+ * holds the keyboard focus and follows the viewer.
  */
 import { elementsOf, focusedIn } from "../shared/elements.js";
 import { showFill } from "../shared/format.js";
@@ -10,19 +10,17 @@ import { clamp } from "../shared/numbers.js";
 import { keepPreference, readPreference } from "../shared/preferences.js";
 import { arrange } from "./arrangement.js";
 import { ArrangementControls } from "./arrangement_controls.js";
-import { Cell } from "./cell.js";
 import { GAP, GridLayout } from "./grid_layout.js";
 import { LabelBar } from "./label_bar.js";
 import { Marquee } from "./marquee.js";
+import { VisibleCells } from "./visible_cells.js";
 
+/** @import { Press } from "../shared/keys.js" */
 /** @import { ViewData } from "../shared/contract.js" */
 /** @import { Component, Mounting } from "../shared/mount.js" */
 /** @import { StackStore } from "../shared/store.js" */
 /** @import { GalleryElements } from "./elements.js" */
 
-const OVERSCAN_ROWS = 1;
-const FAST_ROWS = 4; // rows passed in one frame from which thumbnails wait until the scrolling settles
-const SETTLE_MS = 90;
 const NARROW_PX = 520; // up to which the controls that filter and sort unfold
 
 /** @implements {Component} */
@@ -31,10 +29,6 @@ export class Gallery {
   /** @type {Component["report"]} */
   report = null;
   grid = new GridLayout();
-  /** @type {Map<number, Cell>} those on show, by the position of their image */
-  cells = new Map();
-  /** @type {Cell[]} */
-  spare = [];
   /** @type {number[]} the images on show, in order */
   shown = [];
   filtered = false;
@@ -44,12 +38,6 @@ export class Gallery {
   placeOf = new Map();
   count = 0;
   settled = false;
-  /** @type {number | undefined} */
-  firstRow;
-  /** @type {number | undefined} */
-  frame;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  settleTimer;
   listeners = new AbortController();
 
   /**
@@ -61,7 +49,7 @@ export class Gallery {
     this.root = root;
     this.store = store;
     this.ref = /** @type {GalleryElements} */ (elementsOf(frame));
-    this.ref.grid.replaceChildren();
+    this.cells = new VisibleCells(this.ref, store, this.grid, this);
     this.ref.size.value = readPreference("thumbnail-size", this.ref.size.value);
     this.controls = new ArrangementControls(this.ref, store, () => {
       this.arrange();
@@ -124,8 +112,7 @@ export class Gallery {
   remove() {
     this.listeners.abort();
     this.resizeObserver.disconnect();
-    clearTimeout(this.settleTimer);
-    if (this.frame !== undefined) cancelAnimationFrame(this.frame);
+    this.cells.remove();
   }
 
   bindControls() {
@@ -140,12 +127,6 @@ export class Gallery {
     ref.size.oninput = () => {
       keepPreference("thumbnail-size", ref.size.value);
       this.layout();
-    };
-    ref.scroller.onscroll = () => {
-      this.frame ??= requestAnimationFrame(() => {
-        this.frame = undefined;
-        this.render();
-      });
     };
   }
 
@@ -173,11 +154,11 @@ export class Gallery {
     ref.all.textContent = filtered ? "All matching" : "All";
     ref.empty.hidden = this.shown.length > 0;
     ref.empty.textContent = filtered ? "No image matches the filters." : "There are no images.";
-    for (const index of [...this.cells.keys()]) if (!this.placeOf.has(index)) this.release(index);
+    this.cells.keepOnly((index) => this.placeOf.has(index));
     store.emit("arranged");
     this.layout();
     ref.scroller.scrollTop = 0; // whoever sorts or filters wants to see what comes first
-    this.render();
+    this.cells.render();
     this.refresh();
   }
 
@@ -197,67 +178,11 @@ export class Gallery {
     grid.style.setProperty("--cell-width", `${this.grid.cellWidth}px`);
     grid.style.setProperty("--cell-height", `${this.grid.cellHeight}px`);
     if (moved) [, scroller.scrollTop] = this.grid.position(topPlace);
-    this.render();
-  }
-
-  /** Put the visible cells in the page and take the others out. */
-  render() {
-    const { columns, rowHeight } = this.grid;
-    if (!columns) return;
-    const { scrollTop, clientHeight } = this.ref.scroller;
-    const firstRow = Math.max(0, Math.floor(scrollTop / rowHeight) - OVERSCAN_ROWS);
-    const lastRow = Math.floor((scrollTop + clientHeight) / rowHeight) + OVERSCAN_ROWS;
-    const fast = Math.abs(firstRow - (this.firstRow ?? firstRow)) > FAST_ROWS;
-    this.firstRow = firstRow;
-    const visible = new Set(this.shown.slice(firstRow * columns, (lastRow + 1) * columns));
-    if (this.placeOf.has(this.store.current) && this.hasFocus(this.store.current)) visible.add(this.store.current);
-    for (const index of [...this.cells.keys()]) if (!visible.has(index)) this.release(index);
-    for (const index of visible) {
-      const cell = this.cells.get(index) ?? this.take(index);
-      const place = this.placeOf.get(index) ?? 0;
-      cell.place(place, this.shown.length, ...this.grid.position(place));
-      if (!fast) cell.load();
-    }
-    this.updateTabStop();
-    clearTimeout(this.settleTimer);
-    if (fast) this.settleTimer = setTimeout(() => this.render(), SETTLE_MS);
-  }
-
-  /** @param {number} index */
-  take(index) {
-    const cell = this.spare.pop() ?? new Cell(this.newElement(), this);
-    this.cells.set(index, cell);
-    cell.show(index);
-    this.ref.grid.append(cell.element);
-    return cell;
-  }
-
-  newElement() {
-    return /** @type {HTMLElement} */ (this.ref.cell.content.firstElementChild?.cloneNode(true));
-  }
-
-  /** @param {number} index */
-  release(index) {
-    const cell = this.cells.get(index);
-    if (!cell) return;
-    this.cells.delete(index);
-    cell.element.remove();
-    this.spare.push(cell);
-  }
-
-  /** @param {number} index */
-  hasFocus(index) {
-    return Boolean(this.cells.get(index)?.element.contains(focusedIn(this.root)));
-  }
-
-  /** One cell takes the Tab key: the current image, or the first on show. */
-  updateTabStop() {
-    const stop = this.cells.has(this.store.current) ? this.store.current : Math.min(...this.cells.keys());
-    for (const [index, cell] of this.cells) cell.open.tabIndex = index === stop ? 0 : -1;
+    this.cells.render();
   }
 
   refresh() {
-    for (const cell of this.cells.values()) cell.refresh();
+    this.cells.refresh();
     const { selected, count } = this.store;
     const shown = this.filtered ? `, ${this.shown.length.toLocaleString()} shown` : "";
     this.ref.count.textContent = `${selected.size.toLocaleString()} of ${count.toLocaleString()} selected${shown}`;
@@ -268,9 +193,8 @@ export class Gallery {
   follow() {
     const focused = this.ref.grid.contains(focusedIn(this.root));
     this.reveal();
-    for (const cell of this.cells.values()) cell.refreshCurrent();
-    this.updateTabStop();
-    if (focused) this.cells.get(this.store.current)?.open.focus({ preventScroll: true });
+    this.cells.refreshCurrent();
+    if (focused) this.cells.focus(this.store.current);
   }
 
   reveal() {
@@ -281,7 +205,7 @@ export class Gallery {
     const bottom = top + this.grid.rowHeight + GAP; // with the padding above and below the grid, which is as wide as a gap
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (bottom > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = bottom - scroller.clientHeight;
-    this.render();
+    this.cells.render();
   }
 
   /**
@@ -318,7 +242,7 @@ export class Gallery {
   /**
    * True when the key was used here. Arrows move through the images on show, not through the whole stack.
    *
-   * @param {KeyboardEvent} event
+   * @param {Press} event
    * @param {HTMLElement} target
    */
   onKey(event, target) {
@@ -358,7 +282,7 @@ export class Gallery {
     if (extend) this.selectTo(this.shown[target]);
     else this.store.anchor = this.shown[target];
     this.store.setCurrent(this.shown[target]);
-    this.cells.get(this.shown[target])?.open.focus({ preventScroll: true });
+    this.cells.focus(this.shown[target]);
   }
 }
 

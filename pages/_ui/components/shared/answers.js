@@ -12,6 +12,7 @@
  * @property {string} model
  * @property {boolean} [calibrated] whether its confidence says how often such answers are right
  * @property {boolean} [known] whether the image shows one of the classes at all; undefined where nobody can tell
+ * @property {number} [knownScore] share of known images that are less like those the model was taught on
  * @property {"label" | "suggestion"} [kind]
  */
 
@@ -25,9 +26,10 @@ export function answersByImage({ labels, runs }) {
   const answers = new Map();
   for (const { engine, engine_name: engineName, model, images, classes, confidences, calibrated, known_scores, threshold } of runs) {
     images.forEach((index, place) => {
-      const known = known_scores ? known_scores[place] >= threshold : undefined;
+      const knownScore = known_scores?.[place];
+      const known = knownScore === undefined ? undefined : knownScore >= threshold;
       const [label, confidence] = [labels[classes[place]], confidences[place]];
-      const answer = { label, confidence, engine, engineName, model, calibrated, known };
+      const answer = { label, confidence, engine, engineName, model, calibrated, known, knownScore };
       const found = answers.get(index);
       if (found) found.push(answer);
       else answers.set(index, [answer]);
@@ -37,11 +39,25 @@ export function answersByImage({ labels, runs }) {
 }
 
 /**
+ * The class that is nearest to an image that shows none of them; empty for all other answers.
+ *
+ * @param {Answer} answer
+ */
+export const nearest = ({ label, known, kind }) => (known === false && !kind ? label : "");
+
+/**
  * What an answer says the image shows: its class, or none of those the model knows.
  *
  * @param {Answer} answer
  */
-export const caption = ({ label, known }) => (known === false ? `none of these (nearest: ${label})` : label);
+export const heading = (answer) => (nearest(answer) ? "None of these" : answer.label);
+
+/**
+ * The same in one line, with the nearest class.
+ *
+ * @param {Answer} answer
+ */
+export const caption = (answer) => (nearest(answer) ? `none of these (nearest: ${answer.label})` : answer.label);
 
 /**
  * Whether engines name different classes.
@@ -72,4 +88,16 @@ export const BANDS = /** @type {const} */ ([
 /** @param {number} confidence */
 export function band(confidence) {
   return BANDS.find(([, from]) => confidence >= from)?.[0] ?? "low";
+}
+
+/**
+ * Give an element the colour of an answer's band. Labels and suggestions have none, and neither has an answer that the
+ * image shows none of the classes: how sure the nearest class is says nothing about that.
+ *
+ * @param {HTMLElement} element
+ * @param {Answer | undefined} answer
+ */
+export function showBand(element, answer) {
+  if (answer && !answer.kind && answer.known !== false) element.dataset.band = band(answer.confidence);
+  else delete element.dataset.band;
 }

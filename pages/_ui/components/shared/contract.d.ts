@@ -77,10 +77,6 @@ export interface ViewData {
    */
   teaching_revision: number;
   /**
-   * version of the labels that were saved; leaving with others asks
-   */
-  saved_version: number;
-  /**
    * names the stack in the address of the page; empty, the address is left alone
    */
   tag: string;
@@ -332,13 +328,17 @@ export interface TopAnswer {
  */
 export interface TeachingColumns {
   /**
-   * changes with everything in here but `pending` and `note`
+   * changes with everything in here but `saved`, `pending` and `note`
    */
   revision: number;
   /**
    * of the labels
    */
   version: number;
+  /**
+   * version of the labels that a person has in a file; 0, none
+   */
+  saved: number;
   /**
    * whether more is being learned: ask again
    */

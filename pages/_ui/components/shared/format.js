@@ -1,5 +1,5 @@
 /* How names, sizes and answers are written. File names reach the page as text only, never as HTML. */
-import { band, caption } from "./answers.js";
+import { caption, heading, nearest, showBand } from "./answers.js";
 
 /** @import { Answer } from "./answers.js" */
 
@@ -14,12 +14,12 @@ export function formatBytes(bytes) {
 export const formatConfidence = (confidence) => `${(confidence * 100).toFixed(1)}%`;
 
 /**
- * How sure an answer is, as it is written; nothing for a label, and whole percents for a suggestion.
+ * How sure an answer is, as it is written: nothing for a label and for none of the classes, whole percents for a suggestion.
  *
  * @param {Answer} answer
  */
-export function formatShare({ confidence, kind }) {
-  if (kind === "label") return "";
+export function formatShare({ confidence, kind, known }) {
+  if (kind === "label" || known === false) return "";
   return kind ? `${Math.round(confidence * 100)}%` : formatConfidence(confidence);
 }
 
@@ -76,22 +76,39 @@ export function showName(element, name) {
 export function showAnswers(element, answers) {
   element.replaceChildren(
     ...answers.map((answer, order) => {
-      const { label, confidence, engine, model, kind } = answer;
+      const { label, engine, model, kind } = answer;
       const line = textElement("div", "answer", "");
       if (kind) line.dataset.kind = kind;
-      else if (answer.known !== false) line.dataset.band = band(confidence);
+      showBand(line, answer);
       line.classList.toggle("unknown", answer.known === false);
       line.classList.toggle("differs", order > 0 && label !== answers[0].label);
-      const bar = textElement("span", "bar", "");
-      bar.style.setProperty("--share", String(confidence));
       line.append(
-        textElement("span", "label", caption(answer)),
-        ...(kind === "label" ? [] : [textElement("span", "confidence", formatShare(answer)), bar]),
+        textElement("span", "label", heading(answer)),
+        ...sureness(answer),
         textElement("span", "source", [engine, ...(model ? [model] : []), ...caveats(answer)].join(" · ")),
       );
       return line;
     }),
   );
+}
+
+/**
+ * How sure an answer is, as number and bar; where the image shows none of the classes, the nearest one.
+ *
+ * @param {Answer} answer
+ */
+function sureness(answer) {
+  const near = nearest(answer);
+  if (near) {
+    const element = textElement("span", "nearest", `nearest: ${near}`);
+    element.title = near;
+    return [element];
+  }
+  const share = formatShare(answer);
+  if (!share) return [];
+  const bar = textElement("span", "bar", "");
+  bar.style.setProperty("--share", String(answer.confidence));
+  return [textElement("span", "confidence", share), bar];
 }
 
 /**

@@ -3,10 +3,20 @@
  * It listens on the way down, so that keys handled here never reach Streamlit's own shortcuts.
  */
 
+import { keymap } from "./keymap.js";
+
 /** @import { Component } from "./mount.js" */
+/** @typedef {Pick<KeyboardEvent, "key" | "repeat" | "shiftKey">} Press a key by what it usually does */
 
 /** @type {Set<Component>} The mounted components of the page. */
 const components = new Set();
+/** @type {((key: string) => void) | null} who takes the next key, whatever it does */
+let taker = null;
+
+/** @param {((key: string) => void) | null} take */
+export function takeNextKey(take) {
+  taker = take;
+}
 
 /**
  * True for a field people type in or choose from by letters; sliders, buttons and checkboxes are not.
@@ -42,6 +52,15 @@ function unusedByButton(event, element) {
 /** @param {KeyboardEvent} event */
 function routeKey(event) {
   if (event.defaultPrevented || event.isComposing) return;
+  if (taker) {
+    if (["Shift", "Control", "Alt", "Meta", "Tab"].includes(event.key)) return;
+    const take = taker;
+    taker = null;
+    event.preventDefault();
+    event.stopPropagation();
+    take(event.key);
+    return;
+  }
   const path = event.composedPath();
   const target = /** @type {HTMLElement} */ (path[0]);
   const mounted = [...components];
@@ -55,9 +74,10 @@ function routeKey(event) {
   const candidates = owner
     ? [...new Set([owner, ...viewers])]
     : viewers.filter(({ root }) => nothingFocused(root) || unusedByButton(event, target));
-  if (!plain && !event.ctrlKey && !event.metaKey) return;
+  if (event.altKey && !/^Arrow(Left|Right)$/.test(event.key)) return; // composes signs on many keyboards
+  const press = { key: keymap.usual(event.key), repeat: event.repeat, shiftKey: event.shiftKey };
   for (const component of candidates) {
-    if (plain ? component.onKey(event, target) : component.store.onShortcut(event)) {
+    if (plain ? component.onKey(press, target) : component.store.onShortcut(event)) {
       event.preventDefault();
       event.stopPropagation();
       return;

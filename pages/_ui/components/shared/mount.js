@@ -4,9 +4,10 @@
  */
 import { find } from "./elements.js";
 import { listen, unlisten } from "./keys.js";
-import { storeOf } from "./store.js";
+import { storeOf } from "./stores.js";
 
 /** @import { ViewData, ViewReport } from "./contract.js" */
+/** @import { Press } from "./keys.js" */
 /** @import { StackStore } from "./store.js" */
 
 /**
@@ -18,7 +19,7 @@ import { storeOf } from "./store.js";
  * @property {boolean} isViewer
  * @property {((state: ViewReport) => void) | null} report
  * @property {(data: ViewData) => void} configure
- * @property {(event: KeyboardEvent, target: HTMLElement) => boolean} onKey
+ * @property {(press: Press, target: HTMLElement) => boolean} onKey
  * @property {() => void} remove
  */
 
@@ -62,7 +63,7 @@ export function mount(Kind, { parentElement, data, setStateValue }) {
     mounted.set(parentElement, component);
     listen(component);
     store.components.add(component);
-    store.scheduleReport(); // what could not be said while no component was mounted
+    store.reporter.soon(); // what could not be said while no component was mounted
   }
   component.report = data.reports ? (state) => setStateValue("view", state) : null;
   component.configure(data);

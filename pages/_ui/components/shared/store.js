@@ -3,8 +3,7 @@
  *
  * The store owns the current image and the selection; components change it through its methods and draw when its
  * events fire ("current", "selection", "index", "results", "teaching", and "arranged" when the gallery shows others).
- * Python hears of a change once things have been quiet for REPORT_DELAY_MS, through the one mounted component that
- * reports, and overrules the browser only by sending a new `version`.
+ * Python hears of it through `reporter`, and overrules the browser only by sending a new `version`.
  */
 import { NO_ANSWER, failureMessage, resolveUrl } from "./addresses.js";
 import { answersByImage } from "./answers.js";
@@ -12,15 +11,15 @@ import { History } from "./history.js";
 import { showLink } from "./link.js";
 import { clamp } from "./numbers.js";
 import { decodeRanges, encodeRanges } from "./ranges.js";
+import { Reporter } from "./reporter.js";
 import { Teaching } from "./teaching.js";
+import { Visits } from "./visits.js";
 
 /** @import { Answer } from "./answers.js" */
 /** @import { ImageColumns, ViewData, ViewReport } from "./contract.js" */
 /** @import { Arrangement } from "./link.js" */
 /** @import { Component } from "./mount.js" */
 
-export const REPORT_DELAY_MS = 250;
-const KEPT_STORES = 4; // Coming back to a page finds its stack as it was left; older stacks are forgotten.
 const EIGHT_BIT_MAX = 255;
 
 export class StackStore extends EventTarget {
@@ -53,16 +52,14 @@ export class StackStore extends EventTarget {
   version;
   /** @type {Arrangement | undefined} what the gallery filters and sorts by, where it is to be found again */
   arrangement;
-  reported = "";
-  held = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  reportTimer;
+  visits = new Visits();
 
   /** @param {string} id */
   constructor(id) {
     super();
     this.id = id;
     this.teaching = new Teaching(this);
+    this.reporter = new Reporter(this);
   }
 
   /**
@@ -81,11 +78,12 @@ export class StackStore extends EventTarget {
     if (data.version !== this.version) {
       const overruled = this.version !== undefined; // at first the address may hold a link that is to be followed
       this.version = data.version;
+      if (overruled) this.visits.leave(this.current);
       this.current = clamp(data.current, 0, Math.max(0, this.count - 1));
       this.anchor = this.current;
       this.selected = decodeRanges(data.selected);
       this.selections.forget();
-      this.reported = JSON.stringify(this.state());
+      this.reporter.isKnown();
       if (overruled) showLink(this.tag, this.current);
       this.emit("current");
       this.emit("selection");
@@ -177,8 +175,27 @@ export class StackStore extends EventTarget {
   setCurrent(index) {
     const target = clamp(index, 0, Math.max(0, this.count - 1));
     if (target === this.current) return;
+    if (!this.reporter.held) this.visits.leave(this.current); // a film passes images, nobody looks at them
     this.current = target;
     this.changed("current");
+  }
+
+  /** Go back to the image looked at before this one; whether there is one. */
+  goBack() {
+    return this.revisit(this.visits.back(this.current));
+  }
+
+  /** Go to the image that `goBack` came from; whether there is one. */
+  goForth() {
+    return this.revisit(this.visits.forth(this.current));
+  }
+
+  /** @param {number | undefined} index */
+  revisit(index) {
+    if (index === undefined) return false;
+    this.current = clamp(index, 0, Math.max(0, this.count - 1));
+    this.changed("current");
+    return true;
   }
 
   /** @param {Arrangement} arrangement */
@@ -234,12 +251,16 @@ export class StackStore extends EventTarget {
   }
 
   /**
-   * True when a key with Ctrl or Cmd was used: it undoes labels in Label mode, else the selection.
+   * True when a key with Ctrl, Cmd or Alt was used: it undoes labels in Label mode, else the selection, or goes back and
+   * forth through the images looked at. Where there is none, Alt and an arrow stay the browser's own way back.
    *
    * @param {KeyboardEvent} event
    */
   onShortcut(event) {
     if (this.teaching.onShortcut(event)) return true;
+    if (event.altKey && !event.ctrlKey && !event.metaKey) {
+      return event.key === "ArrowLeft" ? this.goBack() : event.key === "ArrowRight" && this.goForth();
+    }
     const key = event.key.toLowerCase();
     if (this.teaching.on || event.altKey || (key !== "z" && key !== "y")) return false;
     const now = encodeRanges(this.selected);
@@ -259,7 +280,7 @@ export class StackStore extends EventTarget {
   /** @param {"current" | "selection"} type */
   changed(type) {
     this.emit(type);
-    this.scheduleReport();
+    this.reporter.soon();
   }
 
   /** @returns {ViewReport} */
@@ -267,47 +288,4 @@ export class StackStore extends EventTarget {
     const state = { stack: this.id, version: this.version ?? 0, current: this.current, selected: encodeRanges(this.selected) };
     return this.teaching.on ? { ...state, taught: this.teaching.revision } : state;
   }
-
-  /**
-   * Python is told nothing while a film plays, and everything after it.
-   *
-   * @param {boolean} on
-   */
-  hold(on) {
-    this.held = on;
-    this.scheduleReport();
-  }
-
-  scheduleReport() {
-    clearTimeout(this.reportTimer);
-    if (this.held) return;
-    this.reportTimer = setTimeout(() => this.report(), REPORT_DELAY_MS);
-  }
-
-  report() {
-    const report = Array.from(this.components, (component) => component.report).find(Boolean);
-    if (!report) return; // said as soon as one is mounted again
-    const state = this.state();
-    const text = JSON.stringify(state);
-    if (text === this.reported) return;
-    this.reported = text;
-    showLink(this.tag, this.current, this.arrangement);
-    report(state);
-  }
-}
-
-/** @type {Map<string, StackStore>} */
-const stores = new Map();
-
-/** @param {string} stackId */
-export function storeOf(stackId) {
-  let store = stores.get(stackId);
-  if (!store) {
-    store = new StackStore(stackId);
-    stores.set(stackId, store);
-    for (const [id, other] of stores) {
-      if (stores.size > KEPT_STORES && other !== store && other.components.size === 0) stores.delete(id);
-    }
-  }
-  return store;
 }

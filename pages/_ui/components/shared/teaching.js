@@ -7,12 +7,14 @@
 import { NO_ANSWER, failureMessage, resolveUrl } from "./addresses.js";
 import { readPreference } from "./preferences.js";
 
+/** @import { Press } from "./keys.js" */
 /** @import { Answer } from "./answers.js" */
 /** @import { AlikeImages, LabelAction, TeachingColumns, ViewData } from "./contract.js" */
 /** @import { StackStore } from "./store.js" */
 
 export const POLL_MS = 400;
 const RETRY_MS = 3000;
+const SAVED_MS = 1000; // after a click that may have saved labels
 export const NONE_OF_THESE = "none of these";
 export const LABELLED = "your label";
 export const SUGGESTED = "suggested";
@@ -61,14 +63,14 @@ export class Teaching {
    *
    * @param {ViewData} data
    */
-  update({ teaching_url, alike_url, teaching_revision, saved_version }) {
+  update({ teaching_url, alike_url, teaching_revision }) {
     const { on } = this;
     this.on = teaching_url !== "";
     this.url = teaching_url;
     this.alikeUrl = alike_url;
-    this.saved = saved_version;
     if (this.on) {
       window.addEventListener("beforeunload", askBeforeLeaving); // once, however often it is said
+      window.addEventListener("click", lookIfSaved, true);
       unsaved = this;
       if (!on) this.show();
       if (!on || teaching_revision !== this.revision) this.refresh();
@@ -252,6 +254,7 @@ export class Teaching {
     const changed = columns.revision !== this.revision;
     this.note = columns.note;
     this.version = columns.version;
+    this.saved = columns.saved;
     this.following = false;
     if (!changed) {
       store.emit("teaching");
@@ -268,7 +271,7 @@ export class Teaching {
     this.canRedo = columns.can_redo;
     this.show();
     if (following) this.follow(labels);
-    store.scheduleReport();
+    store.reporter.soon();
   }
 
   /**
@@ -300,7 +303,8 @@ export class Teaching {
     const answers = new Map();
     for (const [index, [place, share]] of this.suggestions) {
       const label = this.classes[place] ?? NONE_OF_THESE;
-      answers.set(index, [{ label, confidence: share / 100, engine: SUGGESTED, model: "", kind: "suggestion" }]);
+      const known = place < 0 ? false : undefined;
+      answers.set(index, [{ label, confidence: share / 100, engine: SUGGESTED, model: "", known, kind: "suggestion" }]);
     }
     for (const [index, place] of this.labels) {
       answers.set(index, [{ label: this.classes[place] ?? "", confidence: 1, engine: LABELLED, model: "", kind: "label" }]);
@@ -312,7 +316,7 @@ export class Teaching {
   /**
    * True when the key was used here.
    *
-   * @param {KeyboardEvent} event
+   * @param {Press} event
    * @param {HTMLElement} target
    */
   onKey(event, target) {
@@ -345,6 +349,13 @@ export class Teaching {
     else this.undo();
     return true;
   }
+}
+
+/** Somebody may have saved the labels: a download tells the page nothing, so the server is asked a moment later. */
+function lookIfSaved() {
+  if (!unsaved || unsaved.isSaved) return;
+  clearTimeout(unsaved.timer);
+  unsaved.timer = setTimeout(() => unsaved?.refresh(), SAVED_MS);
 }
 
 /** @param {BeforeUnloadEvent} event */

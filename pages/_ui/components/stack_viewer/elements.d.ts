@@ -68,4 +68,7 @@ export interface ViewerElements {
   alikeKeys: HTMLElement;
   galleryKeys: HTMLElement;
   undoKeys: HTMLElement;
+  visitKeys: HTMLElement;
+  keyNote: HTMLElement;
+  usualKeys: HTMLButtonElement;
 }

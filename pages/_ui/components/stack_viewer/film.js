@@ -41,7 +41,7 @@ export class Film {
   start() {
     const { store } = this;
     if (store.current >= store.count - 1) store.setCurrent(0);
-    store.hold(true); // Python need not follow a film
+    store.reporter.hold(true); // Python need not follow a film
     this.wait();
     this.show();
   }
@@ -49,7 +49,7 @@ export class Film {
   stop() {
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.store.hold(false);
+    this.store.reporter.hold(false);
     this.show();
   }
 

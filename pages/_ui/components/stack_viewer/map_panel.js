@@ -1,5 +1,6 @@
 /* Where the network looked: which map lies over the image, fetched once the image stands still. */
 import { failureMessage, NO_ANSWER, resolveUrl } from "../shared/addresses.js";
+import { nearest } from "../shared/answers.js";
 import { formatConfidence, showFill } from "../shared/format.js";
 import { keepPreference, readPreference } from "../shared/preferences.js";
 import { GRADIENT } from "./colours.js";
@@ -194,8 +195,7 @@ export class MapPanel {
     [ref.mapFirst, ref.mapSecond].forEach((label, pane) => {
       const [one, answer] = [found[pane], answers[pane]];
       label.hidden = !one;
-      const sure = one?.confidence === null ? "" : ` ${formatConfidence(one?.confidence ?? 0)}`;
-      label.textContent = one ? `${answer.engine}: ${one.class}${sure}` : "";
+      label.textContent = one ? `${answer.engine}: ${described(one, answer)}` : "";
     });
     ref.stage.dataset.maps = String(found.length);
   }
@@ -233,6 +233,17 @@ export class MapPanel {
     if (this.followed && !options.some(([value]) => value === this.followed)) options.push([this.followed, this.followed]);
     setOptions(this.ref.mapClass, [["", "The class it names"], ...options], this.followed);
   }
+}
+
+/**
+ * The class whose map is shown; no confidence stands beside an image that shows none of the classes.
+ *
+ * @param {Explanation} found
+ * @param {Answer} answer
+ */
+function described(found, answer) {
+  if (nearest(answer)) return found.class === answer.label ? `${found.class} (nearest)` : found.class;
+  return found.confidence === null ? found.class : `${found.class} ${formatConfidence(found.confidence)}`;
 }
 
 /** @param {Explanation | string | undefined} found */

@@ -1,4 +1,5 @@
 /* The viewer: the controls, keys and caption around the stage. */
+import { caption } from "../shared/answers.js";
 import { elementsOf, focusedIn, rootOf } from "../shared/elements.js";
 import { formatBytes, formatShare, showAnswers, showFill, showName } from "../shared/format.js";
 import { linkedImage } from "../shared/link.js";
@@ -6,20 +7,23 @@ import { onLongPress } from "../shared/long_press.js";
 import { mount } from "../shared/mount.js";
 import { keepForTab, keepPreference, readForTab, readPreference } from "../shared/preferences.js";
 import { Film } from "./film.js";
+import { KeyEditor } from "./key_editor.js";
 import { MapPanel } from "./map_panel.js";
 import { Probe } from "./probe.js";
 import { Stage } from "./stage.js";
 import { FLIP_HORIZONTAL, FLIP_VERTICAL, TURN_LEFT, TURN_RIGHT } from "./viewport.js";
+import { pressed } from "./viewer_keys.js";
 import { WindowPanel } from "./window_panel.js";
 
+/** @import { Press } from "../shared/keys.js" */
 /** @import { ViewData } from "../shared/contract.js" */
 /** @import { Component, Mounting } from "../shared/mount.js" */
 /** @import { StackStore } from "../shared/store.js" */
 /** @import { ViewerElements } from "./elements.js" */
+/** @import { Beside } from "./stage.js" */
 
 const ANNOUNCE_MS = 400;
 const ZOOM_STEP = 1.25;
-const PAGE = 10;
 
 /** @implements {Component} */
 export class StackViewer {
@@ -45,12 +49,14 @@ export class StackViewer {
     this.panel = new WindowPanel(this.ref, this.stage);
     this.probe = new Probe(this.ref, this.stage);
     this.maps = new MapPanel(this.ref, this.stage, store);
+    this.keys = new KeyEditor(this.ref, frame);
     this.seen = store.current;
     this.bindControls();
     this.keepBeside(null); // what the stack before may have left
     const { signal } = this.listeners;
     store.addEventListener("current", () => this.moved(), { signal });
     store.addEventListener("index", () => this.show(), { signal });
+    for (const type of ["index", "results", "teaching"]) store.addEventListener(type, () => this.showBeside(), { signal });
     store.addEventListener("selection", () => this.showSelection(), { signal });
     store.addEventListener("results", () => this.showCaption(), { signal });
     store.addEventListener("teaching", () => this.showKeys(), { signal });
@@ -68,13 +74,16 @@ export class StackViewer {
     this.show();
   }
 
-  /** Zoom, pan and orientation are found again after a reload or a change of page, where they stay while moving. */
+  /** View, window and the image beside are found again after a reload or a change of page, where they stay while moving. */
   remember() {
     const { store, stage, ref } = this;
     const key = `view-${store.tag}`;
     if (!store.tag) return;
-    if (ref.keep.checked) stage.wanted = readForTab(key);
-    const keep = () => keepForTab(key, stage.viewport.state);
+    if (ref.keep.checked) {
+      stage.restore(readForTab(key));
+      this.showBeside();
+    }
+    const keep = () => keepForTab(key, stage.state);
     window.addEventListener("pagehide", keep, { signal: this.listeners.signal });
     this.listeners.signal.addEventListener("abort", keep);
   }
@@ -84,6 +93,7 @@ export class StackViewer {
     this.film.stop();
     this.probe.remove();
     this.maps.remove();
+    this.keys.remove();
     this.stage.remove();
     clearTimeout(this.announceTimer);
   }
@@ -108,7 +118,7 @@ export class StackViewer {
     ref.keep.checked = readPreference("keep-view", "true") === "true";
     ref.keep.onchange = () => keepPreference("keep-view", String(ref.keep.checked));
     ref.select.onclick = () => store.toggle(store.current);
-    ref.beside.onclick = () => this.keepBeside(stage.beside === null ? store.current : null);
+    ref.beside.onclick = () => this.keepBeside(stage.beside ? null : stage.asShown);
     ref.fullScreen.onclick = () => this.toggleFullScreen();
     ref.fullScreen.hidden = !document.fullscreenEnabled;
     ref.help.onclick = () => ref.dialog.showModal();
@@ -120,53 +130,12 @@ export class StackViewer {
   /**
    * True when the key was used here.
    *
-   * @param {KeyboardEvent} event
+   * @param {Press} event
    * @param {HTMLElement} target
    */
   onKey(event, target) {
-    const { ref, store, stage } = this;
-    if (ref.dialog.open) return false;
-    if (store.teaching.onKey(event, target)) return true;
-    /** @type {Record<string, () => void>} */
-    const moves = {
-      ArrowLeft: () => stage.step(-1),
-      ArrowRight: () => stage.step(1),
-      PageUp: () => stage.step(-PAGE),
-      PageDown: () => stage.step(PAGE),
-      Home: () => store.setCurrent(0),
-      End: () => store.setCurrent(store.count - 1),
-    };
-    /** @type {Record<string, () => void>} */
-    const repeating = {
-      "+": () => ref.zoomIn.click(),
-      "=": () => ref.zoomIn.click(),
-      "-": () => ref.zoomOut.click(),
-      l: () => ref.turnLeft.click(),
-      r: () => ref.turnRight.click(),
-    };
-    /** @type {Record<string, () => void>} */
-    const single = {
-      0: () => ref.fit.click(),
-      1: () => ref.actual.click(),
-      h: () => ref.flipHorizontal.click(),
-      v: () => ref.flipVertical.click(),
-      x: () => ref.select.click(),
-      a: () => store.setSelected(store.allIndices()),
-      i: () => store.invert(store.allIndices()),
-      f: () => this.toggleFullScreen(),
-      w: () => this.panel.toggle(),
-      m: () => this.maps.toggle(),
-      b: () => ref.beside.click(),
-      " ": () => this.film.toggle(),
-      "?": () => ref.help.click(),
-    };
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (key === " " && target.matches("button, a, [type=checkbox]")) return false; // it presses what has the focus
-    const ownsArrows = /** @type {HTMLInputElement} */ (target).type === "range" && target !== ref.slider;
-    const move = ownsArrows ? undefined : moves[key];
-    const action = move ?? repeating[key] ?? single[key];
-    if (action && !(event.repeat && key in single)) action();
-    return Boolean(action);
+    if (this.ref.dialog.open) return false;
+    return this.store.teaching.onKey(event, target) || pressed(this, event, target);
   }
 
   zoomToTyped() {
@@ -185,18 +154,24 @@ export class StackViewer {
     this.ref.fullScreen.setAttribute("aria-pressed", String(on));
   }
 
-  /**
-   * Keep an image beside the one on show, or none.
-   *
-   * @param {number | null} index
-   */
-  keepBeside(index) {
+  /** @param {Beside | null} beside */
+  keepBeside(beside) {
+    this.stage.keepBeside(beside);
+    this.showBeside();
+  }
+
+  /** Which image is beside the one on show, and what was answered for it. */
+  showBeside() {
     const { ref, store, stage } = this;
-    ref.beside.setAttribute("aria-pressed", String(index !== null));
-    ref.besideName.hidden = index === null;
-    ref.besideName.textContent = index === null ? "" : `${index + 1}: ${store.name(index)}`;
-    ref.stage.toggleAttribute("data-beside", index !== null);
-    stage.keepBeside(index);
+    const index = stage.beside?.index;
+    const on = index !== undefined;
+    ref.beside.setAttribute("aria-pressed", String(on));
+    ref.besideName.hidden = !on;
+    ref.stage.toggleAttribute("data-beside", on);
+    if (!on) return;
+    const [leading] = store.answers.get(index) ?? [];
+    const said = leading ? ` · ${caption(leading)} ${formatShare(leading)}`.trimEnd() : "";
+    ref.besideName.textContent = `${index + 1}: ${store.name(index)}${said}`;
   }
 
   /** Go where the page's address points, if that is in this stack. */
@@ -258,7 +233,7 @@ export class StackViewer {
     const { store } = this;
     if (this.film.playing) return;
     const [leading] = store.answers.get(store.current) ?? [];
-    const answer = leading ? `, ${leading.label} ${formatShare(leading)}` : "";
+    const answer = leading ? `, ${caption(leading)} ${formatShare(leading)}`.trimEnd() : "";
     this.ref.status.textContent = `Image ${store.current + 1} of ${store.count}: ${store.name(store.current)}${answer}`;
   }
 

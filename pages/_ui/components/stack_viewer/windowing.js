@@ -20,6 +20,34 @@ export class Windowing {
     this.inverted = false;
   }
 
+  /** A window of its own that begins as this one is. */
+  copy() {
+    const copy = new Windowing();
+    copy.restore(this.state);
+    return copy;
+  }
+
+  /** What {@link restore} takes. */
+  get state() {
+    return { windows: [...this.windows], inverted: this.inverted };
+  }
+
+  /**
+   * The windows as they were; anything that makes no sense is left out.
+   *
+   * @param {unknown} state
+   */
+  restore(state) {
+    const { windows = [], inverted = false } = /** @type {Partial<Windowing["state"]>} */ (state ?? {});
+    this.inverted = inverted === true;
+    this.windows = new Map();
+    for (const pair of Array.isArray(windows) ? windows : []) {
+      const [max, range] = Array.isArray(pair) ? pair : [];
+      const [low, high] = Array.isArray(range) ? range : [NaN, NaN];
+      if ([max, low, high].every(Number.isFinite) && low < high) this.windows.set(Number(max), [low, high]);
+    }
+  }
+
   /**
    * Whether images of this highest value are shown otherwise than as they are.
    *

@@ -165,6 +165,8 @@ class Uploader {
     request.open("POST", resolveUrl(this.data.url) + query);
     if (body instanceof File) request.setRequestHeader("Content-Type", this.data.media_type);
     request.send(body); // a form says its type itself, with the boundary
+    const height = this.data.compact ? 0 : this.ref.choose.offsetHeight; // what stands below stays where it is
+    this.ref.sending.style.minHeight = `${height}px`;
     this.ref.choose.hidden = true;
     this.ref.sending.hidden = false;
     this.ref.cancel.focus({ preventScroll: true });

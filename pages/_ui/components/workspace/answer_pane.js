@@ -1,6 +1,6 @@
 /* What the engines say of the image on show: their best classes, asked for once the image stands still, and a summary. */
 import { resolveUrl } from "../shared/addresses.js";
-import { band, caption } from "../shared/answers.js";
+import { caption, showBand } from "../shared/answers.js";
 import { formatConfidence, formatShare, textElement } from "../shared/format.js";
 
 /** @import { Answer } from "../shared/answers.js" */
@@ -50,6 +50,7 @@ export class AnswerPane {
     clearTimeout(this.timer);
     const url = store.answerUrl && resolveUrl(store.answerUrl, { index: store.current });
     const kept = this.kept.get(url);
+    ref.best.classList.toggle("unknown", answers[0]?.known === false);
     this.draw(kept ?? answers.filter(({ kind }) => !kind).map(asTop));
     if (!kept && url && answers.length > 0 && !answers[0].kind) this.timer = setTimeout(() => this.load(url), QUIET_MS);
   }
@@ -90,20 +91,21 @@ export class AnswerPane {
     const { ref, store } = this;
     const name = store.name(store.current);
     const share = leading ? formatShare(leading) : "";
-    ref.said.textContent = leading ? `${caption(leading)} ${share}` : this.nothing;
+    ref.said.textContent = leading ? `${caption(leading)} ${share}`.trimEnd() : this.nothing;
     ref.said.classList.toggle("quiet", !leading);
     ref.what.textContent = name.slice(name.lastIndexOf("/") + 1);
-    if (leading && !leading.kind && leading.known !== false) ref.summary.dataset.band = band(leading.confidence);
-    else delete ref.summary.dataset.band;
+    showBand(ref.summary, leading);
   }
 }
 
 /** @param {Answer} leading */
 function verdict(leading) {
   if (leading.kind === "label") return "Your label.";
+  if (leading.kind && leading.known === false) return "A suggestion: unlike the examples of every class.";
   if (leading.kind) return "A suggestion, from the labels so far.";
   if (leading.known === undefined) return "This model cannot tell images it knows from others.";
-  return leading.known ? "Known: like what the model was taught on." : "Unknown: unlike what the model was taught on.";
+  const score = `(known score ${(leading.knownScore ?? 0).toFixed(2)})`;
+  return leading.known ? `Known: like what the model was taught on ${score}.` : `Unlike what the model was taught on ${score}.`;
 }
 
 /**
@@ -112,9 +114,9 @@ function verdict(leading) {
  * @param {Answer} answer
  * @returns {TopAnswer}
  */
-const asTop = ({ engine, engineName = "", model, label, confidence, calibrated = false, known }) => ({
+const asTop = ({ engine, engineName = "", model, label, confidence, calibrated = false, known, knownScore }) => ({
   engine, engine_name: engineName, model, classes: [label], confidences: [confidence], calibrated, known: known ?? null,
-  known_score: null, error: null,
+  known_score: knownScore ?? null, error: null,
 });
 
 /**

@@ -15,6 +15,8 @@ export interface WorkspaceElements extends ViewerElements, GalleryElements {
   answerSide: HTMLElement;
   closeAnswer: HTMLButtonElement;
   answerToggle: HTMLButtonElement;
+  back: HTMLButtonElement;
+  forth: HTMLButtonElement;
   verdict: HTMLElement;
   best: HTMLElement;
   looked: HTMLElement;

@@ -2,7 +2,7 @@
  * The filmstrip: one row of thumbnails of the images that the gallery shows, in its order; only those in view are in the page.
  */
 import { resolveUrl } from "../shared/addresses.js";
-import { band, caption } from "../shared/answers.js";
+import { caption, showBand } from "../shared/answers.js";
 import { textElement } from "../shared/format.js";
 import { onLongPress } from "../shared/long_press.js";
 
@@ -136,8 +136,7 @@ export class Filmstrip {
     const selected = store.selected.has(index);
     const said = leading ? `, ${caption(leading)}` : "";
     frame.classList.toggle("selected", selected);
-    if (leading && !leading.kind && leading.known !== false) frame.dataset.band = band(leading.confidence);
-    else delete frame.dataset.band;
+    showBand(frame, leading);
     if (index === store.current) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
     button.title = store.name(index);

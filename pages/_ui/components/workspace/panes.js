@@ -5,6 +5,7 @@
 import { clamp } from "../shared/numbers.js";
 import { keepPreference, readPreference } from "../shared/preferences.js";
 
+/** @import { Press } from "../shared/keys.js" */
 /** @import { WorkspaceElements } from "./elements.js" */
 /** @typedef {"gallery" | "answer" | "tools"} Sheet */
 
@@ -72,11 +73,11 @@ export class Panes {
     ref.film.before(ref.labelling);
     if (wide) {
       ref.previous.after(ref.play);
-      ref.next.after(ref.speed);
+      ref.next.after(ref.speed, ref.back, ref.forth);
       travel.after(tools);
       ref.answerSide.append(ref.windowPanel, options);
     } else {
-      ref.filmTools.append(ref.play, ref.speed);
+      ref.filmTools.append(ref.play, ref.speed, ref.back, ref.forth);
       ref.toolsSide.append(tools, ref.windowPanel, options);
     }
     this.sheet = "";
@@ -153,7 +154,7 @@ export class Panes {
   /**
    * True when the key was used here.
    *
-   * @param {KeyboardEvent} event
+   * @param {Press} event
    * @param {HTMLElement} target
    */
   onKey(event, target) {

@@ -8,6 +8,7 @@ import { Filmstrip } from "./filmstrip.js";
 import { Hints } from "./hints.js";
 import { Panes } from "./panes.js";
 
+/** @import { Press } from "../shared/keys.js" */
 /** @import { ViewData } from "../shared/contract.js" */
 /** @import { Component, Mounting } from "../shared/mount.js" */
 /** @import { StackStore } from "../shared/store.js" */
@@ -20,6 +21,7 @@ class Workspace {
   isViewer = true;
   /** @type {Component["report"]} */
   report = null;
+  listeners = new AbortController();
 
   /**
    * @param {HTMLElement} root
@@ -28,7 +30,8 @@ class Workspace {
   constructor(root, store) {
     this.root = root;
     this.store = store;
-    const ref = /** @type {WorkspaceElements} */ (elementsOf(root));
+    this.ref = /** @type {WorkspaceElements} */ (elementsOf(root));
+    const { ref } = this;
     const [viewerRoot, galleryRoot] = [".viewer", ".gallery"].map((name) => find(root, name));
     for (const part of [viewerRoot, galleryRoot]) part.dataset.component = "ready";
     ref.size.value = THUMBNAIL_SIZE; // unless a person has chosen another
@@ -39,7 +42,11 @@ class Workspace {
     this.film = new Filmstrip(ref, store, () => this.gallery.shown);
     this.panes = new Panes(root, ref, () => this.moved());
     this.hints = new Hints(ref, store);
-    ref.galleryKeys.hidden = false;
+    ref.galleryKeys.hidden = ref.visitKeys.hidden = false;
+    ref.back.onclick = () => store.goBack();
+    ref.forth.onclick = () => store.goForth();
+    store.addEventListener("current", () => this.showVisits(), { signal: this.listeners.signal });
+    this.showVisits();
     this.viewer.remember();
     this.gallery.remember();
   }
@@ -53,7 +60,14 @@ class Workspace {
   }
 
   remove() {
+    this.listeners.abort();
     for (const part of [this.viewer, this.gallery, this.answer, this.film, this.panes, this.hints]) part.remove();
+  }
+
+  showVisits() {
+    const { before, after } = this.store.visits.places;
+    this.ref.back.disabled = before.length === 0;
+    this.ref.forth.disabled = after.length === 0;
   }
 
   /** Something has another place: what was hidden has a size now. */
@@ -66,7 +80,7 @@ class Workspace {
   /**
    * True when the key was used here.
    *
-   * @param {KeyboardEvent} event
+   * @param {Press} event
    * @param {HTMLElement} target
    */
   onKey(event, target) {
