@@ -76,6 +76,7 @@ configure_logs(_runtime.settings.log_level)
 _base_path = f"/{path}" if (path := str(st.get_option("server.baseUrlPath")).strip("/")) else ""
 _runtime.teaching.may_keep = may_keep_models(_runtime.settings, st.get_option("server.address"))
 _runtime.roots.is_local = only_this_computer(_runtime.settings, st.get_option("server.address"))
+_runtime.imagenet.own_stacks = _runtime.roots.is_local
 if _runtime.settings.stack_roots and not _runtime.roots.is_local:
     _log.warning("AISR_STACK_ROOTS opens no folders here: others than this computer may reach the server")
 _api = create_api(

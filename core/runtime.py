@@ -15,7 +15,9 @@ from core.base.background import TakeTurn
 from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
 from core.engines.registry import default_engine
+from core.models import imagenet
 from core.models.registry import ModelRegistry
+from core.optimize.imagenet_offer import ImageNetOffer
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import Lane
 from core.recognition.service import RecognitionService
@@ -39,6 +41,7 @@ class AppRuntime:
     teaching: TeachingService
     evaluation: EvaluationService
     roots: StackRoots
+    imagenet: ImageNetOffer
     reviews: Reviews = field(default_factory=Reviews)
 
     def warm_up(self) -> None:
@@ -50,7 +53,9 @@ class AppRuntime:
         # be looked through again: 100,000 objects, 30 to 70 ms each time.
         gc.collect()
         gc.freeze()
-        threading.Thread(target=self._load_default, name="warm-up", daemon=True).start()
+        warming = threading.Thread(target=self._load_default, name="warm-up", daemon=True)
+        warming.start()
+        self.imagenet.begin_at_start(warming.join)
 
     def take_turn(self, client: str, about: str, lane: Lane) -> TakeTurn:
         """How a job of ``client`` waits for its turn in the queue that all work goes through.
@@ -62,10 +67,11 @@ class AppRuntime:
 
     def new_model_folder(self, name: str) -> Path:
         """A folder, not made yet, for a model that belongs to one session; it goes with the process at the latest."""
-        return self.store.folder / "models" / f"{name}-{secrets.token_hex(4)}"
+        return _new_model_folder(self.store, name)
 
     def close(self) -> None:
-        """Delete every stack."""
+        """Delete every stack; what goes on by itself goes on at the next start."""
+        self.imagenet.stop()
         self.store.close()
 
     def _load_default(self) -> None:
@@ -77,6 +83,10 @@ class AppRuntime:
             _log.error("The default model is not ready: %s", error)
 
 
+def _new_model_folder(store: StackStore, name: str) -> Path:
+    return store.folder / "models" / f"{name}-{secrets.token_hex(4)}"
+
+
 @cache
 def get_runtime() -> AppRuntime:
     """The process's runtime, made at the first call, before anything imports torch."""
@@ -86,6 +96,13 @@ def get_runtime() -> AppRuntime:
     settings = get_settings()
     store, models, recognition = StackStore(settings), ModelRegistry(settings), RecognitionService(settings)
     teaching = TeachingService(settings, recognition, models, store.folder / "taught")
+    offer = ImageNetOffer(
+        settings,
+        models,
+        store,
+        lambda client, lane: partial(recognition.queue.turn, client, imagenet.NAME, lane=lane),
+        partial(_new_model_folder, store),
+    )
     return AppRuntime(
-        settings, store, models, recognition, teaching, EvaluationService(recognition), StackRoots(settings)
+        settings, store, models, recognition, teaching, EvaluationService(recognition), StackRoots(settings), offer
     )

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages._ui.inference.model_popover import model_popover
 from pages._ui.shell.browsers import current_session, current_visit, tell_other_tabs
+from pages._ui.shell.model_in_use import announce_imagenet
 from pages._ui.teach.making import adopt_taught
 from pages._ui.viewer.open_stacks import go_where_the_link_leads
 
@@ -45,6 +46,7 @@ if current_visit().is_new:
     current_visit().is_new = False
     go_where_the_link_leads(session)
 adopt_taught(session)
+announce_imagenet(session)
 session.drawn_working = session.working
 if page != viewer:  # which has it in its row of actions
     with st.container(key="choices", horizontal=True, horizontal_alignment="right"):

@@ -3,12 +3,13 @@
 import streamlit as st
 
 from core.base.errors import AppError
+from pages._ui.optimize.add_model import add_model
 from pages._ui.optimize.attempts import earlier_attempts, model_facts, newest_attempt, running_attempt
 from pages._ui.optimize.form import calibration_form
 from pages._ui.optimize.my_models import my_models
+from pages._ui.optimize.trial import trial
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.messages import escape
-from pages._ui.shell.models import add_model
 
 session = current_session()
 
@@ -35,5 +36,6 @@ try:
     earlier_attempts(session)
 except AppError as error:
     st.error(escape(error), icon=":material/error:")
+trial(session)
 my_models(session)
 add_model(session)

@@ -7,6 +7,7 @@ from pages._ui.inference.model_popover import model_popover
 from pages._ui.inference.run_panel import is_running, run_buttons, run_notes, run_outcome, run_progress
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import label_links, stack_links
+from pages._ui.shell.model_in_use import model_in_use
 from pages._ui.shell.room import reserve
 from pages._ui.teach.mode import label_panel, label_switch, to_the_model, watched
 from pages._ui.viewer.actions import stack_actions
@@ -25,6 +26,7 @@ if stack is None:
     reserve({"welcome": "min(8.25rem, 20.6vw - 0.4rem)", "upload": "6rem"})
     with landing:
         welcome()
+        model_in_use(session)
         if "stack" in st.query_params:
             st.info(
                 "This link is to an image of a stack that is not open here. Open its files to see it.",

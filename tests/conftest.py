@@ -39,6 +39,7 @@ def _nothing_from_outside(model_cache: Path, tmp_path_factory: pytest.TempPathFa
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AISR_")]:
             patch.delenv(name)
+        patch.setenv("AISR_IMAGENET_AT_START", "no")  # of every server that a test starts; nothing reaches out
         folder = tmp_path_factory.mktemp("process")
         with pytest.MonkeyPatch.context() as ours:
             ours.setenv("AISR_CACHE_DIR", str(model_cache))

@@ -21,8 +21,8 @@ from core.stacks.store import StackStore
 from core.stacks.upload import too_large
 
 PIECE_BYTES = MIB  # collected before a thread writes them
-WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
-ONLY_WEIGHTS = f"Weights come as {', '.join(WEIGHTS_ENDINGS[:-1])} or {WEIGHTS_ENDINGS[-1]} files."
+WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".onnx", ".zip")
+ONLY_WEIGHTS = "A model comes as .safetensors, .pth, .pt or .onnx, or as an OpenVINO IR's .xml and .bin in one .zip."
 ARCHIVE_TYPES = (
     *("application/zip", "application/x-zip-compressed", "application/octet-stream", "application/x-tar"),
     *("application/gzip", "application/x-gzip", "application/x-bzip2", "application/x-xz", "application/zstd"),
@@ -85,7 +85,7 @@ async def receive_stack(
 
 
 async def receive_file(request: Request, files: FileStore, client: str, name: str, limit: int) -> KeptFile:
-    """The file of weights that a request's body is.
+    """The file of a model that a request's body is.
 
     Raises:
         UnsupportedType: its name has another ending than files of weights have.

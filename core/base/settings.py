@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         "https://download.pytorch.org/models/resnet18-f37072fd.pth",
         description="Where torchvision's ImageNet weights come from, or a mirror; its name holds the file's checksum.",
     )
+    imagenet_at_start: Literal["yes", "no"] = Field(
+        "yes",
+        description="Whether the app fetches ImageNet's model (45 MB) by itself at its first start, in the background: "
+        "`yes` or `no`; without a network it goes on with the starter.",
+    )
     max_weights_bytes: int = Field(
         MAX_WEIGHTS_BYTES,
         gt=0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
@@ -180,6 +181,13 @@ def read_card(folder: Path) -> ModelCard:
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write ``card`` into a model's folder."""
     (folder / CARD_NAME).write_text(card.model_dump_json(indent=2) + "\n")
+
+
+def replace_card(card: ModelCard, folder: Path) -> None:
+    """Put ``card`` in the place of the one in a model's folder, in one step."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        write_card(card, Path(scratch))
+        (Path(scratch) / CARD_NAME).replace(folder / CARD_NAME)
 
 
 def check_file(path: Path, card: ModelCard) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.base.worker_main import Events, serve
 from core.images.preprocessing import Preprocessing
+from core.models import imagenet
 from core.models.architectures import ARCHITECTURES
 from core.models.exported import write_forms
 
@@ -23,5 +24,10 @@ def export(events: Events, architecture: str, weights: str, preprocessing: Mappi
     )
 
 
+def imagenet_labels(events: Events) -> None:
+    """See ``core.models.imagenet.labels``."""
+    events.send("labels", labels=imagenet.labels())
+
+
 if __name__ == "__main__":
-    serve({"export": export})
+    serve({"export": export, "imagenet_labels": imagenet_labels})

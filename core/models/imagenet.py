@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
-from core.base.background import BackgroundJob, TakeTurn
 from core.base.disk import check_free
 from core.base.errors import DownloadError
 from core.base.settings import MIB, Settings
+from core.base.worker_process import WorkerProcess
 from core.models.downloads import download, torch_hub_file
+from core.models.exported import WORKER
 from core.models.install import installed_folder, write_model
 from core.models.model import Model
 from core.models.torchvision_compat import import_torchvision
@@ -73,7 +73,7 @@ def install(
     weights = get_weights(settings, on_progress=on_progress, cancelled=cancelled)
     return write_model(
         weights,
-        lambda _: labels(),
+        lambda _: _labels_of_worker(),
         installed_folder(NAME, settings),
         title="ImageNet: 1000 classes",
         data="ImageNet-1K; torchvision's ResNet18_Weights.IMAGENET1K_V1",
@@ -81,29 +81,18 @@ def install(
     )
 
 
-class InstallJob(BackgroundJob):
-    """``install`` in the background; ``done`` and ``total`` are bytes."""
-
-    def __init__(self, settings: Settings, take_turn: TakeTurn = nullcontext) -> None:
-        """``take_turn`` waits for the turn to work: whoever comes second finds the model installed."""
-        super().__init__("imagenet", take_turn)
-        self.done = 0
-        self.total: int | None = None
-        self._settings = settings
-        self.start()
-
-    def work(self) -> None:
-        """Download, check, install."""
-        install(self._settings, on_progress=self._on_progress, cancelled=self.cancelled)
-
-    def _on_progress(self, done: int, total: int | None) -> None:
-        self.done, self.total = done, total
-
-
 def labels() -> tuple[str, ...]:
     """The 1000 class names, as torchvision writes them; imports torch."""
     categories = import_torchvision().models.ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
     return tuple(categories)
+
+
+def _labels_of_worker() -> tuple[str, ...]:
+    """``labels`` without torch in this process, which a server would keep for good."""
+    found: list[str] = []
+    with WorkerProcess(WORKER) as worker:
+        worker.call("imagenet_labels", lambda event: found.extend(event["labels"]))
+    return tuple(found)
 
 
 def _hub_name(url: str) -> tuple[str, str]:

@@ -108,6 +108,16 @@ def pack_model(model: Model) -> bytes:
     return packed.getvalue()
 
 
+def remove_model(folder: Path) -> None:
+    """Delete a model's folder: for whoever looks for models it is gone in one step.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        folder.rename(Path(scratch) / "removed")
+
+
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
     """An empty draft folder that takes the place of ``folder`` when the block ends without an error."""

@@ -16,9 +16,10 @@ from core.engines.registry import describe, reference_engine
 from core.images.preprocessing import Preprocessing
 from core.models.architectures import Architecture, load_network
 from core.models.cache import Versions, cache_folder, installed_version, maker
-from core.models.card import check_file, read_card
+from core.models.card import check_file, read_card, replace_card
 from core.models.exported import CODE, PACKAGES, are_made, make_forms
 from core.models.graph_files import GRAPH_XML
+from core.models.labels import clean_label
 
 
 class Model:
@@ -77,9 +78,21 @@ class Model:
     def answers_key(self) -> str:
         """What no two models share that may answer differently: of weights, classes, and all else of the card.
 
-        Names do not tell models apart: a person's own may have any, and a taught one may be replaced.
+        Names do not tell models apart: a person's own may have any, and a taught one may be replaced. The title decides
+        nothing: a model that is called otherwise gives the answers it gave.
         """
-        return hashlib.sha256(self.card.model_dump_json().encode()).hexdigest()
+        return hashlib.sha256(self.card.model_dump_json(exclude={"title"}).encode()).hexdigest()
+
+    def rename(self, title: str) -> None:
+        """Change the title, for everybody who has this model.
+
+        Raises:
+            LabelsInvalid: it is empty, too long, or not to be shown.
+            OSError: the card cannot be written; it is as it was.
+        """
+        card = self.card.model_copy(update={"title": clean_label(title, "The name")})
+        replace_card(card, self.folder)
+        self.card = card
 
     @property
     def has_int8(self) -> bool:

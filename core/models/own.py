@@ -41,23 +41,27 @@ class ImportJob(BackgroundJob):
         self._reserve = reserve
         self._weights = weights
         self._folder = folder
-        self._labels = partial(read_labels, labels)
+        self._labels = labels
         self._title = title
         self._settings = settings
         self.start()
+
+    def make(self) -> Model:
+        """The model, in its folder."""
+        return write_model(
+            self._weights,
+            partial(read_labels, self._labels),
+            self._folder,
+            title=self._title,
+            data="not stated",
+            settings=self._settings,
+        )
 
     def work(self) -> None:
         """Room first: the model has about the size of its weights."""
         try:
             self._reserve(self._weights.stat().st_size)
-            model = write_model(
-                self._weights,
-                self._labels,
-                self._folder,
-                title=self._title,
-                data="not stated",
-                settings=self._settings,
-            )
+            model = self.make()
             self._reserve(folder_bytes(self._folder))
             self.check_cancelled()  # whoever cancelled meanwhile has seen no folder to delete
             self.model = model

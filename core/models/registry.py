@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.base.errors import ModelError, ModelNotFound
+from core.base.errors import ModelError, ModelNotFound, NotAllowed
 from core.base.settings import Settings
 from core.models.card import CARD_NAME
+from core.models.install import remove_model
 from core.models.model import Model
 
 
@@ -71,6 +72,22 @@ class ModelRegistry:
                     raise ModelNotFound(f"There is no model {name!r} here. Installed: {', '.join(folders) or 'none'}.")
                 self._models[name] = self._make(folder, self._settings.cache_dir)
             return self._models[name]
+
+    def may_remove(self, model: Model) -> bool:
+        """Whether ``model`` is one that people have installed, and not the one of those who name none."""
+        return model.folder.parent == self._settings.installed_dir and model.folder.name != self.default_name
+
+    def remove(self, model: Model) -> None:
+        """Delete an installed model; who has it loaded goes on with it.
+
+        Raises:
+            NotAllowed: it is not one that ``may_remove``.
+            OSError: it cannot be removed.
+        """
+        if not self.may_remove(model):
+            raise NotAllowed(f"{model.title} cannot be deleted here: it ships with the app, or it is its default.")
+        remove_model(model.folder)
+        self.forget(model.folder.name)
 
     def lend(self, folder: Path) -> None:
         """Have a model that is not installed found by its folder's name, but not listed: the name is the key to it."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import ModelError
 from core.engines.engine import FEATURES, EngineName
-from core.engines.registry import default_engine, reference_engine
+from core.engines.registry import default_engine
 from core.models.model import Model
 from core.recognition.features import FeatureRows
 from core.recognition.results import Prediction
@@ -34,15 +34,17 @@ class Looker:
     door: Door = "page"
 
     def __post_init__(self) -> None:
-        """Raises ModelError for a network that only its makers know."""
-        if not self.backbone.has_network:
-            raise ModelError(f"{self.backbone.title} was imported as a graph, which cannot be taught; choose another.")
+        """Raises ModelError for a network without features."""
+        if not self.backbone.features:
+            raise ModelError(
+                f"{self.backbone.title} does not end in a linear layer, so it cannot be taught; choose another."
+            )
 
     @property
     def engine(self) -> EngineName:
-        """The default engine where the backbone has it, else the reference."""
+        """The default engine where the backbone has it, else what its answers are compared with."""
         default = default_engine()
-        return reference_engine().name if default.missing(self.backbone) else default.name
+        return self.backbone.reference.name if default.missing(self.backbone) else default.name
 
     def known(self, indices: Sequence[int]) -> list[int]:
         """Those of ``indices`` whose features are there."""

@@ -6,13 +6,14 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.base.background import BackgroundJob, Status, TakeTurn
-from core.base.errors import Cancelled, Int8NotGoodEnough, ModelError
+from core.base.errors import Cancelled, Int8NotGoodEnough, InvalidRequest, ModelError
 from core.base.settings import Settings
 from core.base.worker_process import WorkerEnded, WorkerProcess
 from core.engines.engine import FEATURES
@@ -84,6 +85,10 @@ class TeachingJob(BackgroundJob):
         """``take_turn`` waits for the turn to work; ``made`` is called with the complete model's folder."""
         super().__init__("teaching", take_turn)
         lesson.check(looker.stack)
+        if not looker.backbone.has_network:  # its features are what its last layer takes, and nothing learns but that
+            if lesson.longer:
+                raise InvalidRequest("An imported graph cannot be trained longer; teach its last layer alone.")
+            lesson = replace(lesson, stages="all")
         self.lesson = lesson
         self._looker: Looker | None = looker
         self._made = made

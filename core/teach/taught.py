@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import ModelError
 from core.engines.registry import engine_names
-from core.models.architectures import ARCHITECTURES, RESNET18, STAGED_RESNET18, Architecture
+from core.models.architectures import GRAPH, RESNET18, STAGED_RESNET18, Architecture
 from core.models.card import (
     KNOWN_NAME,
     WEIGHTS_NAME,
@@ -26,6 +26,7 @@ from core.models.card import (
     file_checksum,
     write_card,
 )
+from core.models.foreign.new_head import write_graph_with_head
 from core.models.model import Model
 from core.models.new_head import write_with_head
 from core.models.registry import ModelRegistry
@@ -92,9 +93,14 @@ def write_taught(
     Raises:
         OSError: it cannot be written.
     """
-    weight, bias = trained.get("fc.weight", head.weight), trained.get("fc.bias", head.bias)
-    write_with_head(weights, folder / WEIGHTS_NAME, weight, bias, trained)
-    network = network_of(stages)
+    graph, looked_at = backbone.card.graph, "all four stages" if stages == "all" else "the last stage"
+    if graph is None:
+        weight, bias = trained.get("fc.weight", head.weight), trained.get("fc.bias", head.bias)
+        write_with_head(weights, folder / WEIGHTS_NAME, weight, bias, trained)
+        network, label = network_of(stages), network_of(stages).label
+    else:
+        write_graph_with_head(backbone.folder, folder, head.weight, head.bias)
+        network, label = GRAPH, backbone.card.architecture
     images = sum(facts.examples.values())
     about_known = None
     if known is not None:
@@ -106,13 +112,14 @@ def write_taught(
         name=folder.name,
         title=title,
         description=f"Taught with {images:,} labelled images of {len(head.classes)} classes.",
-        architecture=network.label,
+        architecture=label,
         network=network.name,
+        graph=graph,
         classes=head.classes,
         data=f"{images:,} images of one stack, labelled by a person; the rest is that of {backbone.title}",
         recipe={
             "backbone": backbone.card.name,
-            "features": f"mean of the outputs of {'all four stages' if stages == 'all' else 'the last stage'}",
+            "features": "what its last layer takes" if graph else f"mean of the outputs of {looked_at}",
             "head": f"logistic regression over standardised features, C = {INVERSE_STRENGTH}, with mirror images",
             **({"longer": facts.longer} if facts.longer else {}),
         },
@@ -190,7 +197,7 @@ def read_examples(model: Model) -> Examples:
             arrays = {name: tensors[name].read(file) for name in ("features", "mirrored", "numbers", "contents")}
     except (BadFile, KeyError) as error:
         raise ModelError(f"{EXAMPLES_NAME} of the model {model.card.name} is damaged; install it again.") from error
-    width = ARCHITECTURES[STAGED_RESNET18.name].features
+    width = model.features  # of the backbone, which a plain ResNet18 looks at more of than its own head does
     count = len(arrays["numbers"])
     shapes = {name: array.shape for name, array in arrays.items()}
     numbers = arrays["numbers"].astype(np.int64)

@@ -58,7 +58,11 @@ def app_server(
         command = ["bash", "-c", f'ulimit -n {open_files}; exec "$@"', "bash", *command]
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command, cwd=PROJECT_ROOT, env={**os.environ, **(environment or {})}, stdout=output, stderr=output
+            command,
+            cwd=PROJECT_ROOT,
+            env={"AISR_IMAGENET_AT_START": "no", **os.environ, **(environment or {})},  # no download by itself
+            stdout=output,
+            stderr=output,
         )
     try:
         _wait_until_up(server, address, log)

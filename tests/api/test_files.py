@@ -39,7 +39,7 @@ def test_a_file_is_kept_under_its_id_until_it_is_used(make_service: MakeService,
 @pytest.mark.parametrize(
     ("limits", "name", "status", "code"),
     [
-        ({}, "own.zip", 415, "unsupported_type"),
+        ({}, "own.h5", 415, "unsupported_type"),
         ({}, "pth", 415, "unsupported_type"),
         ({"max_weights_bytes": MIB}, "own.pth", 413, "limit_exceeded"),
         ({"max_bytes_per_client": MIB}, "own.pth", 429, "quota_exceeded"),

@@ -63,7 +63,9 @@ def start() -> Iterator[Container]:
     data.mkdir()
     copy_context(app)
     port = free_port()
-    line = sandboxed(app, data, ["scripts/dev/image_start.sh"], environment() | {"PORT": str(port)})
+    line = sandboxed(
+        app, data, ["scripts/dev/image_start.sh"], environment() | {"PORT": str(port), "AISR_IMAGENET_AT_START": "no"}
+    )
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(line, stdout=output, stderr=output)

@@ -238,6 +238,7 @@ def environment(clone: Path, model_cache: Path) -> dict[str, str]:
         "AISR_DATA_DIR": str(clone / "data"),
         "AISR_WORK_DIR": str(clone / "work"),
         "AISR_BATCH_SIZE": "8",
+        "AISR_IMAGENET_AT_START": "no",
         **({"CHROMIUM": chromium} if (chromium := find_chromium()) else {}),
     }
 

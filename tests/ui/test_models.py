@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextInput
 
-from core.base.errors import DownloadInterrupted
+from core.base.errors import DiskFull, DownloadInterrupted, NotAllowed
 from core.base.settings import Settings
 from core.models import imagenet
 from core.models.install import copy_model, installed_folder
@@ -66,8 +67,12 @@ def send_weights(app: AppTest, data: bytes, suffix: str) -> None:
     receive_weights(session(app), {"file": kept.file_id})
 
 
+def named(app: AppTest) -> TextInput:
+    return next(field for field in app.text_input if field.label == "Name")
+
+
 def fill(app: AppTest, *, name: str, weights: bytes | None, labels: bytes | None, suffix: str = "safetensors") -> None:
-    app.text_input[0].set_value(name)
+    named(app).set_value(name)
     if weights is not None:
         send_weights(app, weights, suffix)
     if labels is not None:
@@ -90,7 +95,7 @@ def test_own_weights_become_this_sessions_model_and_nobody_elses(app: AppTest, s
     assert "no INT8 copy yet" in texts(app)
     assert not app.error
     assert session(app).own_models == [model]
-    assert app.text_input[0].value == "", "ready for another one"
+    assert named(app).value == "", "ready for another one"
     other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     assert session(other).model.card.name == "starter"
     assert not any("Parts" in option for option in other.selectbox[0].options)
@@ -119,9 +124,8 @@ def test_imagenet_leaves_the_disk_its_reserve(
     app: AppTest, data_dir: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: DiskUsage(1000, 1000, 0))
-    job = imagenet.InstallJob(data_dir)
-    job.wait(SECONDS)
-    assert (job.status, "nearly full" in job.message) == ("failed", True)
+    with pytest.raises(DiskFull, match="nearly full"):
+        imagenet.install(data_dir)
     assert not data_dir.data_dir.exists(), "nothing was begun"
 
 
@@ -158,11 +162,13 @@ def test_offline_the_file_and_its_folder_are_named_and_the_starter_goes_on(
 
     monkeypatch.setattr(imagenet, "install", offline)
     press(app, "Get ImageNet")
-    job = session(app).imagenet_job
+    job = get_runtime().imagenet.job
     assert job is not None
     job.wait(SECONDS)
     app.run()
     assert "put a copy of it into /data" in app.error[0].value.replace("\\", "")
+    other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
+    assert not other.error, "who has not asked is not told"
     assert "Get ImageNet" in buttons(app), "another try"
     assert session(app).model.card.name == "starter"
 
@@ -186,9 +192,9 @@ def test_a_download_shows_how_far_it_is_and_can_be_cancelled(
     app.run()
     assert "Get ImageNet" not in buttons(app)
     (bar,) = app.get("progress")
-    assert (bar.proto.value, bar.proto.text) == (20, "9.0 MB of 45.0 MB")
+    assert (bar.proto.value, bar.proto.text) == (20, "ImageNet, 1,000 classes: 9.0 MB of 45.0 MB")
     next(button for button in app.button if button.label == "Cancel").click().run()
-    job = session(app).imagenet_job
+    job = get_runtime().imagenet.job
     assert job is not None
     job.wait(SECONDS)
     app.run()
@@ -205,17 +211,32 @@ def test_once_installed_it_is_there_for_all_and_used_by_who_chooses_it(
 
     monkeypatch.setattr(imagenet, "install", install)
     press(app, "Get ImageNet")
-    job = session(app).imagenet_job
+    job = get_runtime().imagenet.job
     assert job is not None
     job.wait(SECONDS)
     app.run()
     assert session(app).model.card.name == "starter", "nothing is put to use by itself"
+    app.switch_page(str(Path(ROUTER).parent / "viewer.py")).run()
     press(app, "Use ImageNet")
     assert session(app).model.card.name == "imagenet"
-    assert "In use" in texts(app)
+    assert "**ImageNet** is in use." in texts(app)
     other = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
     assert list(other.selectbox[0].options) == ["Starter: 12 everyday classes", "ImageNet"]
     assert session(other).model.card.name == "starter"
+    press(app, "Use Starter")
+    assert session(app).model.card.name == "starter"
+
+
+def test_home_says_what_the_model_in_use_knows(starter: Model) -> None:
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
+    assert f"**{starter.title}** is in use." in texts(app)
+    field = next(field for field in app.text_input if field.label == "Search the classes")
+    assert field.value == ""
+    field.set_value("DOG").run()
+    assert f"1 of {len(starter.card.classes)}" in texts(app)
+    field.set_value("[link](http://x) <b>").run()
+    assert f"0 of {len(starter.card.classes)}" in texts(app)
+    assert not app.exception
 
 
 def test_a_copy_with_the_title_of_its_source_is_told_from_it(app: AppTest, data_dir: Settings, starter: Model) -> None:
@@ -261,3 +282,57 @@ def test_all_models_stand_side_by_side_and_say_which_is_in_use(
     assert set(table["For"]) == {"everybody"}
     labels = [button.proto.label for button in app.get("download_button")]
     assert {"Download its folder", "For OpenVINO Model Server"} <= set(labels)
+
+
+def at(app: AppTest, title: str) -> None:
+    """Choose a model of My models."""
+    field = next(field for field in app.selectbox if field.label == "With this model")
+    field.set_value(next(place for place, option in enumerate(field.options) if title in option)).run()
+
+
+def retitle(app: AppTest, title: str) -> None:
+    next(field for field in app.text_input if field.label == "New name").set_value(title)
+    next(button for button in app.button if button.label == "Rename it").click().run()
+
+
+def test_an_own_model_is_renamed_and_deleted(app: AppTest, starter: Model) -> None:
+    used = get_runtime().store.usage.bytes
+    fill(app, name="Parts", weights=starter.weights.read_bytes(), labels=labels(12))
+    model, key = session(app).model, session(app).model.answers_key
+    at(app, "Parts")
+    retitle(app, "**Better** <b>parts</b>")
+    assert (model.title, model.answers_key) == ("**Better** <b>parts</b>", key), "its answers are the same"
+    assert Model(model.folder, model.cache_dir).title == model.title, "on disk, too"
+    assert "*Better** <b>parts</b>** is in use" in texts(app)
+    for refused in ("  ", "a\u202ebc", "=HYPERLINK(1)"):
+        retitle(app, refused)
+        assert app.error
+        assert model.title == "**Better** <b>parts</b>"
+    press(app, "Delete for good")
+    assert not app.exception
+    assert session(app).own_models == []
+    assert session(app).model is starter
+    assert not model.folder.exists()
+    assert get_runtime().store.usage.bytes == used, "its part of the quota is free again"
+
+
+def test_what_is_everybodys_is_changed_only_where_people_may_install_models(
+    app: AppTest, data_dir: Settings, starter: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_model(starter, installed_folder("removable", data_dir), title="Mine", settings=data_dir)
+    app.run()
+    at(app, "Mine")
+    assert not {"Rename it", "Delete for good"} & set(buttons(app)), "others use this server"
+    monkeypatch.setattr(get_runtime().teaching, "may_keep", True)
+    app.run()
+    at(app, "Starter")
+    assert not {"Rename it", "Delete for good"} & set(buttons(app)), "it ships with the app"
+    at(app, "Mine")
+    press(app, "Use it")
+    press(app, "Delete for good")
+    assert [model.title for model in get_runtime().models.installed()[0]] == [starter.title]
+    assert session(app).model is starter
+    assert list(data_dir.installed_dir.iterdir()) == []
+    with pytest.raises(NotAllowed):
+        get_runtime().models.remove(starter)
+    assert starter.weights.exists()

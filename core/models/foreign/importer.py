@@ -19,19 +19,23 @@ from core.base.worker_process import WorkerEnded, WorkerProcess
 from core.images.preprocessing import Preprocessing
 from core.models.architectures import GRAPH
 from core.models.card import WEIGHTS_NAME, GraphFacts, ModelCard, file_checksum, write_card
-from core.models.foreign.preprocessing_files import labels_of, preprocessing_of, preprocessing_of_info, read_json
+from core.models.foreign.new_head import write_head
+from core.models.foreign.preprocessing_files import (
+    architecture_of,
+    labels_of,
+    preprocessing_of,
+    preprocessing_of_info,
+    read_json,
+)
 from core.models.graph_files import GRAPH_BIN, GRAPH_XML
 from core.models.install import replacing
 from core.models.labels import clean_label, read_labels
 from core.models.model import Model
-from core.models.new_head import BIAS, WEIGHT
-from core.models.weight_files import safetensors
-from core.models.weight_files.tensors import Stored
 from core.models.weights import import_weights
 
 WORKER = "core.models.foreign.worker"
 StartWorker = Callable[[str], AbstractContextManager[WorkerProcess]]
-GRAPHS = (".onnx", ".xml")
+GRAPHS = (".onnx", ".xml", ".zip")
 STATES = (".safetensors", ".pth", ".pt")
 
 
@@ -40,9 +44,10 @@ class Order:
     """What is to be imported.
 
     Attributes:
-        source: ``.onnx``, ``.xml`` with its ``.bin`` beside it, or a state dict (``.safetensors``, ``.pth``, ``.pt``).
+        source: ``.onnx``, ``.xml`` with its ``.bin`` beside it, a ``.zip`` of those two, or a state dict
+            (``.safetensors``, ``.pth``, ``.pt``).
         title: for people.
-        architecture: torchvision's name of a state dict's network; empty for graphs.
+        architecture: torchvision's or timm's name of a state dict's network; empty for graphs, or in a config.
         labels: a file of class names, or empty where the model or its settings name them.
         settings: files beside it that say its preprocessing or classes: ``config.json``, ``preprocessor_config.json``.
         preprocessing: as the person says; wins over files.
@@ -74,16 +79,17 @@ def import_model(order: Order, folder: Path, settings: Settings, worker: StartWo
     source = order.source
     kind = source.suffix.lower()
     if kind not in (*GRAPHS, *STATES):
-        raise InvalidRequest(f"{source.name} is no model; choose an .onnx, .xml, .safetensors, .pth or .pt file.")
+        raise InvalidRequest(f"{source.name} is no model; choose an .onnx, .xml, .zip, .safetensors, .pth or .pt file.")
     if source.stat().st_size > settings.max_weights_bytes:
         raise WeightsInvalid(
             f"{source.name} is larger than AISR_MAX_WEIGHTS_BYTES allows; raise it, or choose another."
         )
     said = [read_json(path) for path in order.settings]
+    architecture = order.architecture or next((name for one in said if (name := architecture_of(one))), "")
     known = order.preprocessing or _first(said, order.settings)
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)
-        found = _read(order, kind, known, made, settings, worker)
+        found = _read(order, kind, architecture, known, made, settings, worker)
         preprocessing = known or preprocessing_of_info(found["info"]["own"], found["info"]["model_info"], found["side"])
         if preprocessing is None:
             raise PreprocessingUnknown(
@@ -100,11 +106,12 @@ def import_model(order: Order, folder: Path, settings: Settings, worker: StartWo
             for part in (GRAPH_XML, GRAPH_BIN):
                 (draft / part).write_bytes((made / part).read_bytes())
             if (head := made / "head.npz").exists():
-                _write_head(head, draft / WEIGHTS_NAME)
+                with np.load(head) as loaded:
+                    write_head(draft / WEIGHTS_NAME, loaded["weight"], loaded["bias"])
             origin = (
-                f"torchvision {order.architecture}"
-                if order.architecture
-                else {".onnx": "ONNX", ".xml": "OpenVINO IR"}[kind]
+                f"{found['info']['library']} {architecture}"
+                if kind in STATES
+                else ("ONNX" if kind == ".onnx" else "OpenVINO IR")
             )
             card = ModelCard(
                 name=folder.name,
@@ -128,6 +135,7 @@ def import_model(order: Order, folder: Path, settings: Settings, worker: StartWo
 def _read(
     order: Order,
     kind: str,
+    architecture: str,
     known: Preprocessing | None,
     made: Path,
     settings: Settings,
@@ -136,9 +144,9 @@ def _read(
     """What the worker has found; it has written the graph into ``made``."""
     side = known.crop if known else 0
     call, source = "read_graph", order.source.absolute()
-    more: dict[str, object] = {}
+    more: dict[str, object] = {"limit": settings.max_weights_bytes}
     if kind in STATES:
-        if not order.architecture:
+        if not architecture:
             raise InvalidRequest("A state dict does not say its network: name it as torchvision does (convnext_tiny).")
         if known is None:
             raise PreprocessingUnknown(
@@ -146,8 +154,8 @@ def _read(
                 "standard deviation yourself."
             )
         import_weights(source, made / "state.safetensors", "any", max_bytes=settings.max_weights_bytes)
-        call, source = "read_torchvision", made / "state.safetensors"
-        more = {"architecture": order.architecture}
+        call, source = "read_state", made / "state.safetensors"
+        more = {"architecture": architecture}
     try:
         with start(WORKER) as worker:
             worker.call(call, lambda event: None, source=source, draft=made, side=side, **more)
@@ -185,15 +193,3 @@ def _classes(order: Order, found: dict[str, Any], said: Sequence[dict[str, Any]]
     if len(named) != count:
         raise LabelsInvalid(f"The number of labels is {len(named):,} for {count:,} classes; give a file of labels.")
     return read_labels(json.dumps([clean_label(name, "A label") for name in named]).encode(), count)
-
-
-def _write_head(arrays: Path, target: Path) -> None:
-    """The last layer as files of weights hold it, which maps are made with."""
-    with np.load(arrays) as loaded:
-        own = {WEIGHT: loaded["weight"], BIAS: loaded["bias"]}
-    stored = {
-        name: Stored("float32", numbers.shape, 0, tuple(step // numbers.itemsize for step in numbers.strides))
-        for name, numbers in own.items()
-    }
-    with target.open("xb") as file:
-        safetensors.write(file, stored, own.__getitem__)

@@ -100,6 +100,12 @@ def preprocessing_of_info(own: str, info: Mapping[str, str], side: int) -> Prepr
         ) from error
 
 
+def architecture_of(settings: Mapping[str, Any]) -> str:
+    """timm's name of the network, which its ``config.json`` says; empty where it does not."""
+    named = settings.get("architecture", "")
+    return named if isinstance(named, str) else ""
+
+
 def labels_of(settings: Mapping[str, Any]) -> list[str] | None:
     """Class names of ``id2label`` or ``label_names``; None where there are none."""
     named = settings.get("id2label")

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from core.base.errors import ModelError, WeightsInvalid
-from core.base.settings import MIB
+from core.base.settings import MAX_WEIGHTS_BYTES, MIB
 from core.base.worker_main import Events, serve
 from core.models.foreign.checks import check_ir, check_onnx
 from core.models.foreign.graph import Found, head_of, unify
-from core.models.foreign.networks import build_torchvision
+from core.models.foreign.ir_zip import unpack_ir
+from core.models.foreign.networks import build_network
 from core.models.graph_files import GRAPH_XML
 from core.models.openvino_info import OWN
 from core.models.openvino_ir import convert
@@ -26,12 +27,20 @@ ALLOWED_DIFFERENCE = 1e-3
 FOUND_NAME, HEAD_NAME = "found.json", "head.npz"
 
 
-def read_graph(events: Events, source: str, draft: str, side: int) -> None:
-    """Write the graph of an ONNX file or IR into ``draft``, with what was found; ``side`` is 0 where unknown."""
+def read_graph(events: Events, source: str, draft: str, side: int, limit: int = MAX_WEIGHTS_BYTES) -> None:
+    """Write the graph of an ONNX file or IR into ``draft``, with what was found.
+
+    Args:
+        source: ``.onnx``, ``.xml`` with its ``.bin`` beside it, or a ``.zip`` of those two.
+        side: of the input; 0 where unknown.
+        limit: most bytes of a file in a ZIP.
+    """
     path = Path(source)
     import openvino as ov
 
     _confine(path)
+    if path.suffix.lower() == ".zip":
+        path = unpack_ir(path, Path(draft), limit)
     (check_onnx if path.suffix.lower() == ".onnx" else check_ir)(path)
     core = ov.Core()
     try:
@@ -47,22 +56,24 @@ def read_graph(events: Events, source: str, draft: str, side: int) -> None:
         raise WeightsInvalid(_words(path, error)) from error
 
 
-def read_torchvision(events: Events, source: str, draft: str, side: int, architecture: str) -> None:
+def read_state(events: Events, source: str, draft: str, side: int, architecture: str, **_: object) -> None:
     """As ``read_graph``, of a safetensors file that ``core.models.weights.import_weights`` wrote."""
     import openvino as ov
     import torch
 
     path = Path(source)
-    network, classes = build_torchvision(path, architecture, side)
+    built = build_network(path, architecture, side)
+    network = built.network
     _confine(path)
     try:
         with torch.inference_mode():
             model = ov.convert_model(network, example_input=torch.zeros(2, 3, side, side))
             found = unify(model, side)
-            if found.classes != classes:
-                raise ModelError(f"The network gives {found.classes} scores for {classes} classes.")
+            if found.classes != built.classes:
+                raise ModelError(f"The network gives {found.classes} scores for {built.classes} classes.")
             core = ov.Core()
-            _write(core, model, found, Path(draft), {}, lambda probe: network(torch.from_numpy(probe)).numpy())
+            info = {"library": built.library}
+            _write(core, model, found, Path(draft), info, lambda probe: network(torch.from_numpy(probe)).numpy())
     except (RuntimeError, MemoryError) as error:
         raise WeightsInvalid(_words(path, error)) from error
 
@@ -124,4 +135,4 @@ def _confine(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    serve({"read_graph": read_graph, "read_torchvision": read_torchvision})
+    serve({"read_graph": read_graph, "read_state": read_state})

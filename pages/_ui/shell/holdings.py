@@ -27,6 +27,14 @@ class Holdings:
         """Add a folder, which need not exist yet."""
         self._folders.append((folder, share))
 
+    def drop(self, folder: Path) -> None:
+        """Delete one of the folders and give its part of the quota back; others are ignored."""
+        found = [(kept, share) for kept, share in self._folders if kept == folder]
+        self._folders = [(kept, share) for kept, share in self._folders if kept != folder]
+        for kept, share in found:
+            shutil.rmtree(kept, ignore_errors=True)
+            share.release()
+
     def cancel(self) -> None:
         """Cancel every job."""
         for job in list(self._jobs):

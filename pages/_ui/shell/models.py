@@ -1,8 +1,7 @@
-"""Choosing a model, and adding one: ImageNet's, or a person's own weights."""
+"""Choosing a model, and keeping one that belongs to a session."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -11,17 +10,12 @@ import streamlit as st
 
 from core.base.errors import ModelError
 from core.engines.registry import engine_label
-from core.models import imagenet
 from core.models.model import Model
-from core.models.own import ImportJob
 from core.runtime import get_runtime
-from core.stacks.files import KeptFile
-from pages._ui.shell.messages import escape, megabytes, waiting
+from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
-from pages._ui.viewer.uploader import weights_uploader
 
-_REFRESH_SECONDS = 0.5
-_MAX_LABELS_MIB = 4
+MAX_TITLE = 60  # characters of a model's name
 _CHOICE = "model-choice"  # key of the field
 
 
@@ -81,130 +75,14 @@ def told_apart(models: Sequence[Model]) -> list[str]:
 
 
 def teachable_models(session: Session) -> list[Model]:
-    """Models whose network can learn other classes: installed ones, and those of this session."""
+    """Models that give features, over which other classes can be learnt: installed ones, and those of this session."""
     usable, _ = get_runtime().models.installed()
-    return [model for model in dict.fromkeys([*usable, *session.own_models]) if model.has_network]
+    return [model for model in dict.fromkeys([*usable, *session.own_models]) if model.features]
 
 
 @lru_cache(maxsize=4)  # a thousand classes take a millisecond
 def _class_list(classes: tuple[str, ...]) -> str:
     return escape(", ".join(classes))
-
-
-def add_model(session: Session) -> None:
-    """ImageNet by one button, own weights by a form."""
-    st.subheader("Add a model")
-    left, right = st.columns(2)
-    with left, st.container(border=True):
-        st.markdown("**ImageNet**")
-        st.caption("1,000 everyday things, animals and plants: torchvision's weights, a download of 45 MB.")
-        _imagenet(session)
-    with right, st.container(border=True):
-        st.markdown("**Your own ResNet18**")
-        st.caption("A state dict with torchvision's parameter names, for this session alone.")
-        _own_weights(session)
-
-
-def _imagenet(session: Session) -> None:
-    job = session.imagenet_job
-    usable, _ = get_runtime().models.installed()
-    installed = next((model for model in usable if model.folder.name == imagenet.NAME), None)
-    if installed is not None:
-        if session.model is installed:
-            st.markdown(":material/check_circle: **In use**")
-        elif st.button("Use ImageNet", icon=":material/check:"):
-            session.chosen_model = installed
-            st.rerun()
-    elif job is not None and job.status == "running":
-        _imagenet_progress(session)
-    else:
-        if job is not None and job.status == "cancelled":
-            st.info(escape(job.message), icon=":material/cancel:")
-        elif job is not None and job.message:
-            st.error(escape(job.message), icon=":material/error:")
-        if st.button("Get ImageNet", icon=":material/download:"):
-            turn = session.take_turn(imagenet.NAME, "download")
-            session.imagenet_job = imagenet.InstallJob(get_runtime().settings, turn)
-            session.watch(session.imagenet_job)
-            st.rerun()
-
-
-@st.fragment(run_every=_REFRESH_SECONDS)
-def _imagenet_progress(session: Session) -> None:
-    job = session.imagenet_job
-    if job is None or job.status != "running":
-        st.rerun()
-        return
-    share = min(job.done / job.total, 1.0) if job.total else 0.0
-    of_all = f" of {job.total / 1e6:.1f} MB" if job.total else ""
-    st.progress(share, text=waiting(0) if job.waiting else f"{job.done / 1e6:.1f} MB{of_all}")
-    if st.button("Cancel", icon=":material/close:", key="cancel-imagenet"):
-        job.cancel()
-
-
-def _own_weights(session: Session) -> None:
-    weights = _weights(session)
-    # Another form after each model that was added; one that was refused keeps its fields for another try.
-    with st.form(f"own-weights-{len(session.own_models)}", border=False):
-        title = st.text_input("Name", max_chars=60, placeholder="Parts inspection")
-        labels = st.file_uploader(
-            "Class labels",
-            type=["txt", "json"],
-            max_upload_size=_MAX_LABELS_MIB,
-            help="One a line, or a JSON list, in the order of the outputs.",
-        )
-        asked = st.form_submit_button("Add", icon=":material/add:")
-    if asked and session.import_job is None:
-        missing = [
-            name for name, given in {"a name": title.strip(), "weights": weights, "labels": labels}.items() if not given
-        ]
-        if weights is None or labels is None or missing:
-            st.error(f"Still missing: {', '.join(missing)}.", icon=":material/error:")
-            return
-        _import(session, weights, labels.getvalue(), title.strip())
-    if session.import_job is not None:
-        _follow_import(session, session.import_job)
-
-
-def _import(session: Session, weights: KeptFile, labels: bytes, title: str) -> None:
-    folder, share = session.new_model_room(re.sub("[^a-z0-9]+", "-", title.lower()).strip("-") or "own")
-    turn = session.take_turn(weights.file_id, "recognition")
-    settings = get_runtime().settings
-    session.import_job = ImportJob(weights.path, labels, folder, title, settings, turn, share.resize)
-    session.watch(session.import_job)
-
-
-def _follow_import(session: Session, job: ImportJob) -> None:
-    """Wait for the job below its form, whose fields stay as they are for another try."""
-    with st.spinner("Checking the weights…"):
-        told = st.empty()
-        while job.status == "running":
-            told.caption(waiting(0) if job.waiting else "")  # also where a session that ends leaves
-            job.wait(_REFRESH_SECONDS)
-    session.import_job = None
-    if job.model is None:
-        st.error(escape(job.message), icon=":material/error:")
-        return
-    session.keep_weights(None)
-    keep_model(session, job.model)
-    st.rerun()
-
-
-def _weights(session: Session) -> KeptFile | None:
-    """The file of weights that has been sent, or the field that takes one."""
-    weights = session.weights
-    if weights is None:
-        weights_uploader(session, key="weights")
-        st.caption("Of a .pth or .pt file only the weights are read; code in it is never run.")
-        if session.weights_error:
-            st.error(escape(session.weights_error), icon=":material/error:")
-        return None
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/check_circle: **{escape(weights.name)}** · {megabytes(weights.size)}", width="stretch")
-        if st.button("Remove", key="remove-weights", type="tertiary"):
-            session.keep_weights(None)
-            st.rerun()
-    return weights
 
 
 def keep_model(session: Session, model: Model) -> None:

@@ -15,7 +15,6 @@ from core.base.background import BackgroundJob, TakeTurn
 from core.base.errors import StackNotFound
 from core.engines.engine import EngineName
 from core.engines.registry import default_engine
-from core.models.imagenet import InstallJob
 from core.models.model import Model
 from core.models.own import ImportJob
 from core.optimize.layer_job import LayerErrorsJob
@@ -66,7 +65,10 @@ class Session:
     weights_error: str = ""
     own_models: list[Model] = field(default_factory=list)
     import_job: ImportJob | None = None
-    imagenet_job: InstallJob | None = None
+    preprocessing_unknown: bool = False  # the last import has asked for it
+    trial: RecognitionJob | None = None  # of the model that was imported last
+    asked_imagenet: BackgroundJob | None = None  # the job that this session has asked for
+    announced: BackgroundJob | None = None  # the one whose end it was told
     optimizations: list[OptimizationJob] = field(default_factory=list)
     live: LiveTeaching | None = None
     backbone: Model | None = None  # what is taught
@@ -124,6 +126,31 @@ class Session:
         folder, share = get_runtime().new_model_folder(name), get_runtime().store.share(self.client)
         self._holdings.keep(folder, share)
         return folder, share
+
+    def forget_model(self, model: Model) -> None:
+        """Let go of a model that is deleted, with the files of a session's own; the default one takes over."""
+        self.own_models = [one for one in self.own_models if one is not model]
+        self.optimizations = [job for job in self.optimizations if model not in (job.model, job.source)]
+        self.chosen_model = None if self.chosen_model is model else self.chosen_model
+        self.taught = None if self.taught is model else self.taught
+        self.trial = None
+        if self.backbone is model:
+            self.stop_teaching()
+            self.backbone = None
+        self._holdings.drop(model.folder)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs that may need the files of a model."""
+        running = (
+            self.job,
+            self.import_job,
+            self.teaching_job,
+            self.evaluation,
+            self.layer_errors,
+            self.benchmarks.job,
+        )
+        return self.optimizing or any(job is not None and job.status == "running" for job in running)
 
     @property
     def is_empty(self) -> bool:
@@ -198,10 +225,10 @@ class Session:
         for optimization in self.optimizations:
             optimization.cancel()
         self.stop_teaching()
-        for job in (self.evaluation, self.layer_errors):
+        for job in (self.evaluation, self.layer_errors, self.trial):
             if job is not None:
                 job.cancel()
-        self.layer_errors = None
+        self.layer_errors = self.trial = None
         self.evaluation, self.evaluation_error, self.evaluation_cell = None, "", None
         self.stack, self.job, self.optimizations, self.declined = None, None, [], []
         self.view, self.view_version = ViewState(), self.view_version + 1

@@ -53,16 +53,19 @@ def _form(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
         if place is not None and models[place] != session.backbone:
             _start_from(session, stack, models[place])
         further = session.backbone is not None and goes_on(session.backbone)
+        learns_longer = session.backbone is None or session.backbone.has_network
         with st.container(horizontal=True, vertical_alignment="center"):
             st.toggle(
                 "Train longer",
-                disabled=further,
+                disabled=further or not learns_longer,
                 help="Shows the head every example in another light, and trains the last stage; takes minutes. "
                 "Kept only if it is better on examples that it has not seen."
                 + (
                     " Not for a model that was taught before: the images of its examples are not here."
                     if further
                     else ""
+                    if learns_longer
+                    else " Not for an imported graph: nothing of it learns but the last layer."
                 ),
                 key="train-longer",
             )
@@ -113,7 +116,7 @@ def _start(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
             title=title,
             keep=teaching.may_keep and bool(state["keep-model"]),
             further=goes_on(backbone),
-            longer=bool(state["train-longer"]) and not goes_on(backbone),
+            longer=bool(state["train-longer"]) and backbone.has_network and not goes_on(backbone),
             threshold=live.own_threshold,
         )
     except AppError as error:

@@ -82,9 +82,9 @@ def weights_uploader(session: Session, *, key: str) -> None:
         data=UploaderData(
             compact=False,
             button="Browse files",
-            invitation="Drop the weights here",
+            invitation="Drop the model here",
             hint=f"Up to {limit // MIB:,} MB: {', '.join(WEIGHTS_ENDINGS)}",
-            drop="Drop the weights to send them",
+            drop="Drop the model to send it",
             endings=list(WEIGHTS_ENDINGS),
             media_type="application/octet-stream",
             limit=limit,

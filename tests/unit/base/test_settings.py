@@ -28,11 +28,16 @@ def test_every_setting_is_documented_and_stands_in_the_table(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_is_read_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AISR_IMAGENET_AT_START")  # off for all tests: nothing reaches out
     default = getattr(Settings(), name)
     other: object = default + 1 if isinstance(default, int | float) else type(default)(f"{default}-another-good-value")
-    other = {"log_level": "debug", "keep_models": "no", "trusted_proxies": "192.0.2.7", "stack_roots": "/data"}.get(
-        name, other
-    )
+    other = {
+        "log_level": "debug",
+        "keep_models": "no",
+        "imagenet_at_start": "no",
+        "trusted_proxies": "192.0.2.7",
+        "stack_roots": "/data",
+    }.get(name, other)
     monkeypatch.setenv(name.upper(), str(other))
     assert getattr(Settings(), name) == default, "only names with the product's prefix count"
     monkeypatch.setenv(f"AISR_{name.upper()}", str(other))

@@ -35,6 +35,7 @@ from core.teach.features import Looker
 from core.trust.maps import maps_of, outputs_for_maps
 from tests.builders import photo_png
 from tests.conftest import MakeStack
+from tests.foreign_models import SIDE, tiny_ir, tiny_onnx, zipped
 
 pytestmark = pytest.mark.torch
 
@@ -47,6 +48,11 @@ ARCHITECTURES = {
     "convnext_tiny": (768, 0),
     "vit_b_16": (768, 0),
     "squeezenet1_1": (0, 0),
+    "resnet34": (512, 512),
+    "resnet50": (2048, 2048),
+    "efficientnet_b0": (1280, 1280),
+    "regnet_y_400mf": (440, 440),
+    "shufflenet_v2_x0_5": (1024, 1024),
 }
 
 
@@ -163,8 +169,12 @@ def test_an_onnx_file_becomes_a_model_with_features_and_maps(take: Any, tmp_path
         model.engine("pytorch-fp32")
 
 
-def test_an_imported_graph_is_not_taught(take: Any, tmp_path: Path, make_stack: MakeStack, settings: Settings) -> None:
-    model = take(Order(onnx_of(tmp_path / "tiny.onnx"), "Tiny", labels=LABELS, preprocessing=SMALL))
+def test_a_graph_without_a_last_linear_layer_is_not_taught(
+    take: Any, tmp_path: Path, make_stack: MakeStack, settings: Settings
+) -> None:
+    (tmp_path / "tiny.onnx").write_bytes(tiny_onnx(linear=False))
+    said = Preprocessing(resize=SIDE, crop=SIDE)
+    model = take(Order(tmp_path / "tiny.onnx", "Tiny", labels=b"one\ntwo\nthree", preprocessing=said))
     with pytest.raises(ModelError, match="cannot be taught"):
         Looker(RecognitionService(settings), make_stack({"1.png": photo_png()}), model)
 
@@ -264,3 +274,17 @@ def test_hostile_irs_are_refused_with_a_sentence(
     with pytest.raises(WeightsInvalid, match=sentence):
         take(Order(xml, "Tiny", labels=LABELS, preprocessing=SMALL))
     assert not (tmp_path / "made").exists()
+
+
+def test_an_ir_may_come_in_a_zip(take: Any, tmp_path: Path) -> None:
+    graph = tiny_ir(tmp_path)
+    pair = {path.name: path.read_bytes() for path in (graph, graph.with_suffix(".bin"))}
+    source = tmp_path / "tiny.zip"
+    source.write_bytes(zipped(pair))
+    said = Preprocessing(resize=SIDE, crop=SIDE)
+    model = take(Order(source, "Tiny", labels=b"one\ntwo\nthree", preprocessing=said))
+    assert model.card.graph is not None
+    assert (model.card.graph.origin, model.card.graph.features, model.card.graph.maps) == ("OpenVINO IR", 8, 8)
+    source.write_bytes(zipped(dict(list(pair.items())[:1])))
+    with pytest.raises(WeightsInvalid, match=r"0 \.bin files"):
+        take(Order(source, "Half", labels=b"one\ntwo\nthree", preprocessing=said))

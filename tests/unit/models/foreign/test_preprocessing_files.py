@@ -9,7 +9,12 @@ import pytest
 from core.base.errors import PreprocessingUnknown
 from core.images.pixels import crop_box
 from core.images.preprocessing import STANDARD, Preprocessing
-from core.models.foreign.preprocessing_files import labels_of, preprocessing_of, preprocessing_of_info
+from core.models.foreign.preprocessing_files import (
+    architecture_of,
+    labels_of,
+    preprocessing_of,
+    preprocessing_of_info,
+)
 
 HALF = (0.5, 0.5, 0.5)
 TIMM = {"input_size": [3, 224, 224], "crop_pct": 0.875, "interpolation": "bicubic", "mean": HALF, "std": HALF}
@@ -51,6 +56,12 @@ def test_what_is_said_is_done(settings: dict[str, Any], expected: dict[str, Any]
 def test_what_cannot_be_done_is_said(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(PreprocessingUnknown, match=sentence):
         preprocessing_of(settings, "config.json")
+
+
+def test_the_network_is_what_timm_calls_it() -> None:
+    assert architecture_of({"architecture": "vit_tiny_patch16_224"}) == "vit_tiny_patch16_224"
+    assert architecture_of({"architectures": ["ViTForImageClassification"]}) == ""
+    assert architecture_of({"architecture": ["resnet18"]}) == ""
 
 
 def test_names_of_classes_are_read_in_their_order() -> None:
