@@ -206,7 +206,11 @@ def test_a_slow_image_shows_its_thumbnail_first(viewer: Viewer) -> None:
     session = viewer.page.context.new_cdp_session(viewer.page)
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})  # other tests have looked at it
     held: list[Route] = []
-    viewer.page.route("**/images/9/display*", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    viewer.page.route("**/images/9/display*", hold)
     viewer.page.get_by_label("Position in the stack").get_by_role("slider").fill("10")
     expect(viewer.canvas).to_have_attribute("data-painted", "thumbnail")
     assert close(viewer.pixel(0.5, 0.5), colour(9))
