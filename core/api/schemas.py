@@ -177,6 +177,13 @@ class StackIndex(BaseModel):
         return cls.model_construct(stack_id=stack.id, name=stack.name, images=images, skipped=skipped_entries(stack))
 
 
+class DisplayWindow(BaseModel):
+    """Values shown black and white."""
+
+    low: float
+    high: float
+
+
 class PixelKind(BaseModel):
     """A kind of image: what its samples are, and how its file wants them to be shown."""
 
@@ -184,9 +191,8 @@ class PixelKind(BaseModel):
     colour: str = Field(description="such as `grey` or `RGB`")
     highest: int | float = Field(description="255, 65535 where the file has 16 bits, or what another type can have")
     description: str = Field(description="for people, such as `16-bit grey`")
-    windows: list[tuple[float, float]] = Field(
-        default_factory=list,
-        description="values shown black and white, as the file offers them; it is shown in the first",
+    windows: list[DisplayWindow] = Field(
+        default_factory=list, description="as the file offers them; it is shown in the first"
     )
     inverted: bool = Field(False, description="whether the file's low values are white")
     unit: str = Field("", description="of the values, such as `HU`; empty where the file does not say")
@@ -223,7 +229,7 @@ class ImageColumns(BaseModel):
                     colour=header.color,
                     highest=header.highest_sample,
                     description=header.description,
-                    windows=list(header.windows),
+                    windows=[DisplayWindow(low=low, high=high) for low, high in header.windows],
                     inverted=header.inverted,
                     unit=header.unit,
                 )

@@ -53,7 +53,7 @@ def test_a_scan_says_its_unit_and_how_it_wants_to_be_shown(client: TestClient) -
     )
     columns = client.get(f"/api/v1/stacks/{made.json()['stack_id']}/images").json()
     found = [columns["kinds"][place] for place in columns["kind"]]
-    windows = [[-160.5, 239.5], [-1350.5, 149.5]]
+    windows = [{"low": -160.5, "high": 239.5}, {"low": -1350.5, "high": 149.5}]
     assert [(kind["windows"], kind["inverted"], kind["unit"]) for kind in found] == [
         (windows, False, "HU"), (windows, True, "HU"), ([], False, ""),
     ]  # fmt: skip

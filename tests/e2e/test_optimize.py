@@ -102,9 +102,9 @@ def test_cancelling_changes_nothing_and_calibrating_again_runs_to_its_judgement(
 
 
 def test_the_images_that_calibrate_are_seen(optimize: Page) -> None:
-    optimize.get_by_text("Which images: 23 calibrate, 24 others judge").click()
+    optimize.get_by_text("Which images: 35 calibrate, 36 others judge").click()
     pictures = optimize.get_by_role("group", name="Images that calibrate").locator("img")
-    expect(pictures).to_have_count(23)
+    expect(pictures).to_have_count(35)
     expect(pictures.first).to_be_visible()
     optimize.wait_for_function(
         "image => image.complete && image.naturalWidth > 0", arg=pictures.first.element_handle(), timeout=20_000

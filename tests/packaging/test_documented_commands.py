@@ -346,7 +346,7 @@ def test_the_fuzzers_start(target: str, clone: Path, environment: dict[str, str]
 def test_the_pictures_are_taken_from_a_running_app(app: str, clone: Path, environment: dict[str, str]) -> None:
     run(f"python -m scripts.screenshots --url {app} --looks wide --wait 0.3 --out pictures", clone, environment)
     for name in ("home", "viewer", "gallery", "inference", "teach", "quality", "label"):
-        with Image.open(clone / "pictures" / f"{name}-wide.png") as image:
+        with Image.open(clone / "pictures" / f"{name}-wide.webp") as image:
             assert image.size == (1280, 900)
             assert len(image.convert("RGB").getcolors(maxcolors=2**24) or []) > 50
 

@@ -25,6 +25,7 @@ ALLOWED = {
     "models/architectures.py": {"torch"},
     "models/foreign/checks.py": {"onnx"},
     "models/foreign/graph.py": {"openvino"},
+    "models/foreign/new_head.py": {"openvino"},
     "models/foreign/networks.py": {"safetensors", "torch"},
     "models/foreign/worker.py": {"openvino", "torch"},
     "models/openvino_info.py": {"openvino"},

@@ -12,7 +12,7 @@ const KIND = { bit_depth: 16, colour: "grey", highest: 32767, description: "" };
  */
 function presets(windows, unit = "") {
   const samples = new Samples(new Int16Array([0, 9]), [1, 2, 1]);
-  samples.describe({ ...KIND, windows, unit });
+  samples.describe({ ...KIND, windows: windows.map(([low, high]) => ({ low, high })), unit });
   return presetsOf(samples);
 }
 

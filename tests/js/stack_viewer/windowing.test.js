@@ -37,7 +37,7 @@ test("without a window of a person's own, sliders begin at the file's", () => {
   const slice = new Samples(new Int16Array([-1000, 0, 400, 3000]), [2, 2, 1]);
   const windowing = new Windowing();
   assert.deepEqual(windowing.range(slice), [-1000, 3000]);
-  slice.describe({ ...KIND, windows: [[-160, 240], [-1350, 150]], unit: "HU" });
+  slice.describe({ ...KIND, windows: [{ low: -160, high: 240 }, { low: -1350, high: 150 }], unit: "HU" });
   assert.deepEqual(windowing.range(slice), [-160, 240]);
   assert.equal(windowing.isActive(slice.max), false);
   windowing.setRange(slice, 0, 80);

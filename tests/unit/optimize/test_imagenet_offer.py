@@ -128,7 +128,7 @@ def test_otherwise_the_sample_stack_calibrates(
     offer.begin_at_start()
     assert ended(offer).status == "done"
     assert offer.model is not None
-    assert offer.model.card.quantization["calibration"] == "23 images of one stack"
+    assert offer.model.card.quantization["calibration"] == "35 images of one stack"
     assert store.ids == (stack.id,), "the sample is gone again"
 
 

@@ -231,9 +231,9 @@ export interface PixelKind {
    */
   description: string;
   /**
-   * values shown black and white, as the file offers them; it is shown in the first
+   * as the file offers them; it is shown in the first
    */
-  windows?: [unknown, unknown][];
+  windows?: DisplayWindow[];
   /**
    * whether the file's low values are white
    */
@@ -242,6 +242,13 @@ export interface PixelKind {
    * of the values, such as `HU`; empty where the file does not say
    */
   unit?: string;
+}
+/**
+ * Values shown black and white.
+ */
+export interface DisplayWindow {
+  low: number;
+  high: number;
 }
 /**
  * What has been recognised in a stack, column by column. The engine of the first run leads in captions.

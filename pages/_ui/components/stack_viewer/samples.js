@@ -67,7 +67,7 @@ export class Samples {
    * @param {PixelKind} kind
    */
   describe({ windows, inverted, unit }) {
-    this.windows = /** @type {[number, number][]} */ (windows ?? []);
+    this.windows = (windows ?? []).map(({ low, high }) => [low, high]);
     this.inverted = Boolean(inverted);
     this.unit = unit ?? "";
   }
