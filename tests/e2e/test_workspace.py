@@ -23,6 +23,12 @@ WATCH = """
     .observe({ type: "layout-shift" });
 """
 
+# No shift for so many frames; those before are not what is asked about.
+STILL = """async () => {
+  for (let frames = 0; frames < 20; frames = window.shifts.splice(0).length ? 0 : frames + 1)
+    await new Promise(requestAnimationFrame);
+}"""
+
 
 def open_stack(context: BrowserContext, address: str) -> Page:
     context.add_init_script(WATCH)
@@ -72,8 +78,9 @@ def box(locator: Locator) -> FloatRect:
 
 
 def resize(page: Page, width: int, height: int) -> None:
+    """Give the window a size, and wait until everything stands where it belongs at that size."""
     page.set_viewport_size({"width": width, "height": height})
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(STILL)
 
 
 def is_on_screen(page: Page, *parts: Locator) -> None:
