@@ -37,7 +37,7 @@ PHASES = (
     Phase(side=128, steps=900, auxiliary=64, rates=(0.022, 0.008)),
     Phase(side=160, steps=500, auxiliary=32, rates=(0.008, 0.0)),
     # Once more from a middling rate: it was not at its end, and no class is learnt by heart yet.
-    Phase(side=128, steps=60, auxiliary=64, rates=(0.001, 0.015)),
+    Phase(side=128, steps=60, auxiliary=64, rates=(0.0, 0.015)),
     Phase(side=128, steps=1500, auxiliary=64, rates=(0.015, 0.006)),
     Phase(side=160, steps=900, auxiliary=32, rates=(0.006, 0.0)),
 )

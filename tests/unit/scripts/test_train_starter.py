@@ -123,9 +123,8 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
 
 def test_the_schedule_falls_without_a_jump_after_the_warm_up() -> None:
     rates = [at_step(PHASES, step)[1] for step in range(total_steps(PHASES))]
-    highest = rates.index(max(rates))
-    assert highest == PHASES[0].steps
-    assert all(first >= second for first, second in pairwise(rates[highest:]))
+    assert rates[0] < max(rates) / 10
+    assert rates.index(max(rates)) == PHASES[0].steps, "nothing after the warm-up goes higher"
     assert max(abs(first - second) for first, second in pairwise(rates)) < 0.001
     assert rates[-1] < 1e-6
     with pytest.raises(IndexError):
