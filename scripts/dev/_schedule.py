@@ -29,7 +29,8 @@ class Phase:
 # enlarge objects, so a network trained at about 0.75 of the side meets them at their size (FixRes, Touvron et al. '19).
 # The auxiliary photos have 32 px; they are most of what the first phases learn from, as their 100,000 teach features,
 # and accompany the others, so that these are not unlearnt for a few thousand photos of 113 classes.
-# Learning rates fall from phase to phase, as one cosine would; the average of the weights is of use at any cut.
+# Within a round, learning rates fall from phase to phase, as one cosine would; the average of the weights is of use at
+# any cut.
 # To go on after the end, append phases: earlier steps keep their meaning, and training resumes at the new ones.
 PHASES = (
     Phase(side=96, steps=100, auxiliary=96, rates=(0.002, 0.03)),  # warm-up of the heads

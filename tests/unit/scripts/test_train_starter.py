@@ -121,7 +121,7 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
         pass
 
 
-def test_the_schedule_falls_without_a_jump_after_the_warm_up() -> None:
+def test_the_schedule_changes_without_a_jump() -> None:
     rates = [at_step(PHASES, step)[1] for step in range(total_steps(PHASES))]
     assert rates[0] < max(rates) / 10
     assert rates.index(max(rates)) == PHASES[0].steps, "nothing after the warm-up goes higher"
