@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import ImageError
 from core.images.formats import _dicom_parts as parts
+from core.images.formats._bands import in_bands
 from core.images.formats._dicom_parts import DAMAGED, Dataset
 from core.images.formats._dicom_windows import Look, look_of
 from core.images.formats.format import ColorKind, ImageHeader, Pixels, Place, SampleKind
@@ -123,15 +124,14 @@ class Meaning:
 
     def apply(self, stored: Pixels, dtype: np.dtype[Any]) -> Pixels:
         """The true values of stored ones."""
-        if self.table is not None:
-            places = np.clip(stored.astype(np.int32) - self.first, 0, len(self.table) - 1)
-            found: Pixels = self.table[places].astype(dtype)
-            return found
+        if (table := self.table) is not None:
+            last = len(table) - 1
+            return in_bands(stored, dtype, lambda band: table[np.clip(band.astype(np.int32) - self.first, 0, last)])
         if (self.slope, self.intercept) == (1, 0):
             return stored.astype(dtype, copy=False)
         kind = np.int64 if dtype.kind != "f" else np.float64
-        true: Pixels = (stored.astype(kind) * kind(self.slope) + kind(self.intercept)).astype(dtype)
-        return true
+        slope, intercept = kind(self.slope), kind(self.intercept)
+        return in_bands(stored, dtype, lambda band: band.astype(kind) * slope + intercept)
 
 
 def meaning_of(dataset: Dataset, layout: Layout, frame: int) -> Meaning:

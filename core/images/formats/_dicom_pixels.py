@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.base.errors import ImageError
 from core.images.formats import _dicom_parts as parts
 from core.images.formats import _jpeg_parts, _jpegls_parts, jpeg2000
+from core.images.formats._bands import in_bands
 from core.images.formats._dicom_frame import Layout
 from core.images.formats._dicom_parts import DAMAGED, TRUNCATED, UNDEFINED, Dataset
 from core.images.formats.format import FileReader, ImageHeader
@@ -283,9 +284,11 @@ def _counted(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
     if layout.allocated == 1:
         return samples * np.uint8(255)  # as of all formats
     wide, narrow = (np.int64, "int32") if layout.allocated == 32 else (np.int32, "int16")
-    bits: NDArray[Any] = samples.view(f"u{samples.dtype.itemsize}").astype(wide)
-    bits = (bits >> layout.shift) & (2**layout.stored - 1)
-    if layout.kind == "unsigned":
-        return bits.astype(f"u{narrow}")
-    sign = 1 << (layout.stored - 1)
-    return ((bits ^ sign) - sign).astype(narrow)
+    sign = 0 if layout.kind == "unsigned" else 1 << (layout.stored - 1)
+
+    def counted(stored: NDArray[Any]) -> NDArray[Any]:
+        bits: NDArray[Any] = stored.astype(wide)
+        bits = (bits >> layout.shift) & (2**layout.stored - 1)
+        return (bits ^ sign) - sign
+
+    return in_bands(samples.view(f"u{samples.dtype.itemsize}"), narrow if sign else f"u{narrow}", counted)
