@@ -157,7 +157,10 @@ class Settings(BaseSettings):
         256, gt=0, description="The same for one client; a browser opens up to 7, and an office may share an address."
     )
     max_requests: int = Field(
-        512, gt=0, description="Requests of the API that run or wait together; beyond it the answer is 503 at once."
+        512,
+        gt=0,
+        description="Requests of the API that run or wait together; beyond it the answer is 503 at once to "
+        "clients that have their equal part of them.",
     )
     uploads_per_minute: int = Field(
         600, gt=0, description="Most uploads of one client in a minute; beyond it the answer is 429."

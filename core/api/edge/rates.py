@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -43,7 +43,10 @@ class Rate:
 
 
 class RatesMiddleware:
-    """Refuses clients that ask too often (429), and everybody while the server serves as much as it may (503).
+    """Refuses clients that ask too often (429), and those with more than their share while there is too much (503).
+
+    Once as many requests run as may, a client gets no more than its equal part of them: whoever holds them all by
+    asking without end keeps nobody else out who has one or two.
 
     Nothing here waits, so that a refusal costs next to nothing.
     """
@@ -57,7 +60,7 @@ class RatesMiddleware:
         self._sessions = Rate(settings.sessions_per_minute)
         self._requests = Rate(settings.requests_per_minute)
         self._most = settings.max_requests
-        self._running = 0
+        self._running: Counter[str] = Counter()  # only of clients with any
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -72,14 +75,23 @@ class RatesMiddleware:
             await refuse(scope, send, "too_many_requests", detail, {"Retry-After": str(wait)})
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
-        elif self._running >= self._most:
+        elif self._is_too_much(client):
             await refuse(scope, send, "busy", _BUSY, {"Retry-After": "5"})
         else:
-            self._running += 1
+            self._running[client] += 1
             try:
                 await self._app(scope, receive, send)
             finally:
-                self._running -= 1
+                self._running[client] -= 1
+                if not self._running[client]:
+                    del self._running[client]
+
+    def _is_too_much(self, client: str) -> bool:
+        """Whether as many requests run as may, and its part of them are this client's."""
+        if self._running.total() < self._most:
+            return False
+        clients = len(self._running) + (client not in self._running)
+        return self._running[client] >= self._most // clients
 
     def _rate(self, scope: Scope) -> Rate | None:
         """The rate that a request counts for; None for pages' own files and for probes."""

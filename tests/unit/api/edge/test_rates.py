@@ -63,35 +63,47 @@ def test_each_kind_of_request_has_its_own_rate(method: str, path: str, limit: st
     assert client.get(PROBE).status_code == client.get("/base/static/app.js").status_code == 200
 
 
-def test_one_request_too_many_is_refused_while_the_others_go_on() -> None:
+def statuses_of(asked: list[tuple[str, str]], most: int) -> list[int]:
+    """What requests of ``(client, path)``, which all run until the last has come, are answered: refusals first."""
+
     async def attempt() -> list[int]:
-        begun, end = asyncio.Semaphore(0), asyncio.Event()
+        end = asyncio.Event()
         statuses: list[int] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["path"] != PROBE:
-                begun.release()
                 await end.wait()
             await PlainTextResponse("inside")(scope, receive, send)
 
-        middleware = edge(app, max_requests=2)
+        middleware = edge(app, max_requests=most)
 
-        async def ask(path: str) -> None:
+        async def ask(client: str, path: str) -> None:
             async def send(message: Any) -> None:
                 if message["type"] == "http.response.start":
                     statuses.append(message["status"])
 
-            scope = {"type": "http", "method": "GET", "path": path, "client": ("192.0.2.1", 1), "headers": []}
+            scope = {"type": "http", "method": "GET", "path": path, "client": (client, 1), "headers": []}
             await middleware(scope, None, send)  # type: ignore[arg-type]
 
-        running = [asyncio.create_task(ask("/base/api/x")) for _ in range(2)]
-        for _ in running:
-            await begun.acquire()
-        await ask("/base/api/x")
-        await ask(PROBE)
+        running = [asyncio.ensure_future(ask(*one)) for one in asked]
+        for _ in asked:
+            await asyncio.sleep(0)  # each gets its turn, in order
         end.set()
         await asyncio.gather(*running)
-        await ask("/base/api/x")
+        await ask(*asked[-1])
         return statuses
 
-    assert asyncio.run(attempt()) == [503, 200, 200, 200, 200]
+    return asyncio.run(attempt())
+
+
+A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+ANY = "/base/api/x"
+
+
+def test_one_request_too_many_is_refused_while_the_others_go_on() -> None:
+    assert statuses_of([(A, ANY)] * 3 + [(A, PROBE)], most=2) == [503, 200, 200, 200, 200]
+
+
+def test_who_holds_all_requests_keeps_nobody_out_who_has_fewer_than_a_fair_part() -> None:
+    found = statuses_of([(A, ANY)] * 6 + [(B, ANY)] * 4 + [(C, ANY)] * 3, most=6)
+    assert found == [503] * 2 + [200] * 12, "three for the second client, two for the third"
