@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.images.formats.format import ImageHeader, Pixels, Size, Window
+from core.images.formats.format import BAND_PIXELS, ImageHeader, Pixels, Size, Window, by_strips
 from core.images.preprocessing import Preprocessing
 
 RENDERING_RULES = (
@@ -26,7 +26,6 @@ _JPEG_QUALITY = 80
 RESAMPLING_REACH = {"bilinear": 1, "bicubic": 2}
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 OVERSAMPLING = 2  # how much larger than the resized image a decoded one is at least, if it was
-BAND_PIXELS = 1024 * 1024  # converted at a time, so that the intermediate values of a huge image take no memory
 
 ValueRange = tuple[int, int] | tuple[float, float]
 """The values of an image that become 0 and 255."""
@@ -40,15 +39,10 @@ def to_rgb(pixels: Pixels, values: ValueRange | None = None, *, band_pixels: int
     ``values`` is the range of the whole image, where ``pixels`` are a part of one. About ``band_pixels`` are converted
     at a time.
     """
-    height, width, channels = pixels.shape
-    if pixels.dtype == np.uint8 and channels == 3:
+    if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
         return np.ascontiguousarray(pixels)
     low, high = values or value_range(pixels)
-    rgb = np.empty((height, width, 3), np.uint8)
-    rows = max(1, band_pixels // width)
-    for start in range(0, height, rows):
-        rgb[start : start + rows] = _band_to_rgb(pixels[start : start + rows], low, high)
-    return rgb
+    return by_strips(pixels, np.uint8, lambda band: _band_to_rgb(band, low, high), channels=3, strip_pixels=band_pixels)
 
 
 def shown(pixels: Pixels, header: ImageHeader, values: ValueRange | None = None) -> NDArray[np.uint8]:
@@ -179,13 +173,12 @@ def _model_input(image: Image.Image, preprocessing: Preprocessing, size: Size | 
 def _by_curve(grey: Pixels, window: Window, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """``[H, W, 1]`` as levels that stand evenly between the ends of a window; outside it those at the ends count."""
     low, high = window
-    rgb = np.empty((*grey.shape[:2], 3), np.uint8)
-    rows = max(1, BAND_PIXELS // grey.shape[1])
-    for start in range(0, len(grey), rows):
-        band = grey[start : start + rows].astype(np.float64)
-        places = np.clip((band - low) * ((len(levels) - 1) / (high - low)), 0, len(levels) - 1)
-        rgb[start : start + rows] = levels[np.rint(np.nan_to_num(places)).astype(np.intp)]
-    return rgb
+
+    def curved(strip: Pixels) -> NDArray[np.uint8]:
+        places = np.clip((strip.astype(np.float64) - low) * ((len(levels) - 1) / (high - low)), 0, len(levels) - 1)
+        return levels[np.rint(np.nan_to_num(places)).astype(np.intp)]
+
+    return by_strips(grey, np.uint8, curved, channels=3)
 
 
 def _split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.images.formats.format import Pixels, in_strips
-from core.images.pixels import BAND_PIXELS, scale_any, to_rgb
+from core.images.formats.format import Pixels, by_strips
+from core.images.pixels import scale_any, to_rgb
 
 
 def apply_window(samples: Pixels, low: float, high: float, *, invert: bool = False) -> NDArray[np.uint8]:
@@ -21,9 +21,7 @@ def apply_window(samples: Pixels, low: float, high: float, *, invert: bool = Fal
     if low >= high:
         raise ValueError(f"expected low < high, got {low} and {high}")
     if samples.dtype not in (np.uint8, np.uint16):
-        shown = np.concatenate(
-            [scale_any(band, low, high).astype(np.uint8) for band in in_strips(samples, BAND_PIXELS)]
-        )
+        shown = by_strips(samples, np.uint8, lambda band: scale_any(band, low, high))
         return to_rgb(255 - shown if invert else shown)
     values = np.arange(np.iinfo(samples.dtype).max + 1, dtype=np.float64)
     levels = np.clip((values - low) * 255 / (high - low), 0, 255).round().astype(np.uint8)

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from core.base.errors import ImageError
 from core.images.formats import _dicom_parts as parts
-from core.images.formats._bands import in_bands
 from core.images.formats._dicom_parts import DAMAGED, Dataset
 from core.images.formats._dicom_windows import Look, look_of
-from core.images.formats.format import ColorKind, ImageHeader, Pixels, Place, SampleKind
+from core.images.formats.format import ColorKind, ImageHeader, Pixels, Place, SampleKind, by_strips
 
 _GREY, _PALETTE = ("MONOCHROME1", "MONOCHROME2"), "PALETTE COLOR"
 _YBR = ("YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
@@ -126,12 +125,12 @@ class Meaning:
         """The true values of stored ones."""
         if (table := self.table) is not None:
             last = len(table) - 1
-            return in_bands(stored, dtype, lambda band: table[np.clip(band.astype(np.int32) - self.first, 0, last)])
+            return by_strips(stored, dtype, lambda band: table[np.clip(band.astype(np.int32) - self.first, 0, last)])
         if (self.slope, self.intercept) == (1, 0):
             return stored.astype(dtype, copy=False)
         kind = np.int64 if dtype.kind != "f" else np.float64
         slope, intercept = kind(self.slope), kind(self.intercept)
-        return in_bands(stored, dtype, lambda band: band.astype(kind) * slope + intercept)
+        return by_strips(stored, dtype, lambda band: band.astype(kind) * slope + intercept)
 
 
 def meaning_of(dataset: Dataset, layout: Layout, frame: int) -> Meaning:

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from core.base.errors import ImageError
 from core.images.formats import _dicom_parts as parts
 from core.images.formats import _jpeg_parts, _jpegls_parts, jpeg2000
-from core.images.formats._bands import in_bands
 from core.images.formats._dicom_frame import Layout
 from core.images.formats._dicom_parts import DAMAGED, TRUNCATED, UNDEFINED, Dataset
-from core.images.formats.format import FileReader, ImageHeader
+from core.images.formats.format import FileReader, ImageHeader, by_strips
 
 _PLAIN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
 _RLE = "1.2.840.10008.1.2.5"
@@ -291,4 +290,4 @@ def _counted(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
         bits = (bits >> layout.shift) & (2**layout.stored - 1)
         return (bits ^ sign) - sign
 
-    return in_bands(samples.view(f"u{samples.dtype.itemsize}"), narrow if sign else f"u{narrow}", counted)
+    return by_strips(samples.view(f"u{samples.dtype.itemsize}"), narrow if sign else f"u{narrow}", counted)

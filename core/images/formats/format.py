@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from core.base.errors import ImageTooLarge
 
@@ -17,6 +17,7 @@ Pixels = NDArray[Any]
 Where there is alpha, they are uint8 or uint16.
 """
 SAMPLE_TYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+BAND_PIXELS = 1024 * 1024  # converted at a time, so that the intermediate values of a huge image take no memory
 SampleKind = Literal["unsigned", "signed", "float"]
 
 Size = tuple[int, int]
@@ -286,6 +287,30 @@ def in_strips(pixels: Pixels, strip_pixels: int) -> Iterator[Pixels]:
     rows = max(1, strip_pixels // pixels.shape[1])
     for start in range(0, len(pixels), rows):
         yield pixels[start : start + rows]
+
+
+def by_strips(
+    pixels: Pixels,
+    dtype: DTypeLike,
+    work: Callable[[Pixels], NDArray[Any]],
+    *,
+    channels: int | None = None,
+    strip_pixels: int = BAND_PIXELS,
+) -> NDArray[Any]:
+    """What ``work`` makes of ``pixels``, ``[H, W, channels]`` of ``dtype``, without all intermediate values at once.
+
+    Args:
+        pixels: ``[H, W, C]``.
+        work: makes ``[h, W, channels]`` of each strip ``[h, W, C]``; it is cast to ``dtype``.
+        channels: as many as ``pixels`` has where none are given.
+        strip_pixels: about so many in a strip, at least one row.
+    """
+    made = np.empty((*pixels.shape[:2], channels or pixels.shape[2]), dtype)
+    row = 0
+    for strip in in_strips(pixels, strip_pixels):
+        made[row : row + len(strip)] = work(strip)
+        row += len(strip)
+    return made
 
 
 def check_size(header: ImageHeader, max_pixels: int) -> None:

@@ -18,10 +18,9 @@ from core.images.formats import _jpeg_parts as parts
 from core.images.formats._jpeg_parts import JpegHeader
 from core.images.formats._orientation import turn
 from core.images.formats._pillow import open_image
-from core.images.formats.format import FileReader, ImageHeader, Pixels, Size, check_size
+from core.images.formats.format import FileReader, ImageHeader, Pixels, Size, by_strips, check_size
 
 HEAD_BYTES = (4 * 1024, 64 * 1024, 1024 * 1024, 16 * 1024 * 1024)  # read for the header, until it is all there
-_BAND_PIXELS = 1024 * 1024  # of CMYK, converted at a time
 
 
 class Jpeg:
@@ -109,10 +108,10 @@ def _decode_scaled(data: bytes, header: JpegHeader, scale: int) -> Pixels:
 
 def _cmyk_to_rgb(pixels: Pixels) -> Pixels:
     """Inks as all programs write them, 255 for none: what of the light each leaves, multiplied."""
-    height, width, _ = pixels.shape
-    rgb = np.empty((height, width, 3), np.uint8)
-    rows = max(1, _BAND_PIXELS // width)
-    for start in range(0, height, rows):
-        band = pixels[start : start + rows].astype(np.uint16)
-        rgb[start : start + rows] = (band[..., :3] * band[..., 3:] + 127) // 255
-    return rgb
+
+    def left(strip: Pixels) -> Pixels:
+        inks = strip.astype(np.uint16)
+        light: Pixels = (inks[..., :3] * inks[..., 3:] + 127) // 255
+        return light
+
+    return by_strips(pixels, np.uint8, left, channels=3)

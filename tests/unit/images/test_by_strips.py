@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.images.formats._bands import in_bands
+from core.images.formats.format import by_strips
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (7, 5, 1), (7, 5, 3), (64, 3, 1), (3, 64, 1), (0, 4, 1)])
@@ -20,7 +20,7 @@ def test_it_comes_to_the_same_as_all_at_once_and_never_takes_more_at_a_time(shap
         seen.append(band.size)
         return band.astype(np.int64) * 2 - 7
 
-    made = in_bands(samples, np.int32, work, size=32)
+    made = by_strips(samples, np.int32, work, strip_pixels=32 // shape[2])
     assert made.dtype == np.int32
     assert np.array_equal(made, samples.astype(np.int64) * 2 - 7)
     assert sum(seen) == samples.size
