@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,16 @@ from core.runtime import get_runtime
 from tests.builders import photo_png, zip_bytes
 from tests.foreign_models import SIDE, tiny_onnx
 from tests.helpers import SECONDS
+from tests.ui.app import ROUTER, session
+from tests.ui.optimize_page import buttons, press, texts
 from tests.ui.test_models import at, fill
-from tests.ui.test_optimize import ROUTER, buttons, press, session, texts
 
 LABELS = b'["one", "two", "three"]'
 
 
 @pytest.fixture
-def app() -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
-    app.switch_page(str(Path(ROUTER).parent / "optimize.py")).run()
-    yield app
-    session(app).close()
+def app(app: AppTest) -> AppTest:
+    return app.switch_page(str(Path(ROUTER).parent / "optimize.py")).run()
 
 
 def say(app: AppTest, **more: str) -> None:

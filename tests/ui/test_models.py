@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -39,11 +38,8 @@ class DiskUsage(NamedTuple):
 
 
 @pytest.fixture
-def app() -> Iterator[AppTest]:
-    app = AppTest.from_file(ROUTER, default_timeout=SECONDS).run()
-    app.switch_page(str(Path(ROUTER).parent / "optimize.py")).run()
-    yield app
-    session(app).close()
+def app(app: AppTest) -> AppTest:
+    return app.switch_page(str(Path(ROUTER).parent / "optimize.py")).run()
 
 
 @pytest.fixture
