@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from core.base.settings import Settings, get_settings
+from core.base.settings import PROJECT_ROOT, Settings, get_settings
 from core.models.model import Model
 from core.models.registry import ModelRegistry
 from core.stacks.stack import ImageStack
@@ -30,7 +30,13 @@ MakeStack = Callable[[Mapping[str, bytes]], ImageStack]
 @pytest.fixture(scope="session")
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compiled and converted models, made once for all tests and never in the project's own folder."""
-    return tmp_path_factory.mktemp("model-cache")
+    folder = tmp_path_factory.mktemp("model-cache")
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each has its own cache, but they share what takes longest to make
+        shared = tmp_path_factory.getbasetemp().parent / "starter-forms"
+        shared.mkdir(exist_ok=True)
+        starter = Model(PROJECT_ROOT / "models" / "starter", folder)
+        starter.forms_folder.symlink_to(shared)
+    return folder
 
 
 @pytest.fixture(autouse=True, scope="session")

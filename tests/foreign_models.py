@@ -12,10 +12,11 @@ from onnx import TensorProto, helper, numpy_helper
 SIDE = 32
 
 
-def tiny_onnx(classes: int = 3, *, linear: bool = True) -> bytes:
+def tiny_onnx(classes: int = 3, *, linear: bool = True, likeness: float = 0.0) -> bytes:
     """A convolution, the mean over the area and a linear layer: RGB ``[batch, 3, 32, 32]`` in, logits out.
 
-    Without ``linear`` it ends in a convolution and the mean, as SqueezeNet does.
+    Without ``linear`` it ends in a convolution and the mean, as SqueezeNet does. ``likeness`` is of the classes: close
+    to 1, INT8 cannot tell them apart.
     """
     rng = np.random.default_rng(0)
     numbers = {
@@ -23,6 +24,7 @@ def tiny_onnx(classes: int = 3, *, linear: bool = True) -> bytes:
         "weight": rng.normal(size=(classes, 8)),
         "bias": np.zeros(classes),
     }
+    numbers["weight"] += likeness * (numbers["weight"][0] - numbers["weight"])
     nodes = [
         helper.make_node("Conv", ["image", "kernel"], ["seen"], pads=[1, 1, 1, 1]),
         helper.make_node("Relu", ["seen"], ["maps"]),

@@ -14,6 +14,12 @@ import pytest
 
 MAX_ID = 120  # characters of what stands in the brackets
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}|<[\w.<>]+ (object|function)\b|<function\b")  # what ``repr`` says of an object
+# Where files take long: browsers and servers, then processes of their own. What comes last should be quick, because the
+# other processes have nothing left to do meanwhile.
+SLOW_FIRST = (
+    *("tests/e2e/", "tests/packaging/", "tests/unit/batch/", "tests/unit/optimize/", "tests/unit/scripts/"),
+    *("tests/ui/", "tests/unit/models/", "tests/unit/teach/", "tests/test_plugin.py", "tests/api/"),
+)
 _CLOCK = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d|\d\d:\d\d:\d\d")
 
 
@@ -31,6 +37,12 @@ def pytest_pycollect_makeitem() -> Generator[None, object, object]:
         if found := complaint(parameters.removesuffix("]")):
             raise pytest.Collector.CollectError(f"The id of {test} holds {found}. Give its parameters other ids.")
     return made
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long, unless a random order was asked for."""
+    if not config.pluginmanager.hasplugin("randomly"):
+        items.sort(key=lambda item: slowness(item.nodeid))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -54,6 +66,11 @@ def complaint(parameters: str) -> str | None:
     if _CLOCK.search(parameters):
         return "a time"
     return None
+
+
+def slowness(test: str) -> int:
+    """The place of a test's folder in ``SLOW_FIRST``."""
+    return next((place for place, start in enumerate(SLOW_FIRST) if test.startswith(start)), len(SLOW_FIRST))
 
 
 def skipped_line(reasons: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.base.settings import PROJECT_ROOT
-from tests.plugin import complaint, fingerprints, pytest_make_parametrize_id, skipped_line
+from tests.plugin import SLOW_FIRST, complaint, fingerprints, pytest_make_parametrize_id, skipped_line, slowness
 
 # Collects all tests; prints, on the last line, their ids and the digests of their data.
 COLLECT = """
@@ -116,3 +116,9 @@ def test_a_run_with_such_an_id_is_refused_with_a_sentence(tmp_path: Path) -> Non
 def test_the_line_about_what_was_skipped() -> None:
     assert skipped_line([]) == "Skipped: nothing"
     assert skipped_line(["Skipped: no nginx", "no wheel", "Skipped: no nginx"]) == "Skipped: 3 (2 no nginx; 1 no wheel)"
+
+
+def test_what_takes_long_comes_first_and_all_of_it_is_there() -> None:
+    ordered = ["tests/e2e/test_a.py::b", "tests/api/test_a.py::b", "tests/unit/base/test_a.py::b"]
+    assert sorted(ordered[::-1], key=slowness) == ordered
+    assert [start for start in SLOW_FIRST if not (PROJECT_ROOT / start).exists()] == []

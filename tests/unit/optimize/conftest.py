@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.base.settings import Settings
+from core.images.preprocessing import Preprocessing
+from core.models.foreign.importer import Order, import_model
 from core.models.model import Model
 from core.optimize.calibration import split
 from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.stacks.stack import ImageStack
 from tests.builders import png_bytes
 from tests.conftest import MakeStack
+from tests.foreign_models import SIDE, tiny_onnx
 
 COUNT = 24
 TIMEOUT = 240
@@ -39,5 +43,21 @@ def plan(stack: ImageStack) -> CalibrationPlan:
 
 @pytest.fixture
 def fresh_starter(starter: Model, tmp_path: Path) -> Model:
-    """The starter with an empty cache, so that every step has to be done."""
-    return Model(starter.folder, tmp_path / "fresh-cache")
+    """The starter with a cache that holds nothing but what is compiled, so that every step has to be done."""
+    fresh = Model(starter.folder, tmp_path / "fresh-cache")
+    fresh.cache_dir.mkdir()
+    compiled = starter.cache_folder("compiled", ["openvino"])
+    compiled.mkdir(exist_ok=True)
+    (fresh.cache_dir / compiled.name).symlink_to(compiled)
+    return fresh
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Model:
+    """A network of two layers, which takes no time: its classes are so alike that INT8 takes one for another."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "tiny.onnx").write_bytes(tiny_onnx(likeness=0.999))
+    order = Order(
+        folder / "tiny.onnx", "Tiny", labels=b"one\ntwo\nthree", preprocessing=Preprocessing(resize=SIDE, crop=SIDE)
+    )
+    return import_model(order, folder / "models" / "tiny", Settings(cache_dir=model_cache))

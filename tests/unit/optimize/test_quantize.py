@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from core.engines.openvino import OpenVinoEngine
-from core.images.preprocessing import STANDARD
+from core.images.preprocessing import STANDARD, Preprocessing
 from core.models.architectures import RESNET18
 from core.models.model import Model
 from core.models.openvino_ir import convert, save_ir
-from core.optimize.quantize import RECIPES, quantize
+from core.optimize.quantize import RECIPES, Validation, quantize
 from core.trust.agreement import agreement
+from tests.foreign_models import SIDE, tiny_onnx
 
 pytestmark = pytest.mark.torch
 
@@ -47,7 +48,7 @@ def test_quantized_on_a_few_images_it_runs_in_int8_and_says_nearly_the_same(
 
 
 def test_what_nncf_does_is_told(onnx_path: Path, images: np.ndarray) -> None:
-    told: dict[str, list[tuple[int, int]]] = {}
+    images, told = images[:4], dict[str, list[tuple[int, int]]]()
     quantize(
         convert(onnx_path),
         images,
@@ -57,3 +58,18 @@ def test_what_nncf_does_is_told(onnx_path: Path, images: np.ndarray) -> None:
     )
     assert told["Statistics collection"] == [(done, len(images)) for done in range(len(images) + 1)]
     assert told["Applying Bias correction"][-1][0] == told["Applying Bias correction"][-1][1] > 10
+
+
+def test_where_int8_strays_an_accuracy_aware_recipe_looks_for_the_layers_that_do_it(tmp_path: Path) -> None:
+    (tmp_path / "tiny.onnx").write_bytes(tiny_onnx(10, likeness=0.999))
+    images = np.random.default_rng(0).integers(0, 256, (18, SIDE, SIDE, 3), dtype=np.uint8)
+    told: set[str] = set()
+    quantize(
+        convert(tmp_path / "tiny.onnx"),
+        images[:12],
+        RECIPES["accuracy-aware"],
+        Preprocessing(resize=SIDE, crop=SIDE),
+        validation=Validation(images[12:], np.full(6, 3)),  # what FP32 says of all of them
+        on_progress=lambda doing, done, total: told.add(doing),
+    )
+    assert "Calculating ranking scores" in told

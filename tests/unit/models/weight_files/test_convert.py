@@ -123,7 +123,6 @@ def after_a_step() -> dict[str, object]:
         pytest.param({"state_dict": prefixed("module.")}, id="wrapping and prefix"),
         pytest.param(TINY | {"bn1.num_batches_tracked": torch.tensor(7)}, id="batch counters"),
         pytest.param({"model": TINY, "best": (None, True, -1, 2**40, [0.5, [1]])}, id="plain values beside"),
-        pytest.param({"model": TINY} | after_a_step(), id="an optimizer's state beside"),
         pytest.param({"model": TINY, "seen": {1, 2}, "of": Counter("abc"), "raw": b"\xff"}, id="containers beside"),
         pytest.param(
             {"model": TINY, "on": torch.device("cpu"), "as": torch.float16, "size": torch.Size([2])}, id="torch"
@@ -132,6 +131,11 @@ def after_a_step() -> dict[str, object]:
 )
 def test_usual_wrappings_are_taken_off(tmp_path: Path, content: object, as_zip: bool) -> None:
     assert_tiny(read(tmp_path, pth_bytes(content, as_zip)))
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_an_optimizers_state_beside_is_left_alone(tmp_path: Path, as_zip: bool) -> None:
+    assert_tiny(read(tmp_path, pth_bytes({"model": TINY} | after_a_step(), as_zip)))
 
 
 def test_a_state_dict_with_its_modules_versions_is_read(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binom
 
 from core.trust.evaluation.compare import compare, paired_interval
 from tests.unit.trust.evaluation.judgements import judged
@@ -58,6 +57,8 @@ def test_a_small_case_by_hand() -> None:
 
 @pytest.mark.parametrize(("only", "other"), [(0, 1), (1, 1), (0, 6), (2, 9), (5, 30), (300, 360)])
 def test_mcnemars_test_is_the_binomial_one(only: int, other: int) -> None:
+    from scipy.stats import binom
+
     truth = [0] * (only + other + 4)
     first = judged(truth, [0] * only + [1] * other + [0] * 4)
     second = judged(truth, [1] * only + [0] * other + [0] * 4)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.calibration import calibration_curve
 
 from core.trust.evaluation import confidence
 from core.trust.share import Share
@@ -35,6 +34,8 @@ def test_a_small_case_by_hand() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_bins_are_those_of_scikit_learn(seed: int) -> None:
+    from sklearn.calibration import calibration_curve
+
     answers = random_judged(500, 4, seed)
     found = confidence.reliability(answers, draws=2)
     shares, means = calibration_curve(answers.right, answers.confidence, n_bins=confidence.BINS)

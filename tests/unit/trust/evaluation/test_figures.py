@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_score, recall_score
 
 from core.trust.evaluation import figures
 from core.trust.share import Share
@@ -31,6 +29,9 @@ def test_a_small_case_by_hand() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_shares_of_classes_are_those_of_scikit_learn_and_their_intervals_those_of_scipy(seed: int) -> None:
+    from scipy.stats import binomtest
+    from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_score, recall_score
+
     found = random_judged(200, 7, seed)
     assert figures.top_1(found).value == pytest.approx(accuracy_score(found.truth, found.said))
     for one in figures.per_class(found):
