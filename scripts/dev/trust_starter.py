@@ -9,13 +9,12 @@ photos of ``train/`` known ones are, evenly over the classes; the others judge.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from core.base.settings import PROJECT_ROOT
+from core.base.settings import PROJECT_ROOT, get_settings
 from core.engines.engine import EngineName
 from core.engines.openvino import FP32, INT8
 from core.models.card import KNOWN_NAME, KnownImages, Temperature, file_checksum, write_card
@@ -42,10 +41,9 @@ def add_trust(folder: Path, data: Sequence[Path]) -> None:
     fit = np.linspace(0, count - 1, min(FITTING, count // 2)).astype(int)
     others = np.setdiff1d(np.arange(count), fit)
     confidence: dict[EngineName, Temperature] = {}
-    with tempfile.TemporaryDirectory() as cache:
-        model = Model(folder, Path(cache))
-        int8, fp32 = (look(model.engine(engine.name), val.paths) for engine in (INT8, FP32))
-        learnt = look(model.engine(INT8.name), train.paths)
+    model = Model(folder, get_settings().cache_dir)
+    int8, fp32 = (look(model.engine(engine.name), val.paths) for engine in (INT8, FP32))
+    learnt = look(model.engine(INT8.name), train.paths)
     for engine, names, seen in ((INT8, (INT8.name,), int8), (FP32, fp32_engines(), fp32)):
         judges = seen.logits[others], val.labels[others]
         found = fitted(seen.logits[fit], val.labels[fit], _SOURCE, judges)

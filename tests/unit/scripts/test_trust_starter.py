@@ -16,7 +16,7 @@ from core.recognition.known import known_of
 from scripts.dev import measure_known, trust_starter
 from scripts.dev.measure_known import area
 
-EACH = 4
+EACH = 2
 
 
 def photos(folder: Path, classes: tuple[str, ...], seed: int) -> None:
@@ -54,9 +54,9 @@ def test_card_and_statistics_are_made_anew_and_the_weights_stay(
     )
     card = read_card(folder)
     assert set(card.confidence) == {"openvino-int8", "openvino-fp32", "pytorch-fp32"}
-    assert {(one.images, one.judged) for one in card.confidence.values()} == {(24, 24)}
+    assert {(one.images, one.judged) for one in card.confidence.values()} == {(12, 12)}
     assert card.known is not None
-    assert (card.known.images, card.known.measured) == (48, 24)
+    assert (card.known.images, card.known.measured) == (24, 12)
     assert card.scores == starter.card.scores
     model = Model(folder, tmp_path / "cache")
     assert known_of(model) is not None
