@@ -1,6 +1,6 @@
-"""Ten honest clients in a process of their own, which attackers do not slow down; prints what they met as JSON.
+"""Honest clients in a process of their own, which attackers do not slow down; prints what they met as JSON.
 
-    python -m scripts.dev._honest http://127.0.0.1:8501 60
+    python -m scripts.dev._honest http://127.0.0.1:8501 60 10
 
 Each has an address of its own, uploads 20 small images, and has them recognised again and again, with a look at a
 thumbnail in between.
@@ -21,7 +21,6 @@ from core.engines.registry import default_engine
 from scripts.dev.attacks.uploads import ZIP, session_from
 from scripts.dev.load import make_archive
 
-CLIENTS = 10
 IMAGES = 20
 PAUSE_SECONDS = 0.5  # a person looks at the answer
 TIMEOUT_SECONDS = 120.0
@@ -88,15 +87,15 @@ def _insist(send: Callable[[], requests.Response], met: Met, seconds: list[float
         time.sleep(min(float(answer.headers.get("Retry-After", 1)), 1.0))
 
 
-def main(address: str, seconds: float) -> int:
-    """Run all clients and print what each met."""
-    archives = [make_archive(number, IMAGES) for number in range(CLIENTS)]
+def main(address: str, seconds: float, clients: int) -> int:
+    """Run so many clients and print what each met."""
+    archives = [make_archive(number, IMAGES) for number in range(clients)]
     until = time.monotonic() + seconds
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        met = list(pool.map(lambda number: live(address, number, archives[number], until), range(CLIENTS)))
+    with ThreadPoolExecutor(clients) as pool:
+        met = list(pool.map(lambda number: live(address, number, archives[number], until), range(clients)))
     print(json.dumps([asdict(one) for one in met]))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], float(sys.argv[2])))
+    sys.exit(main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3])))

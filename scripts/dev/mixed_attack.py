@@ -24,6 +24,7 @@ from scripts.dev._memory import PeakMemory, family, memory
 from scripts.dev.attacks.registry import MB, Attack, Target
 
 SECONDS = 60.0
+CLIENTS = 10
 IDLE_SECONDS = 5.0  # for the model to be loaded
 CLEAN_SECONDS = 240.0  # browsers have two minutes to come back, stacks one, and the sweeper half a minute
 STACK_SECONDS = 60
@@ -36,8 +37,11 @@ REFUSED_SECONDS = 5.0
 MEMORY_MB = 1500.0
 
 
-def run_mixed(attacks: Sequence[Attack], seconds: float = SECONDS) -> int:
-    """Attack for so many ``seconds``, print the figures and return the exit code: 1 where one misses its target."""
+def run_mixed(attacks: Sequence[Attack], seconds: float = SECONDS, clients: int = CLIENTS) -> int:
+    """Attack for so many ``seconds`` beside so many honest ``clients``, and print the figures.
+
+    Returns the exit code: 1 where a figure misses its target.
+    """
     together = [one for one in attacks if not one.alone]
     settings: dict[str, str] = {}
     for one in together:
@@ -49,14 +53,14 @@ def run_mixed(attacks: Sequence[Attack], seconds: float = SECONDS) -> int:
         with app_server(PROJECT_ROOT / "app.py", log, environment=environment) as server:
             target = Target(server.address, server.pid, log, work)
             time.sleep(IDLE_SECONDS)
-            return _measure(target, together, seconds)
+            return _measure(target, together, seconds, clients)
 
 
-def _measure(target: Target, attacks: Sequence[Attack], seconds: float) -> int:
+def _measure(target: Target, attacks: Sequence[Attack], seconds: float, clients: int) -> int:
     idle, files = memory(family(target.pid)), _open_files(target)
     peak = PeakMemory(target.pid)
-    alone = _wait_for(_honest(target, min(ALONE_SECONDS, seconds)))
-    honest = _honest(target, seconds)
+    alone = _wait_for(_honest(target, min(ALONE_SECONDS, seconds), clients))
+    honest = _honest(target, seconds, clients)
     os.nice(NICENESS)  # after that: a child inherits how nice its parent is
     end = time.monotonic() + seconds
     ran: Counter[str] = Counter()
@@ -134,9 +138,9 @@ def _open_files(target: Target) -> int:
     return psutil.Process(target.pid).num_fds()
 
 
-def _honest(target: Target, seconds: float) -> subprocess.Popen[str]:
+def _honest(target: Target, seconds: float, clients: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        (sys.executable, "-m", "scripts.dev._honest", target.address, str(seconds)),
+        (sys.executable, "-m", "scripts.dev._honest", target.address, str(seconds), str(clients)),
         cwd=PROJECT_ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -47,7 +47,8 @@ def test_all_at_once_beside_honest_clients(capsys: pytest.CaptureFixture[str]) -
     def stops(_: Target) -> Outcome:
         raise AssertionError("it needs a server of its own")
 
-    mixed_attack.run_mixed([Attack("one", "uploads", uploads), Attack("two", "stops it", stops, alone=True)], seconds=3)
+    attacks = [Attack("one", "uploads", uploads), Attack("two", "stops it", stops, alone=True)]
+    mixed_attack.run_mixed(attacks, seconds=3, clients=2)
     table = capsys.readouterr().out
     assert len(ran) > 1, "again and again"
     assert table.startswith("1 attacks for 3 s")

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.optimize.layer_job import LayerErrorsJob
+from core.optimize.speed import SpeedComparison
 from core.recognition.results import ClassScore, Prediction
 from core.runtime import get_runtime
 from pages._ui.shell.messages import escape
@@ -96,7 +97,11 @@ def open_review(app: AppTest, count: int) -> Session:
 
 
 @pytest.mark.torch
-def test_the_worst_layers_are_shown_first_and_can_be_kept_in_fp32(app: AppTest, fake_worker: SetAccident) -> None:
+def test_the_worst_layers_are_shown_first_and_can_be_kept_in_fp32(
+    app: AppTest, fake_worker: SetAccident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speed = SpeedComparison(200.0, 150.0, 0.75, 0.7, 0.8)  # measured for real in tests/unit/optimize/test_layer_job.py
+    monkeypatch.setattr("core.optimize.run.compare_speed", lambda *_: speed)
     owner = open_review(app, 20)
     job = compare_layers(app)
     assert job.indices == (0, 1, 2)
@@ -113,8 +118,8 @@ def test_the_worst_layers_are_shown_first_and_can_be_kept_in_fp32(app: AppTest, 
     assert made.plan.float_layers == ("first convolution",)
     assert made.recipe.title == "Full bias correction", "as the one in use: only the layers differ"
     assert "Full bias correction, 1 layer in FP32" in page_text(app)
-    assert made.speed is not None
-    assert escape(made.speed.sentence) in page_text(app)
+    assert made.speed == speed
+    assert escape(speed.sentence) in page_text(app)
     assert any(metric.label == "Agreement" and metric.delta.startswith("before ") for metric in app.metric)
     assert owner.chosen_model is None, "nothing is put to use by itself"
     assert any(label.startswith("Use this model") for label in buttons(app))

@@ -12,6 +12,7 @@ import pytest
 from core.base.settings import Settings
 from core.engines.openvino import OpenVinoEngine
 from core.models.registry import ModelRegistry
+from core.optimize.speed import SpeedComparison
 from scripts.cli import COMMANDS
 from scripts.layers import main
 from tests.builders import photo_png, zip_bytes
@@ -52,8 +53,11 @@ def test_it_names_the_worst_layers_keeps_them_and_measures_again(
     fake_worker: SetAccident,
     tmp_path: Path,
     settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    speed = SpeedComparison(200.0, 150.0, 0.75, 0.7, 0.8)  # measured for real in tests/unit/optimize/test_layer_job.py
+    monkeypatch.setattr("core.optimize.run.compare_speed", lambda *_: speed)
     written = tmp_path / "layers.json"
     assert main([stack, "--keep", "2", "--name", "better", "--json", str(written)]) == 0
     printed = capsys.readouterr().out
@@ -72,7 +76,7 @@ def test_it_names_the_worst_layers_keeps_them_and_measures_again(
     assert "In FP32: stage 4, block 2, convolution 2; first convolution\n" in printed
     assert "before: same class as FP32 on 0.00% of 10 images" in printed
     assert "after: same class as FP32 on 0.00% of 10 images" in printed
-    assert "images per second before" in printed
+    assert "200 images per second before, 150 after" in printed
     made = ModelRegistry(settings).get("better")
     assert made.card.quantization["recipe"] == "Full bias correction", "the starter's own"
     assert not list((tmp_path / "work").glob("run-*")), "no stack may be left behind"

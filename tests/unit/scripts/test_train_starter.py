@@ -64,12 +64,20 @@ def uninterrupted(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     return run(packed, tmp_path_factory.mktemp("uninterrupted"))
 
 
+@pytest.fixture(scope="module")
+def interrupted(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training that ended after its second step."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    run(packed, folder, until=2)
+    return folder
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("left", ["whole", "half", "none"], ids=lambda left: f"newest checkpoint {left}")
 def test_a_resumed_training_gives_the_same_weights(
-    packed: Path, uninterrupted: dict[str, np.ndarray], tmp_path: Path, left: str
+    packed: Path, uninterrupted: dict[str, np.ndarray], interrupted: Path, tmp_path: Path, left: str
 ) -> None:
-    run(packed, tmp_path, until=2)
+    shutil.copytree(interrupted, tmp_path, dirs_exist_ok=True)
     newest = tmp_path / _checkpoints.NEWEST
     if left == "half":
         newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
