@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from core.base.errors import DiskFull, ImageError, ImageNotFound, StackNotFound
+from core.base.errors import DiskFull, ImageError, ImageNotFound, QuotaExceeded, StackNotFound, TooManyStacks
 from core.base.giving_way import giving_way
 from core.base.settings import Settings
 from core.base.workers import Job, Priority, WorkerPool
@@ -351,7 +351,7 @@ class ImageStack:
             self._write(kept, index)
         except ImageError as error:
             self._errors[index] = (type(error), str(error))
-        except DiskFull:
+        except (DiskFull, QuotaExceeded, TooManyStacks):
             with self._lock:
                 del kept.jobs[index]  # whoever asks next tries again
             raise

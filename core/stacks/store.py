@@ -245,7 +245,7 @@ class StackStore:
         return self._add(source, name, upload.folder, upload.share)
 
     def _add(self, source: Source, name: str, folder: Path, share: Share) -> ImageStack:
-        share.grow(prepared_bytes(len(source.entries)) + source.scratch_bytes)
+        share.grow(prepared_bytes(len(source.entries)))
         stack = ImageStack(
             folder.name, name, source, folder, self._pool, self._settings, client=share.client, grow=share.grow
         )
