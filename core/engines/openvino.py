@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import EngineUnavailable, ModelError
+from core.base.file_lock import lock
 from core.base.telemetry import forbid_telemetry
 from core.engines.engine import (
     LOGITS,
@@ -59,8 +59,7 @@ def _sole_user(cache_dir: Path | None) -> Iterator[None]:
         if cache_dir is not None:
             with suppress(OSError):
                 cache_dir.mkdir(parents=True, exist_ok=True)
-                lock = exits.enter_context((cache_dir / "lock").open("w"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                lock(exits.enter_context((cache_dir / "lock").open("w")))
         yield
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import os
 import secrets
@@ -12,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import BinaryIO, TextIO
 from core.base.budget import ByteBudget, Lane
 from core.base.disk import disk_errors
 from core.base.errors import StackNotFound, TooManyStacks
+from core.base.file_lock import lock, open_locked
 from core.base.memory import give_memory_back
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
@@ -260,17 +260,10 @@ class StackStore:
 
 
 def _try_lock(folder: Path) -> TextIO | None:
-    """Lock a run folder; None where a living process holds it. The lock ends with the process, however it ends."""
-    try:
-        handle = (folder / "lock").open("w")
-    except OSError:  # no folder of ours, or another process has just removed it
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        return None
-    return handle
+    """Lock a run folder; None where a living process holds it."""
+    with suppress(OSError):  # no folder of ours, or another process has just removed it
+        return open_locked(folder / "lock")
+    return None
 
 
 def _make_private(folder: Path) -> None:
@@ -292,7 +285,7 @@ def _alone_in(work_dir: Path) -> Iterator[None]:
     """Wait until no other process is making or removing folders there: one that is new has no lock yet."""
     descriptor = os.open(work_dir, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock(descriptor)
         yield
     finally:
         os.close(descriptor)
@@ -301,14 +294,14 @@ def _alone_in(work_dir: Path) -> Iterator[None]:
 def _create_run_folder(work_dir: Path) -> tuple[Path, TextIO]:
     folder = work_dir / f"run-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
-    lock = _try_lock(folder)
-    assert lock is not None, "nobody else looks at it now"  # noqa: S101
-    return folder, lock
+    held = _try_lock(folder)
+    assert held is not None, "nobody else looks at it now"  # noqa: S101
+    return folder, held
 
 
 def _remove_abandoned_runs(work_dir: Path) -> None:
     for folder in (*work_dir.glob("run-*"), *work_dir.glob("new-*")):  # the latter by earlier versions
-        lock = _try_lock(folder)
-        if lock is not None:
+        held = _try_lock(folder)
+        if held is not None:
             shutil.rmtree(folder, ignore_errors=True)
-            lock.close()
+            held.close()
