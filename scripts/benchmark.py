@@ -17,7 +17,6 @@ from threading import Event
 
 from tqdm import tqdm
 
-from core.base.errors import AppError
 from core.benchmark.benchmark_app import compare_with_benchmark_app
 from core.benchmark.formats import to_csv, to_json, to_markdown
 from core.benchmark.plan import DEFAULT_COUNTS, DEFAULT_MODES, MODES, SUBJECT_NAMES, Plan
@@ -27,12 +26,17 @@ from core.engines.openvino import INT8
 from core.recognition.classifier import Classifier
 from core.runtime import AppRuntime, get_runtime
 from scripts._arguments import batch_size_argument
-from scripts.dev._stacks import open_stack
+from scripts._running import run_command
+from scripts._stacks import open_stack
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     options = _parser().parse_args(arguments)
+    return run_command(lambda: _run(options), about=options.stack)
+
+
+def _run(options: argparse.Namespace) -> int:
     runtime = get_runtime()
     try:
         report = _measure(options, runtime)
@@ -40,9 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path, write in ((options.json, to_json), (options.csv, to_csv)):
             if path is not None:
                 path.write_text(write(report), encoding="utf-8")
-    except (AppError, OSError) as error:
-        print(f"{options.stack}: {error}", file=sys.stderr)
-        return 2
     finally:
         runtime.close()
     return 0

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.api.clients import client_of
 from core.api.json_answer import json_answer
 from core.api.problems import responses
-from core.api.schemas import Count, EngineChoice, Text
+from core.api.schemas.fields import Count, EngineChoice, Text
 from core.base.errors import EvaluationNotDone, EvaluationNotFound
 from core.engines.registry import default_engine
 from core.models.registry import ModelRegistry

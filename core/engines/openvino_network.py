@@ -18,7 +18,9 @@ PIXELS = "pixels"
 
 def named_outputs(model: Any) -> dict[str, Any]:
     """All outputs of an ``ov.Model``'s nodes that have names, by each of those."""
-    return {name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.get_names()}
+    return {
+        name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.get_names()
+    }
 
 
 def only_network(model: Any) -> Any:

@@ -14,6 +14,7 @@ from core.benchmark.report import Report, read_report
 from pages._ui.benchmark.charts import chart_sheet
 from pages._ui.benchmark.results import label
 from pages._ui.benchmark.state import Benchmarks
+from pages._ui.shell.downloads import download_button
 from pages._ui.shell.messages import escape
 
 _PNG_SCALE = 2  # device pixels per CSS pixel: sharp in a document
@@ -23,22 +24,14 @@ def downloads(report: Report) -> None:
     """The report in every form, each made when asked for."""
     name = f"benchmark-{report.created[:16].replace(':', '').replace('T', '-')}"
     with st.container(horizontal=True):
-        for title, make, ending, kind in (
-            ("CSV", lambda: to_csv(report), "csv", "text/csv"),
-            ("JSON", lambda: to_json(report), "json", "application/json"),
-            ("Markdown", lambda: to_markdown(report), "md", "text/markdown"),
-            ("Charts as PNG", lambda: picture(report, "png"), "png", "image/png"),
-            ("Charts as SVG", lambda: picture(report, "svg"), "svg", "image/svg+xml"),
+        for title, make, ending in (
+            ("CSV", lambda: to_csv(report), "csv"),
+            ("JSON", lambda: to_json(report), "json"),
+            ("Markdown", lambda: to_markdown(report), "md"),
+            ("Charts as PNG", lambda: picture(report, "png"), "png"),
+            ("Charts as SVG", lambda: picture(report, "svg"), "svg"),
         ):
-            st.download_button(
-                title,
-                make,
-                f"{name}.{ending}",
-                kind,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"benchmark-{ending}",
-            )
+            download_button(title, make, f"{name}.{ending}", key=f"benchmark-{ending}")
 
 
 def open_saved(found: Benchmarks) -> None:

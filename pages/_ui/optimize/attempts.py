@@ -15,6 +15,7 @@ from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
 from pages._ui.optimize.form import start
 from pages._ui.optimize.gate_report import all_figures, figures, verdict
+from pages._ui.shell.downloads import download_button
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import keep_model
 from pages._ui.shell.session import Session
@@ -148,14 +149,11 @@ def _choice(session: Session, job: OptimizationJob, model: Model, key: str) -> N
         ):
             keep_model(session, model)
             st.rerun()
-    st.download_button(
+    download_button(
         "Download this model",
         lambda: pack_model(model),
         f"{job.source.card.name}-calibrated.zip",
-        "application/zip",
-        icon=":material/download:",
         key=f"download-{key}",
-        on_click="ignore",
         help="The model's folder as a ZIP. Unpacked into the models folder of a server's data folder, it is "
         "installed there for everybody.",
     )

@@ -13,6 +13,7 @@ from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from core.teach.job import TeachingJob
 from core.teach.live import LiveTeaching
+from pages._ui.shell.downloads import download_button
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import keep_model, teachable_models, told_apart
 from pages._ui.shell.session import Session
@@ -161,13 +162,10 @@ def _ended(session: Session, job: TeachingJob) -> None:
             st.caption(escape(report.train_longer))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.page_link("viewer.py", label="Recognise with it in the viewer", icon=":material/photo_library:")
-            st.download_button(
+            download_button(
                 "Download the model",
                 lambda: pack_model(model),
                 f"{model.card.name}.zip",
-                "application/zip",
-                icon=":material/download:",
-                on_click="ignore",
                 help="Weights, INT8 copy, card, and the features of the labelled images, so that it can be taught "
                 "further. Unpacked into the models folder of a server's data folder, it is installed there.",
             )
