@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.runtime import get_runtime
 from pages._ui.evaluate.form import form
-from pages._ui.evaluate.results import results
+from pages._ui.evaluate.results import evaluation_results
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import stack_links
 from pages._ui.viewer.beside import gallery_beside_viewer
@@ -30,5 +30,5 @@ form(session, stack)
 job = session.evaluation
 if job is None or job.evaluation is None or job.report is None:
     st.stop()
-results(session, stack, job.evaluation, job.report)
+evaluation_results(session, stack, job.evaluation, job.report)
 gallery_beside_viewer(session, stack_links(stack), key="evaluate")

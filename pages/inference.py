@@ -5,7 +5,7 @@ import streamlit as st
 from core.recognition.stack_results import differs
 from core.runtime import get_runtime
 from pages._ui.inference.curl import same_over_http
-from pages._ui.inference.results import downloads, inspect, results_table, run_metrics
+from pages._ui.inference.results import inspect, result_downloads, results_table, run_metrics
 from pages._ui.inference.run_panel import run_panel
 from pages._ui.inference.unknown import none_of_these
 from pages._ui.shell.browsers import current_session
@@ -42,7 +42,7 @@ if len(results.engines) > 1:
             st.stop()
 none_of_these(stack, found)
 picked = results_table(stack, found, key="results")
-downloads(stack, found)
+result_downloads(stack, found)
 if session.job is not None and session.job.order.stack is stack and session.job.state.finished:
     same_over_http(session.job)
 inspect(stack, found, picked, key="inspect")

@@ -7,7 +7,7 @@ from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import label_links
 from pages._ui.shell.messages import escape
 from pages._ui.shell.room import reserve
-from pages._ui.teach.classes import classes
+from pages._ui.teach.classes import class_field
 from pages._ui.teach.making import making
 from pages._ui.teach.mode import room_for_bar
 from pages._ui.teach.quality import quality
@@ -38,7 +38,7 @@ live.refresh()
 room_for_bar()
 reserve({"classes": "4.25rem", "teach-gallery": "min(35rem, 80svh)", "teach-viewer": "min(35rem, 80svh)"})
 next_step(live)
-classes(session, stack, live)
+class_field(session, stack, live)
 links = label_links(stack, live)
 gallery_beside_viewer(session, links, key="teach")
 accept, judge, make = st.tabs(["Suggestions", "How good it is", "Make the model"])

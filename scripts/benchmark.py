@@ -18,8 +18,8 @@ from threading import Event
 from tqdm import tqdm
 
 from core.benchmark.benchmark_app import compare_with_benchmark_app
-from core.benchmark.formats import to_csv, to_json, to_markdown
-from core.benchmark.plan import DEFAULT_COUNTS, DEFAULT_MODES, MODES, SUBJECT_NAMES, Plan
+from core.benchmark.formats import report_csv, report_json, report_markdown
+from core.benchmark.plan import DEFAULT_COUNTS, DEFAULT_MODES, MODES, SUBJECT_NAMES, BenchmarkPlan
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
 from core.engines.openvino import INT8
@@ -40,8 +40,8 @@ def _run(options: argparse.Namespace) -> int:
     runtime = get_runtime()
     try:
         report = _measure(options, runtime)
-        print(to_markdown(report))
-        for path, write in ((options.json, to_json), (options.csv, to_csv)):
+        print(report_markdown(report))
+        for path, write in ((options.json, report_json), (options.csv, report_csv)):
             if path is not None:
                 path.write_text(write(report), encoding="utf-8")
     finally:
@@ -100,7 +100,7 @@ def _some_of(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
 
 def _measure(options: argparse.Namespace, runtime: AppRuntime) -> Report:
     settings = runtime.settings
-    plan = Plan(
+    plan = BenchmarkPlan(
         engines=options.engines,
         modes=options.modes,
         counts=options.counts,

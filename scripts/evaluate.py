@@ -25,8 +25,8 @@ from core.recognition.service import RecognitionService
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.trust.evaluation.evaluation import Evaluation, Subject
-from core.trust.evaluation.job import EvaluationJob, Plan
-from core.trust.evaluation.known import KnownClasses, from_csv, from_folders
+from core.trust.evaluation.job import EvaluationJob, EvaluationPlan
+from core.trust.evaluation.known import KnownClasses, known_from_csv, known_from_folders
 from core.trust.evaluation.report import EvaluationReport, RunReport
 from core.trust.evaluation.sentences import (
     accuracy_sentence,
@@ -34,7 +34,7 @@ from core.trust.evaluation.sentences import (
     coverage_sentence,
     interval,
     known_sentence,
-    share,
+    share_text,
 )
 from core.trust.evaluation.service import EvaluationService
 from core.trust.evaluation.tables import classes_csv, images_csv
@@ -83,7 +83,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> tuple[Evaluati
         stack = open_stack(store, options.stack)
         print_skipped(stack)
         subjects = tuple(Subject(model, engine) for model in models for engine in options.engines)
-        plan = Plan(stack, _labels(options.labels, stack), subjects, batch_size=options.batch_size)
+        plan = EvaluationPlan(stack, _labels(options.labels, stack), subjects, batch_size=options.batch_size)
         return _judge(EvaluationService(RecognitionService(settings)).evaluate(plan))
     finally:
         store.close()
@@ -91,7 +91,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> tuple[Evaluati
 
 def _labels(source: str, stack: ImageStack) -> KnownClasses:
     names = [entry.name for entry in stack.entries]
-    return from_folders(names) if source == FOLDERS else from_csv(Path(source).read_bytes(), names)
+    return known_from_folders(names) if source == FOLDERS else known_from_csv(Path(source).read_bytes(), names)
 
 
 def _judge(job: EvaluationJob) -> tuple[Evaluation, EvaluationReport]:
@@ -132,7 +132,7 @@ def _print(report: EvaluationReport) -> None:
     for run in report.runs:
         _print_run(run)
     for pair in report.comparisons:
-        print(f"\n{pair.first} and {pair.second} name the same class on {share(pair.agreement)} of images.")
+        print(f"\n{pair.first} and {pair.second} name the same class on {share_text(pair.agreement)} of images.")
         print(comparison_sentence(pair))
 
 

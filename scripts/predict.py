@@ -21,7 +21,7 @@ from core.base.settings import MIB, get_settings
 from core.engines.registry import default_engine, engine_label, engine_names
 from core.models.registry import ModelRegistry
 from core.recognition.recognize import recognize
-from core.recognition.report import to_csv, to_json
+from core.recognition.report import predictions_csv, predictions_json
 from core.recognition.results import Prediction, Recognition
 from core.stacks.store import StackStore
 from core.trust.map_folder import Form, MapFolder
@@ -30,7 +30,7 @@ from scripts._running import run_command
 from scripts._stacks import open_stack, print_skipped
 
 MAPS_WAITING = 4 * MIB  # of maps on their way to the disk
-FORMATS = {".csv": to_csv, ".json": to_json}
+FORMATS = {".csv": predictions_csv, ".json": predictions_json}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -31,7 +31,7 @@ class Priority(IntEnum):
     INGEST = 2  # nobody waits yet
 
 
-class Job(Future[None]):
+class PoolJob(Future[None]):
     """Work that runs exactly once, however often it is submitted.
 
     ``memory`` is how many bytes it takes for a moment, which come out of the share of ``client``, and ``cost`` what it
@@ -76,7 +76,7 @@ class Job(Future[None]):
         return work
 
 
-_Queue = queue.PriorityQueue[tuple[int, int, Job | None]]
+_Queue = queue.PriorityQueue[tuple[int, int, PoolJob | None]]
 
 
 def _forget_locals(error: BaseException | None) -> None:
@@ -107,7 +107,7 @@ class WorkerPool:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, job: Job, priority: Priority) -> Job:
+    def submit(self, job: PoolJob, priority: Priority) -> PoolJob:
         """Queue ``job``, or move it forward when it already waits at a lower priority.
 
         Raises:
@@ -122,7 +122,7 @@ class WorkerPool:
             self._put(job)
         return job
 
-    def _submit_large(self, job: Job, priority: Priority) -> None:
+    def _submit_large(self, job: PoolJob, priority: Priority) -> None:
         with self._lock:
             job.priority = priority
             if job.reservation is not None:
@@ -142,7 +142,7 @@ class WorkerPool:
 
         reservation.granted.add_done_callback(granted)
 
-    def _put(self, job: Job) -> None:
+    def _put(self, job: PoolJob) -> None:
         assert job.priority is not None  # noqa: S101 - submit has set it
         jobs = self._small if job.memory <= SMALL_BYTES else self._large
         jobs.put((job.priority, next(self._order), job))

@@ -31,7 +31,7 @@ def export_onnx(network: Any, path: Path, side: int) -> None:
     )
 
 
-def check_onnx(network: Any, path: Path, side: int, *, allowed: float = MAX_EXPORT_DIFFERENCE) -> float:
+def check_export(network: Any, path: Path, side: int, *, allowed: float = MAX_EXPORT_DIFFERENCE) -> float:
     """Check an exported graph and return its largest absolute difference of any logit from PyTorch's.
 
     Raises:

@@ -36,7 +36,7 @@ class Facts:
 UNKNOWN_FACTS = Facts()
 
 
-def describe(model: Any, preprocessing: Preprocessing, stages: Sequence[Stage], facts: Facts) -> None:
+def describe_graph(model: Any, preprocessing: Preprocessing, stages: Sequence[Stage], facts: Facts) -> None:
     """Complete an ``ov.Model`` of a network alone, in place.
 
     It comes to take uint8 RGB images ``[batch, height, width, 3]`` of any size and gives:

@@ -16,11 +16,11 @@ from numpy.typing import DTypeLike, NDArray
 from core.base.errors import DiskFull, ImageError, ImageNotFound, QuotaExceeded, StackNotFound, TooManyStacks
 from core.base.giving_way import giving_way
 from core.base.settings import Settings
-from core.base.workers import Job, Priority, WorkerPool
+from core.base.workers import PoolJob, Priority, WorkerPool
 from core.images import pixels, strips
 from core.images.display import Picture, to_picture
 from core.images.formats import format_of_name
-from core.images.formats.format import FileReader, Pixels, Size, decoded, for_browsers
+from core.images.formats.format import FileReader, Pixels, Size, decoded_header, for_browsers
 from core.images.memory import preparing_bytes, whole_bytes
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.stacks.inputs import ModelInputs
@@ -31,7 +31,7 @@ THUMBNAIL_BYTES = 13_000  # on disk, for a photo
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DecodingProgress:
     """How far the background decoding of a stack is."""
 
     done: int
@@ -44,7 +44,7 @@ class _Inputs:
 
     preprocessing: Preprocessing
     rows: RowFile
-    jobs: dict[int, Job] = field(default_factory=dict)
+    jobs: dict[int, PoolJob] = field(default_factory=dict)
 
 
 class ImageStack:
@@ -135,9 +135,9 @@ class ImageStack:
         return self._fingerprint
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> DecodingProgress:
         """Images decoded so far, broken ones included."""
-        return Progress(self._prepared, len(self))
+        return DecodingProgress(self._prepared, len(self))
 
     def find(self, filename: str) -> int:
         """Position of ``filename``: its path in the source, or its base name where only one image has it.
@@ -309,11 +309,11 @@ class ImageStack:
         """
         self._grow(count)
 
-    def prepare(self, index: int, priority: Priority) -> Job:
+    def prepare(self, index: int, priority: Priority) -> PoolJob:
         """Have an image's thumbnail and default model input made, unless they were; see ``ModelInputs.prepare``."""
         return self._prepare_for(self._default, index, priority)
 
-    def prepare_ahead(self, indices: Iterable[int]) -> Iterator[tuple[int, Job]]:
+    def prepare_ahead(self, indices: Iterable[int]) -> Iterator[tuple[int, PoolJob]]:
         """See ``ModelInputs.prepare_ahead``; of the default inputs."""
         return self.inputs(self._default.preprocessing).prepare_ahead(indices)
 
@@ -331,7 +331,7 @@ class ImageStack:
         for job in jobs:
             job.fail(_closed())
 
-    def _prepare_for(self, kept: _Inputs, index: int, priority: Priority) -> Job:
+    def _prepare_for(self, kept: _Inputs, index: int, priority: Priority) -> PoolJob:
         self.check(index)
         with self._lock:
             job = kept.jobs.get(index)
@@ -342,7 +342,7 @@ class ImageStack:
                 enough = self._enough(kept, entry)
                 memory = preparing_bytes(entry.format, entry.header, entry.file_size, enough)
                 cost = whole_bytes(entry.header, entry.file_size)
-                job = Job(lambda: self._make(kept, index), memory=memory, cost=cost, client=self._client)
+                job = PoolJob(lambda: self._make(kept, index), memory=memory, cost=cost, client=self._client)
                 kept.jobs[index] = job
         return self._pool.submit(job, priority)
 
@@ -363,7 +363,7 @@ class ImageStack:
         entry, side = self.entries[index], self._settings.thumbnail_side
         enough = self._enough(kept, entry)
         size = entry.header.width, entry.header.height
-        if strips.is_large(decoded(entry.format, entry.header, enough)):
+        if strips.is_large(decoded_header(entry.format, entry.header, enough)):
             thumbnail, model_input = strips.to_thumbnail_and_model_input(
                 self.rgb_in_strips(index), size, side, kept.preprocessing
             )

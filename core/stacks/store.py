@@ -25,7 +25,7 @@ from core.base.memory import give_memory_back
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
 from core.stacks.files import FileStore
-from core.stacks.quota import Place, Quota, Share, Usage, place_to_free
+from core.stacks.quota import Place, Quota, QuotaShare, Usage, place_to_free
 from core.stacks.resumable import ResumableUploads
 from core.stacks.sources import open_parts, open_source
 from core.stacks.sources.parts import Part
@@ -44,7 +44,7 @@ class _Kept:
     """A stack, its part of the quota, and when it was last used (by the store's clock)."""
 
     stack: ImageStack
-    share: Share
+    share: QuotaShare
     used: float
 
 
@@ -157,7 +157,7 @@ class StackStore:
             share.release()
             raise
 
-    def share(self, client: str) -> Share:
+    def share(self, client: str) -> QuotaShare:
         """The part of the quota that something else than a stack takes, such as a client's own model: bytes alone."""
         return self._quota.open_without_place(client)
 
@@ -210,7 +210,7 @@ class StackStore:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._run_lock.close()
 
-    def _place_for(self, client: str) -> Share:
+    def _place_for(self, client: str) -> QuotaShare:
         try:
             return self._quota.open(client)
         except TooManyStacks:
@@ -244,7 +244,7 @@ class StackStore:
         source = open_parts(upload.path, parts, self._settings, Scratch(upload.folder, upload.share.grow))
         return self._add(source, name, upload.folder, upload.share)
 
-    def _add(self, source: Source, name: str, folder: Path, share: Share) -> ImageStack:
+    def _add(self, source: Source, name: str, folder: Path, share: QuotaShare) -> ImageStack:
         share.grow(prepared_bytes(len(source.entries)))
         stack = ImageStack(
             folder.name, name, source, folder, self._pool, self._settings, client=share.client, grow=share.grow

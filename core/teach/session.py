@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import InvalidRequest
-from core.teach.evaluate import Evaluation, evaluate
+from core.teach.evaluate import CrossValidation, cross_validate
 from core.teach.features import CONTENT_BYTES, Looker, OnImages
 from core.teach.head import Examples, Head, examples, fit
 from core.teach.labels import Labels
@@ -34,7 +34,7 @@ class TeachingSession:
         self._head: Head | None = None
         self._suggester: tuple[object, Suggester] | None = None
         self._suggestions: tuple[object, Suggestions] | None = None
-        self._evaluation: tuple[object, Evaluation] | None = None
+        self._evaluation: tuple[object, CrossValidation] | None = None
 
     def look(self, cancelled: Event, on_images: OnImages = lambda count: None) -> None:
         """Have the features of all images, which recognised ones have already. See ``Looker.look``."""
@@ -55,7 +55,7 @@ class TeachingSession:
                 self._suggestions = key, suggester.suggest(known, self.looker.read(known))
             return self._suggestions[1]
 
-    def evaluation(self, cancelled: Event, check: Callable[[], None] = lambda: None) -> Evaluation:
+    def evaluation(self, cancelled: Event, check: Callable[[], None] = lambda: None) -> CrossValidation:
         """How good the head is; takes as long as a few dozen fits, and ``check`` may end it. Raises as ``suggestions``.
 
         Rows of ``mistakes`` are places in ``labelled()``.
@@ -63,7 +63,7 @@ class TeachingSession:
         with self._lock:
             version = self.labels.version
             if self._evaluation is None or self._evaluation[0] != version:
-                self._evaluation = version, evaluate(self._examples(cancelled), check=check)
+                self._evaluation = version, cross_validate(self._examples(cancelled), check=check)
             return self._evaluation[1]
 
     def labelled(self) -> list[int]:

@@ -15,7 +15,7 @@ from core.benchmark.plan import (
     MODES,
     SUBJECT_LABELS,
     SUBJECT_NAMES,
-    Plan,
+    BenchmarkPlan,
 )
 from core.engines.registry import engine_names
 from core.runtime import get_runtime
@@ -101,7 +101,7 @@ def plan_form(session: Session, stack: ImageStack, found: Benchmarks) -> None:
             "Sweep batch sizes × streams", help="Where the fastest OpenVINO engine is fastest; takes half a minute."
         )
         if st.button("Run benchmark", type="primary", icon=":material/speed:"):
-            plan = Plan(
+            plan = BenchmarkPlan(
                 engines=tuple(engines),
                 modes=tuple(modes),
                 counts=tuple(sorted(_number(text) for text in typed)),
@@ -130,7 +130,7 @@ def progress(session: Session, found: Benchmarks) -> None:
             job.cancel()
 
 
-def _start(session: Session, stack: ImageStack, found: Benchmarks, plan: Plan) -> None:
+def _start(session: Session, stack: ImageStack, found: Benchmarks, plan: BenchmarkPlan) -> None:
     runtime = get_runtime()
     try:
         plan.check(runtime.settings)

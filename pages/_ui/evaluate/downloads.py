@@ -12,7 +12,7 @@ from core.trust.evaluation.tables import classes_csv, images_csv
 from pages._ui.shell.downloads import download_button, filename_of
 
 
-def downloads(stack: ImageStack, found: Evaluation, report: EvaluationReport) -> None:
+def evaluation_downloads(stack: ImageStack, found: Evaluation, report: EvaluationReport) -> None:
     """Report, images, classes, all figures."""
     with st.container(horizontal=True):
         for title, make, ending in (

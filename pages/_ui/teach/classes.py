@@ -33,7 +33,7 @@ from pages._ui.viewer.uploader import told, uploader_field
 _MAX_NAME = 100  # characters of a class
 
 
-def classes(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
+def class_field(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     """The field for a new class, and the menus beside it."""
     with st.container(key="classes", horizontal=True, vertical_alignment="bottom"):
         # Not cleared by the browser: a report of the gallery right after it would join it, and bring the empty field.
