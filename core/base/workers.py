@@ -17,7 +17,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from enum import IntEnum
 
-from core.base.budget import SMALL_BYTES, ByteBudget, Reservation
+from core.base.budget import SMALL_BYTES, ByteBudget
+from core.base.byte_lane import Reservation
 
 CLOSE_SECONDS = 1.0
 LARGE_NICENESS = 10  # of threads that do large work: a tenth of the cores beside one that does small work

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import gc
-import os
 import secrets
 import shutil
-import stat
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
-from core.base.budget import ByteBudget, Lane
+from core.base.budget import ByteBudget
+from core.base.byte_lane import ByteLane
 from core.base.disk import disk_errors
 from core.base.errors import StackNotFound, TooManyStacks
-from core.base.file_lock import lock, open_locked
 from core.base.memory import give_memory_back
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
 from core.stacks.files import FileStore
 from core.stacks.quota import Place, Quota, QuotaShare, Usage, place_to_free
 from core.stacks.resumable import ResumableUploads
+from core.stacks.run_folder import open_run_folder
 from core.stacks.sources import open_parts, open_source
 from core.stacks.sources.parts import Part
 from core.stacks.sources.source import Scratch, Source
@@ -71,12 +69,9 @@ class StackStore:
         self._stacks: dict[str, _Kept] = {}
         self._lock = threading.Lock()
         self.memory = ByteBudget(settings.image_memory_bytes, large_at_once=settings.decode_workers)
-        self.answers = Lane(settings.image_memory_bytes // 4, per_client=settings.image_memory_bytes // 16)
+        self.answers = ByteLane(settings.image_memory_bytes // 4, per_client=settings.image_memory_bytes // 16)
         self._pool = WorkerPool(settings.decode_workers, self.memory)
-        _make_private(settings.work_dir)
-        with _alone_in(settings.work_dir):
-            _remove_abandoned_runs(settings.work_dir)
-            self.folder, self._run_lock = _create_run_folder(settings.work_dir)
+        self.folder, self._run_lock = open_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
         self.files = FileStore(self.folder / "files", self._place_for, clock)
         self.resumable = ResumableUploads(self.receive, clock)
@@ -257,51 +252,3 @@ class StackStore:
     def _sweep_until_stopped(self) -> None:
         while not self._stopping.wait(self._sweep_seconds):
             self.sweep()
-
-
-def _try_lock(folder: Path) -> TextIO | None:
-    """Lock a run folder; None where a living process holds it."""
-    with suppress(OSError):  # no folder of ours, or another process has just removed it
-        return open_locked(folder / "lock")
-    return None
-
-
-def _make_private(folder: Path) -> None:
-    """Make ``folder``, or take it if it is ours: in a shared temporary folder somebody else may have made it before.
-
-    Raises:
-        PermissionError: it is a link, or belongs to another user (root, who can do everything anyway, excepted).
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.getuid(), 0):
-        raise PermissionError(f"{folder} belongs to somebody else; name another folder in AISR_WORK_DIR.")
-    if found.st_uid == os.getuid():
-        folder.chmod(0o700)
-
-
-@contextmanager
-def _alone_in(work_dir: Path) -> Iterator[None]:
-    """Wait until no other process is making or removing folders there: one that is new has no lock yet."""
-    descriptor = os.open(work_dir, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        lock(descriptor)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _create_run_folder(work_dir: Path) -> tuple[Path, TextIO]:
-    folder = work_dir / f"run-{secrets.token_hex(8)}"
-    folder.mkdir(mode=0o700)
-    held = _try_lock(folder)
-    assert held is not None, "nobody else looks at it now"  # noqa: S101
-    return folder, held
-
-
-def _remove_abandoned_runs(work_dir: Path) -> None:
-    for folder in (*work_dir.glob("run-*"), *work_dir.glob("new-*")):  # the latter by earlier versions
-        held = _try_lock(folder)
-        if held is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            held.close()
