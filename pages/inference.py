@@ -9,18 +9,14 @@ from pages._ui.inference.results import inspect, result_downloads, results_table
 from pages._ui.inference.run_panel import run_panel
 from pages._ui.inference.unknown import none_of_these
 from pages._ui.shell.browsers import current_session
+from pages._ui.shell.needed import needed_stack
 from pages._ui.shell.room import reserve
 from pages._ui.viewer.upload import stack_summary
 
 session = current_session()
-stack = session.stack
 
 st.title("Inference")
-if stack is None:
-    st.info("There is no stack yet. Open one on the Viewer page first.", icon=":material/upload_file:")
-    st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
-    st.stop()
-
+stack = needed_stack(session)
 stack_summary(stack)
 run_panel(session, stack, key="inference")
 reserve({"run-metrics": "8.5rem", "none-of-these": "11.5rem"})

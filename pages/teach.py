@@ -6,6 +6,7 @@ from core.base.errors import AppError
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import label_links
 from pages._ui.shell.messages import escape
+from pages._ui.shell.needed import needed_stack
 from pages._ui.shell.room import reserve
 from pages._ui.teach.classes import class_field
 from pages._ui.teach.making import making
@@ -17,14 +18,11 @@ from pages._ui.viewer.beside import gallery_beside_viewer
 from pages._ui.viewer.upload import stack_summary
 
 session = current_session()
-stack = session.stack
 
-if stack is None:
+if session.stack is None:
     st.title("Teach")
     st.markdown("Show the app a few examples of *your* classes, and it recognises the rest: in seconds, without code.")
-    st.info("There is no stack yet. Open one on the Viewer page first.", icon=":material/upload_file:")
-    st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
-    st.stop()
+stack = needed_stack(session)
 
 with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
     st.title("Teach", width="content")

@@ -71,22 +71,6 @@ class TeachingSession:
         stack = self.looker.stack
         return [index for index in self.labels.by_image if stack.error(index) is None]
 
-    def review_queue(self, cancelled: Event, count: int) -> list[int]:
-        """The ``count`` unlabelled images that teach most, the best first. Raises as ``suggestions``."""
-        return self.suggestions(cancelled).review_queue(list(self.labels.by_image))[:count]
-
-    def accept_above(self, name: str, confidence: float, cancelled: Event, threshold: float | None = None) -> list[int]:
-        """Label all unlabelled images that are suggested to be ``name`` so surely, in one change; their positions.
-
-        ``threshold`` is that of the known score, below which an image shows none of the classes. Raises as
-        ``suggestions``.
-        """
-        labelled = self.labels.by_image
-        found = self.suggestions(cancelled).above(name, confidence, threshold)
-        accepted = [index for index in found if index not in labelled]
-        self.labels.assign(accepted, name)
-        return accepted
-
     def similar(self, index: int, count: int) -> list[int]:
         """The images most like one, best first, among those that were looked at.
 

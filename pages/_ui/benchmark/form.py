@@ -23,8 +23,8 @@ from core.stacks.stack import ImageStack
 from pages._ui.benchmark.state import Benchmarks
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
+from pages._ui.shell.steps import REFRESH_SECONDS
 
-_REFRESH_SECONDS = 0.5
 _FIRST_COUNTS = ("50", "100")  # a first run that takes half a minute
 
 _MODES_HELP = (
@@ -113,7 +113,7 @@ def plan_form(session: Session, stack: ImageStack, found: Benchmarks) -> None:
         _outcome(found)
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def progress(session: Session, found: Benchmarks) -> None:
     """The measurement that runs or waits for its turn, and a button to stop it."""
     job = found.job

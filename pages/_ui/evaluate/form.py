@@ -18,8 +18,8 @@ from core.trust.label_files import MAX_BYTES
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import teachable_models, told_apart
 from pages._ui.shell.session import Session
+from pages._ui.shell.steps import REFRESH_SECONDS
 
-_REFRESH_SECONDS = 0.5
 _CSV_MIB = min(MAX_BYTES // MIB, 4)  # Streamlit's own field holds it in memory
 
 
@@ -80,7 +80,7 @@ def form(session: Session, stack: ImageStack) -> None:
         )
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def _progress(session: Session) -> None:
     """How far it is, and a button to stop it."""
     job = session.evaluation
@@ -124,7 +124,7 @@ def _start(
         session.evaluation_error = str(error)
     else:
         session.watch(session.evaluation)
-        session.evaluation.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress would only flicker
+        session.evaluation.wait(REFRESH_SECONDS)  # a short run is over by then, and its progress would only flicker
     st.rerun()
 
 

@@ -19,9 +19,7 @@ from pages._ui.shell.downloads import download_button
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import keep_model
 from pages._ui.shell.session import Session
-from pages._ui.shell.steps import steps_progress, steps_table
-
-_REFRESH_SECONDS = 0.5
+from pages._ui.shell.steps import REFRESH_SECONDS, steps_progress, steps_table
 
 
 def model_facts(model: Model) -> None:
@@ -55,7 +53,7 @@ def _confidence(model: Model) -> str:
     return " · ".join(found) or "not calibrated: calibrate on a stack in which the classes of some images are known"
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def running_attempt(session: Session) -> None:
     """The running optimisation's steps with their times, and a button to stop it."""
     job = session.optimizations[-1]

@@ -17,10 +17,8 @@ from pages._ui.shell.downloads import download_button
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import keep_model, teachable_models, told_apart
 from pages._ui.shell.session import Session
-from pages._ui.shell.steps import steps_progress, steps_table
+from pages._ui.shell.steps import REFRESH_SECONDS, steps_progress, steps_table
 from pages._ui.teach.state import goes_on, looker_of, watch
-
-_REFRESH_SECONDS = 0.5
 
 
 def making(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
@@ -127,7 +125,7 @@ def _start(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
         session.taught = None
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def _running(session: Session) -> None:
     job = session.teaching_job
     if job is None or job.status != "running":

@@ -70,9 +70,7 @@ class Honest:
                 image = io.BytesIO()
                 Image.fromarray(noise.integers(0, 256, (64, 64, 3), np.uint8)).save(image, "PNG")
                 archive.writestr(f"{number}.png", image.getvalue())
-        started = time.monotonic()
         self.stack = upload(session, target, packed.getvalue())
-        self.first_upload = time.monotonic() - started
 
     def work(self, seconds: float) -> None:
         """Ask for so long."""
