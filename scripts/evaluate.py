@@ -38,11 +38,10 @@ from core.trust.evaluation.sentences import (
 )
 from core.trust.evaluation.service import EvaluationService
 from core.trust.evaluation.tables import classes_csv, images_csv
-from scripts._arguments import batch_size_argument
+from scripts._arguments import FOLDERS, batch_size_argument
 from scripts._running import follow, run_command
 from scripts._stacks import open_stack, print_skipped
 
-FOLDERS = "folders"
 SAID_AT = 0.8  # confidence of which the output says what it would leave
 PAIRS_PRINTED = 10
 

@@ -34,10 +34,9 @@ from core.teach.job import TeachingJob
 from core.teach.lesson import Lesson
 from core.teach.report import TeachingReport
 from core.trust.label_files import from_csv, from_folders
+from scripts._arguments import FOLDERS
 from scripts._running import follow, printing_steps, run_command
 from scripts._stacks import open_stack, print_skipped
-
-FOLDERS = "folders"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,6 +29,9 @@ from core.engines.engine import (
 from core.engines.openvino_network import only_network
 from core.engines.openvino_outputs import add_outputs, has_stages, name_stages, output_names
 
+# Without it "FP32" silently runs in bf16 on CPUs with AMX.
+EXACT: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
+
 forbid_telemetry()  # before anything below imports OpenVINO
 _core_lock = threading.Lock()
 
@@ -138,11 +141,7 @@ class _Compiled:
         import openvino.properties as props
         import openvino.properties.hint as hints
 
-        config = {
-            hints.performance_mode: hints.PerformanceMode.THROUGHPUT,
-            # Without it "FP32" silently runs in bf16 on CPUs with AMX.
-            hints.inference_precision: "f32",
-        }
+        config = EXACT | {hints.performance_mode: hints.PerformanceMode.THROUGHPUT}
         if streams is not None:
             config[props.num_streams] = streams
         cached = {props.cache_dir: str(cache_dir)} if cache_dir is not None else {}

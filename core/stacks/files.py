@@ -12,9 +12,8 @@ from pathlib import Path, PureWindowsPath
 
 from core.base.errors import FileNotKept
 from core.stacks.quota import Place, QuotaShare
-from core.stacks.upload import Upload
+from core.stacks.upload import ID_BYTES, Upload
 
-ID_BYTES = 16  # 128 random bits, as of stacks
 KEPT_SECONDS = 3600.0  # long enough to find the labels that go with the weights
 
 

@@ -29,9 +29,8 @@ from core.stacks.sources import open_parts, open_source
 from core.stacks.sources.parts import Part
 from core.stacks.sources.source import Scratch, Source
 from core.stacks.stack import ImageStack, prepared_bytes
-from core.stacks.upload import Upload
+from core.stacks.upload import ID_BYTES, Upload
 
-ID_BYTES = 16  # 128 random bits: guessing one is out of reach
 COPY_BYTES = 16 * MIB
 SWEEP_SECONDS = 30.0
 OWN_ENTRIES = 10_000_000  # of a stack that the server's own commands open in place; their names alone take 2 GB

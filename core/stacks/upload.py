@@ -15,6 +15,7 @@ from core.images.formats import format_names, format_of_name, says_nothing
 from core.stacks.quota import QuotaShare
 from core.stacks.sources.names import is_archive
 
+ID_BYTES = 16  # 128 random bits of what stacks and files are found by: guessing one is out of reach
 GRANT_BYTES = MIB  # quota and free space are looked at once for so much
 Made = TypeVar("Made")  # what becomes of it
 
