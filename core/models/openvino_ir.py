@@ -29,7 +29,7 @@ def convert(path: Path) -> Any:
 def save_ir(
     model: Any, path: Path, preprocessing: Preprocessing, stages: Sequence[Stage], facts: Facts = UNKNOWN_FACTS
 ) -> None:
-    """Write ``path`` (.xml, weights beside it as .bin) so that it says all of itself; see ``openvino_info.describe``.
+    """Write ``path`` (.xml, weights beside it as .bin) so that it says all of itself: ``openvino_info.describe_graph``.
 
     Preprocessing is part of the graph, so that no engine or caller normalises by itself; the outputs of its stages are
     tensors called ``maps.1`` and so on.
