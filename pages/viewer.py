@@ -37,7 +37,7 @@ if stack is None:
         upload_error(session)
         with st.container(horizontal=True):
             model_popover(session)
-            rendering_note()
+            rendering_note(session)
 else:
     with st.container(key="actions", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(key="stack-actions", horizontal=True, vertical_alignment="center", width="content"):
@@ -67,4 +67,4 @@ else:
             run_outcome(session)
         elif live is not None:
             to_the_model()
-        rendering_note()
+        rendering_note(session)

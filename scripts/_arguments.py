@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+FOLDERS = "folders"  # in place of a CSV of labels: the folders that images lie in name their classes
+
 
 def batch_size_argument(text: str) -> int:
     """A batch size, or 0 for ``auto``."""
