@@ -107,6 +107,7 @@ class Source(ABC):
 
     entries: Sequence[Entry]
     skipped: tuple[Skipped, ...]
+    in_name_order = True  # or in series; False where the images stand in an order that somebody has asked for
 
     @property
     def scratch_bytes(self) -> int:
