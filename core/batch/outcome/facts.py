@@ -31,8 +31,6 @@ class _Job(_Facts):
 
 class _Engine(_Facts):
     engine_checksum: _Text
-    precision: _Text = ""
-    library: _Text = ""
 
 
 class JobFacts(_Facts):
@@ -49,8 +47,6 @@ class JobFacts(_Facts):
     model_checksum: str
     engine: EngineName
     engine_checksum: str
-    precision: str
-    library: str
 
 
 def is_outcome(folder: HeldFolder) -> bool:

@@ -36,7 +36,16 @@ class Outcome:
 
     first: OutcomeRows
 
-    def __init__(self, folder: Path, facts: JobFacts, scratch: Path, share: Share, *, max_rows: int = MAX_ROWS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        facts: JobFacts,
+        scratch: Path,
+        share: Share,
+        *,
+        max_rows: int = MAX_ROWS,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         """Begin to read, and wait for the first rows.
 
         Args:
@@ -53,7 +62,7 @@ class Outcome:
         worker = WorkerProcess("core.batch.outcome.read_parts")
         reading = threading.Thread(
             target=_read,
-            args=(worker, self._state, folder, scratch / secrets.token_hex(8), share, max_rows),
+            args=(worker, self._state, folder, scratch / secrets.token_hex(8), share, max_rows, max_bytes),
             name="outcome",
             daemon=True,
         )
@@ -119,7 +128,9 @@ class _State:
         self.counts: dict[str, int] | None = None
 
 
-def _read(worker: WorkerProcess, state: _State, folder: Path, target: Path, share: Share, max_rows: int) -> None:
+def _read(
+    worker: WorkerProcess, state: _State, folder: Path, target: Path, share: Share, max_rows: int, max_bytes: int
+) -> None:
     def told(event: Event) -> None:
         path = Path(event["path"])
         try:
@@ -135,7 +146,7 @@ def _read(worker: WorkerProcess, state: _State, folder: Path, target: Path, shar
 
     try:
         with worker:
-            worker.call("read", told, folder=folder, target=target, max_rows=max_rows, max_bytes=MAX_BYTES)
+            worker.call("read", told, folder=folder, target=target, max_rows=max_rows, max_bytes=max_bytes)
     except WorkerEnded:
         state.error = OutcomeInvalid(_ENDED)
     except AppError as error:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from core.base.errors import OutcomeInvalid
+from core.base.errors import LabelsInvalid, OutcomeInvalid
 from core.base.held_folder import HeldFolder
 from core.base.settings import MIB
 from core.base.worker_main import Events, serve
@@ -62,7 +62,14 @@ _SHARD = re.compile(r"shard-\d{4}-of-\d{4}")
 _READERS = 4
 
 
-def read(events: Events, folder: str, target: str, max_rows: int, max_bytes: int) -> None:
+def read_within_limits(events: Events, folder: str, target: str, max_rows: int, max_bytes: int) -> None:
+    """See ``read``; in this process, for good, no file may grow beyond ``max_bytes``, nor memory beyond its limit."""
+    _confine(max_bytes)
+    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve what is not theirs under a limit
+    read(events, folder, target, max_rows)
+
+
+def read(events: Events, folder: str, target: str, max_rows: int) -> None:
     """Write all rows to ``target``, and tell the labels and when each part was written (ns).
 
     The first rows are written by themselves before, and told, so that somebody can begin to look at them.
@@ -70,8 +77,6 @@ def read(events: Events, folder: str, target: str, max_rows: int, max_bytes: int
     Raises:
         OutcomeInvalid: a part is damaged or none of ours, or there are too many rows or bytes.
     """
-    _confine(max_bytes)
-    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve what is not theirs under a limit
     held = HeldFolder(Path(folder))
     names = list(_parts(held))
     if not names:
@@ -240,11 +245,14 @@ def _codes(texts: pa.Array | pa.ChunkedArray, labels: dict[str, int]) -> NDArray
 
 def _place(label: str, labels: dict[str, int]) -> int:
     if label not in labels:
-        if len(labels) == MAX_LABELS or clean_label(label, "A class") != label:
-            raise ValueError("classes that no model has")
+        try:
+            if len(labels) == MAX_LABELS or clean_label(label, "A class") != label:
+                raise ValueError("classes that no model has")
+        except LabelsInvalid as error:
+            raise ValueError("classes that no model has") from error
         labels[label] = len(labels)
     return labels[label]
 
 
 if __name__ == "__main__":
-    serve({"read": read}, niceness=0)  # somebody waits for it
+    serve({"read": read_within_limits}, niceness=0)  # somebody waits for it

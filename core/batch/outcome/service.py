@@ -153,7 +153,7 @@ class Outcomes:
 
     def _answer(self, stack: ImageStack, facts: JobFacts, rows: Sequence[OutcomeRow]) -> None:
         """Have the job's answers stand where those of a recognition do."""
-        model = self._installed(facts)
+        model, title = self._model(facts)
         calibrated = model is not None and facts.engine in model.card.confidence
         threshold = 1 - model.card.known.kept if model is not None and model.card.known is not None else THRESHOLD
         names = [entry.name for entry in stack.entries]
@@ -163,7 +163,7 @@ class Outcomes:
                 filename=names[index],
                 top=row.answer.top if row.answer else (),
                 engine=facts.engine,
-                model=facts.model,
+                model=title,
                 error=None if row.answer else row.error or "The job has no answer for this image.",
                 calibrated=calibrated,
                 known_score=row.answer.known_score if row.answer else None,
@@ -173,10 +173,12 @@ class Outcomes:
         ]
         self._recognition.results(stack).add(predictions, facts.model_checksum)
 
-    def _installed(self, facts: JobFacts) -> Model | None:
-        """The model that has answered, where it is here, and is the same."""
+    def _model(self, facts: JobFacts) -> tuple[Model | None, str]:
+        """The model that has answered, where it is here, and what its answers are called: as nothing else here is."""
         try:
             model = self._models.get(facts.model)
         except ModelError:
-            return None
-        return model if model.answers_key == facts.model_checksum else None
+            return None, facts.model
+        if model.answers_key == facts.model_checksum:
+            return model, facts.model
+        return None, f"{facts.model} ({facts.model_checksum[:12]})"

@@ -50,10 +50,9 @@ def outcome_row(session: Session, stack: ImageStack) -> None:
 def made_by(page: Page) -> str:
     """Which model and engine have answered, as Markdown."""
     facts = page.facts
-    precision = f", {escape(facts.precision)}" if facts.precision else ""
     return (
         f"Answers of a batch job, not computed again: model **{escape(facts.model)}** "
-        f"({escape(facts.model_checksum[:_DIGITS])}), {engine_label(facts.engine)}{precision} "
+        f"({escape(facts.model_checksum[:_DIGITS])}), {engine_label(facts.engine)} "
         f"({escape(facts.engine_checksum[:_DIGITS])})"
     )
 

@@ -1,0 +1,178 @@
+"""Measure how a batch job's results open in the app: rows made up, which refer to few small images again and again.
+
+    python -m scripts.dev.measure_outcome --rows 1000000
+
+Starts the app, and drives Chromium: seconds until the first images and answers are there, until all rows are read, and
+of each filter and order; then memory of the server (proportional set size), before and after. CPU seconds are those of
+the server and its processes: other work on the machine hardly changes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from core.base.settings import PROJECT_ROOT
+from core.batch.manifest import UNIT_FILES
+from core.batch.parts import CONSTANT, SCHEMA
+from scripts.dev._app_server import AppServer, app_server
+from scripts.dev._chromium import find_chromium
+from scripts.dev._memory import family, memory
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CLASSES = 1_000
+DIFFERENT = 4_000  # images: a page shows each once
+FACTS = {"model": "made up", "model_checksum": "0" * 64, "engine": "openvino-int8", "engine_checksum": "0" * 12}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; see the module's text."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="default: a million")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="make the job there, or take the one that is there")
+    options = parser.parse_args(arguments)
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary) / "made"
+        if not (folder / "job").exists():
+            make_job(folder, options.rows)
+        environment = {"AISR_STACK_ROOTS": str(folder), "AISR_WORK_DIR": str(Path(temporary) / "work")}
+        script = PROJECT_ROOT / "app.py"
+        with (
+            app_server(script, Path(temporary) / "log", environment=environment) as server,
+            sync_playwright() as playwright,
+        ):
+            browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page.set_default_timeout(300_000)
+            page.goto(server.address.replace("127.0.0.1", "localhost"))
+            measure(page, server, folder / "job")
+            browser.close()
+    return 0
+
+
+def make_job(folder: Path, rows: int) -> None:
+    """Write ``rows`` rows as ``scripts.batch`` does, and the images that they are about."""
+    random = np.random.default_rng(0)
+    photos, parts = folder / "photos", folder / "job" / "parts"
+    for made in (photos, parts):
+        made.mkdir(parents=True)
+    paths = [photos / f"photo {number:04}.png" for number in range(DIFFERENT)]
+    for path in paths:
+        Image.fromarray(random.integers(0, 256, (48, 64, 3), np.uint8)).save(path)
+    sizes = np.array([path.stat().st_size for path in paths])
+    names = np.array([str(path) for path in paths])
+    labels = np.array([f"class {number}" for number in range(CLASSES)])
+    job = {"source": str(photos), **FACTS}
+    (folder / "job" / "job.json").write_text(json.dumps(job))
+    (folder / "job" / "engine.json").write_text(json.dumps({**job, "precision": "int8", "library": "none"}))
+    for number, start in enumerate(range(0, rows, UNIT_FILES)):
+        count = min(UNIT_FILES, rows - start)
+        which = np.arange(start, start + count) % DIFFERENT
+        top = random.integers(0, CLASSES, (count, 5))
+        confidences = -np.sort(-random.dirichlet([0.3] * 5, count), axis=1).astype(np.float32)
+        known = random.random(count).astype(np.float32)
+        scores = pa.StructArray.from_arrays(
+            [pa.array(labels[top.ravel()]), pa.array(confidences.ravel())], names=["class", "confidence"]
+        )
+        columns = {
+            "path": pa.array(names[which]),
+            "frame": pa.array(np.zeros(count, np.int32)),
+            "class": pa.array(labels[top[:, 0]]),
+            "confidence": pa.array(confidences[:, 0]),
+            "known": pa.array(known > 0.05),
+            "known_score": pa.array(known),
+            "top5": pa.ListArray.from_arrays(pa.array(np.arange(0, 5 * count + 1, 5, dtype=np.int32)), scores),
+            "size": pa.array(sizes[which]),
+            "seconds": pa.array(random.random(count).astype(np.float32)),
+            **{name: pa.array([FACTS[name][:12]] * count).dictionary_encode() for name in CONSTANT},
+        }
+        filled = [columns.get(field.name, pa.nulls(count, field.type)) for field in SCHEMA]
+        pq.write_table(pa.table(filled, schema=SCHEMA), parts / f"{number:09}.parquet", compression="zstd")
+
+
+def measure(page: Page, server: AppServer, job: Path) -> None:
+    """Open the job, and print the figures one by one."""
+    field = page.get_by_role("textbox", name="Folder of this computer")
+    field.fill(str(job))
+    field.press("Tab")
+    before = memory(family(server.pid))
+    reading = page.get_by_text("Reading the other rows")
+    filters = page.get_by_role("button", name="Filter the job")
+
+    def first_screen() -> None:
+        page.get_by_role("button", name="Open", exact=True).click()
+        page.locator("[data-ref=canvas][data-painted=sharp]").wait_for()
+        page.get_by_text("class ").first.wait_for()
+
+    began = time.perf_counter()
+    _tell(server, "first image and answers", first_screen)
+    filters.wait_for()
+    reading.wait_for(state="detached")
+    print(f"all rows read after {time.perf_counter() - began:.2f} s")
+    for name, choose in (
+        ("a class", lambda: _choose(page, "Class", "class 7 (")),
+        ("another class, least sure first", lambda: (_choose(page, "Class", "class 8 ("), _order(page, "Least sure"))),
+        ("all, least sure first", lambda: (_choose(page, "Class", "Any"), _order(page, "Least sure"))),
+        (
+            "none of the classes, least known first",
+            lambda: (_choose(page, "Shows", "None of"), _order(page, "Least kn")),
+        ),
+        ("a part of a name", lambda: page.get_by_label("Name contains").fill("photo 0042")),
+    ):
+        filters.click()
+        choose()
+        shown = page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Show")
+
+        def show(shown: object = shown) -> None:
+            canvas = page.locator("[data-ref=canvas]").get_attribute("data-stack")
+            page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Show").click()
+            page.wait_for_function(
+                "before => document.querySelector('.st-key-outcome')?.innerText !== before", arg=text
+            )
+            page.locator("[data-ref=canvas][data-painted=sharp]").wait_for()
+            del canvas
+
+        text = page.locator(".st-key-outcome").inner_text()
+        _tell(server, name, show)
+        print("  " + page.locator(".st-key-outcome").inner_text().replace("\n", " "))
+    print(f"memory of the server: {before / 1e6:,.0f} MB before, {memory(family(server.pid)) / 1e6:,.0f} MB after")
+
+
+def _choose(page: Page, label: str, option: str) -> None:
+    page.get_by_label(label, exact=True).click()
+    page.get_by_role("option").filter(has_text=option).first.click()
+
+
+def _order(page: Page, option: str) -> None:
+    _choose(page, "Order", option)
+
+
+def _tell(server: AppServer, name: str, work: Callable[[], None]) -> None:
+    cpu, began = _cpu(server), time.perf_counter()
+    work()
+    print(f"{name}: {time.perf_counter() - began:.2f} s, {_cpu(server) - cpu:.2f} s of CPU", flush=True)
+
+
+def _cpu(server: AppServer) -> float:
+    times = psutil.Process(server.pid).cpu_times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+if __name__ == "__main__":
+    sys.exit(main())
