@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,42 +126,29 @@ def measure(page: Page, server: AppServer, job: Path) -> None:
     filters.wait_for()
     reading.wait_for(state="detached")
     print(f"all rows read after {time.perf_counter() - began:.2f} s")
-    for name, choose in (
-        ("a class", lambda: _choose(page, "Class", "class 7 (")),
-        ("another class, least sure first", lambda: (_choose(page, "Class", "class 8 ("), _order(page, "Least sure"))),
-        ("all, least sure first", lambda: (_choose(page, "Class", "Any"), _order(page, "Least sure"))),
-        (
-            "none of the classes, least known first",
-            lambda: (_choose(page, "Shows", "None of"), _order(page, "Least kn")),
-        ),
-        ("a part of a name", lambda: page.get_by_label("Name contains").fill("photo 0042")),
+    for name, choices, part in (
+        ("a class", {"Class": "class 7 ("}, ""),
+        ("another class, least sure first", {"Class": "class 8 (", "Order": "Least sure first"}, ""),
+        ("all, least sure first", {"Class": "Any", "Order": "Least sure first"}, ""),
+        ("none of the classes, least known first", {"Shows": "None of the classes", "Order": "Least known first"}, ""),
+        ("a part of a name", {"Shows": "All"}, "photo 0042"),
     ):
         filters.click()
-        choose()
-        shown = page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Show")
-
-        def show(shown: object = shown) -> None:
-            canvas = page.locator("[data-ref=canvas]").get_attribute("data-stack")
-            page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Show").click()
-            page.wait_for_function(
-                "before => document.querySelector('.st-key-outcome')?.innerText !== before", arg=text
-            )
-            page.locator("[data-ref=canvas][data-painted=sharp]").wait_for()
-            del canvas
-
-        text = page.locator(".st-key-outcome").inner_text()
-        _tell(server, name, show)
+        for label, option in choices.items():
+            page.get_by_label(label, exact=True).click()
+            page.get_by_role("option").filter(has_text=option).first.click()
+        page.get_by_label("Name contains").fill(part)
+        _tell(server, name, partial(_show, page))
         print("  " + page.locator(".st-key-outcome").inner_text().replace("\n", " "))
     print(f"memory of the server: {before / 1e6:,.0f} MB before, {memory(family(server.pid)) / 1e6:,.0f} MB after")
 
 
-def _choose(page: Page, label: str, option: str) -> None:
-    page.get_by_label(label, exact=True).click()
-    page.get_by_role("option").filter(has_text=option).first.click()
-
-
-def _order(page: Page, option: str) -> None:
-    _choose(page, "Order", option)
+def _show(page: Page) -> None:
+    """Press the button, and wait for other images."""
+    before = page.locator(".st-key-outcome").inner_text()
+    page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Show").click()
+    page.wait_for_function("before => document.querySelector('.st-key-outcome')?.innerText !== before", arg=before)
+    page.locator("[data-ref=canvas][data-painted=sharp]").wait_for()
 
 
 def _tell(server: AppServer, name: str, work: Callable[[], None]) -> None:

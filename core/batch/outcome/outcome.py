@@ -71,7 +71,7 @@ class Outcome:
         reading.start()
         self._state.begun.wait()
         if self._state.first is None:
-            raise self._state.error or OutcomeInvalid(_ENDED)
+            raise self._state.failure()
         self.first = self._state.first
 
     @property
@@ -88,7 +88,7 @@ class Outcome:
         """
         self._state.ended.wait()
         if self._state.all is None:
-            raise self._state.error or OutcomeInvalid(_ENDED)
+            raise self._state.failure()
         return self._state.all
 
     def counts(self) -> dict[str, int]:
@@ -123,9 +123,14 @@ class _State:
         self.lock = threading.Lock()
         self.first: OutcomeRows | None = None
         self.all: OutcomeRows | None = None
-        self.error: AppError | None = None
+        # Kind and sentence: an exception object would keep its traceback, and with it the outcome.
+        self.error: tuple[type[AppError], str] = (OutcomeInvalid, _ENDED)
         self.found: tuple[Wish, NDArray[np.int64]] | None = None
         self.counts: dict[str, int] | None = None
+
+    def failure(self) -> AppError:
+        kind, sentence = self.error
+        return kind(sentence)
 
 
 def _read(
@@ -148,11 +153,11 @@ def _read(
         with worker:
             worker.call("read", told, folder=folder, target=target, max_rows=max_rows, max_bytes=max_bytes)
     except WorkerEnded:
-        state.error = OutcomeInvalid(_ENDED)
+        pass  # as the state says unless it is told otherwise
     except AppError as error:
-        state.error = error
+        state.error = (type(error), str(error))
     except OSError as error:
-        state.error = OutcomeInvalid(f"The results cannot be taken in ({error.strerror or error}).")
+        state.error = (OutcomeInvalid, f"The results cannot be taken in ({error.strerror or error}).")
     finally:
         for left in (target, target.with_suffix(".first")):
             with suppress(OSError):
