@@ -78,6 +78,7 @@ TESTED_FAMILIES = {
     "python -m scripts.benchmark_viewer ": "unit/scripts/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
     "python -m scripts.measure_formats ": "unit/scripts/test_measure_formats.py::",
+    "python -m scripts.measure_outcome ": "e2e/test_outcome.py::",
     "python -m scripts.measure_known ": "unit/scripts/test_trust_starter.py::test_every_score_gets_a_row",
     "python -m scripts.measure_maps ": "unit/scripts/test_measure_maps.py::",
     "python -m scripts.try_files ": (
