@@ -44,6 +44,9 @@ TESTED = {
     "AISR_TRUSTED_PROXIES=127.0.0.1 ./scripts/run.sh --server.baseUrlPath recognizer --server.headless true": (
         "packaging/test_proxy.py::test_the_api_is_there_and_only_there"
     ),
+    "AISR_STACK_ROOTS=/data ./scripts/run.sh --server.address localhost": (
+        "e2e/test_outcome.py::test_a_job_is_filtered_and_labels_come_along"
+    ),
     "source .venv/bin/activate": COMMAND_LINE_TEST,
     "python -m scripts.make_sample_stack stack.zip": API_TEST,
     "python -m scripts.predict stack.zip --out results.csv": COMMAND_LINE_TEST,

@@ -17,6 +17,7 @@ from core.stacks.sample import make_sample_stack
 from core.stacks.stack import ImageStack
 from pages._ui.shell.messages import escape, images, megabytes
 from pages._ui.shell.session import Session
+from pages._ui.viewer.outcome import made_by
 from pages._ui.viewer.uploader import uploader
 
 
@@ -77,6 +78,8 @@ def stack_summary(stack: ImageStack) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{escape(stack.name)}** · {facts(stack)}", width="content")
         skipped_files(stack)
+    if page := get_runtime().outcomes.page(stack):
+        st.caption(made_by(page))
 
 
 def skipped_files(stack: ImageStack) -> None:
