@@ -71,12 +71,11 @@ def _turning(session: Session, stack: ImageStack, page: Page) -> None:
     with st.popover("Filter the job", icon=":material/filter_alt:", type="secondary"):
         _filters(session, stack, page)
     step = get_runtime().outcomes.page_rows
-    for title, icon, start, possible in (
-        ("Images before these", ":material/chevron_left:", page.start - step, page.start > 0),
-        ("Images after these", ":material/chevron_right:", page.start + step, page.start + shown < total),
-    ):
-        if st.button("", icon=icon, help=title, key=f"outcome-{icon}", disabled=not possible):
-            _turn(session, stack, page, page.wish, start)
+    before, after = page.start > 0, page.start + shown < total
+    if st.button("", icon=":material/chevron_left:", help="Images before these", key="job-before", disabled=not before):
+        _turn(session, stack, page, page.wish, page.start - step)
+    if st.button("", icon=":material/chevron_right:", help="Images after these", key="job-after", disabled=not after):
+        _turn(session, stack, page, page.wish, page.start + step)
     labelled = f" and {page.kept:,} labelled before" if page.kept else ""
     of = f"{total:,} found in {len(page.outcome.rows()):,}" if page.wish != Wish() else f"{total:,}"
     st.markdown(f"**{page.start + 1:,}–{page.start + shown:,}** of {of}{labelled}", width="content")
