@@ -45,7 +45,7 @@ def test_a_job_is_filtered_and_labels_come_along(
     row = page.locator(".st-key-outcome")
     expect(row).to_contain_text("1–30 of 30 found in 3,000")
     expect(row).to_contain_text("not computed again: model made up (000000000000), OpenVINO INT8 (000000000000)")
-    expect(page.get_by_role("button", name="Images after these")).to_be_disabled()
+    expect(row.get_by_role("button", name="Next")).to_be_disabled()
     expect(page.locator("[data-ref=best]")).to_contain_text("class ")
 
     teach = Teach(page)

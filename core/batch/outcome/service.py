@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -90,15 +91,9 @@ class Outcomes:
             OutcomeInvalid: the results are damaged or too large.
         """
         found = self.roots.find(path)
-        if not found.is_dir():
+        facts = _facts(found)
+        if facts is None:
             return self.roots.open(path, self._store, client)
-        held = HeldFolder(found)
-        try:
-            if not is_outcome(held):
-                return self.roots.open(path, self._store, client)
-            facts = read_facts(held)
-        finally:
-            held.close()
         with self._opening:
             outcome = Outcome(found, facts, self._store.folder / "outcomes", self._store.share(client))
         rows = outcome.first.take(np.arange(min(self.page_rows, len(outcome.first))))
@@ -182,3 +177,19 @@ class Outcomes:
         if model.answers_key == facts.model_checksum:
             return model, facts.model
         return None, f"{facts.model} ({facts.model_checksum[:12]})"
+
+
+def _facts(path: Path) -> JobFacts | None:
+    """What a folder of results says of its job; None of anything else.
+
+    Raises:
+        OutcomeInvalid: as for ``read_facts``.
+    """
+    try:
+        held = HeldFolder(path)
+    except OSError:  # no folder, or one that may not be read, of which others have a sentence
+        return None
+    try:
+        return read_facts(held) if is_outcome(held) else None
+    finally:
+        held.close()

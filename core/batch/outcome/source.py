@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import PurePosixPath
@@ -85,7 +86,10 @@ class OutcomeSource(Source):
             settings: the limits.
         """
         self._settings = settings
-        self._held = {PurePosixPath(root): HeldFolder(root) for root in roots.folders if root.is_dir()}
+        self._held: dict[PurePosixPath, HeldFolder] = {}
+        for root in roots.folders:
+            with suppress(OSError):  # one that is not there has no files either
+                self._held[PurePosixPath(root)] = HeldFolder(root)
         self.skipped = ()
         by_path: dict[str, list[int]] = {}
         for place, row in enumerate(rows):

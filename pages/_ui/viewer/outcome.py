@@ -72,9 +72,13 @@ def _turning(session: Session, stack: ImageStack, page: Page) -> None:
         _filters(session, stack, page)
     step = get_runtime().outcomes.page_rows
     before, after = page.start > 0, page.start + shown < total
-    if st.button("", icon=":material/chevron_left:", help="Images before these", key="job-before", disabled=not before):
+    if st.button(
+        "Previous", icon=":material/chevron_left:", help="Images before these", key="job-before", disabled=not before
+    ):
         _turn(session, stack, page, page.wish, page.start - step)
-    if st.button("", icon=":material/chevron_right:", help="Images after these", key="job-after", disabled=not after):
+    if st.button(
+        "Next", icon=":material/chevron_right:", help="Images after these", key="job-after", disabled=not after
+    ):
         _turn(session, stack, page, page.wish, page.start + step)
     labelled = f" and {page.kept:,} labelled before" if page.kept else ""
     of = f"{total:,} found in {len(page.outcome.rows()):,}" if page.wish != Wish() else f"{total:,}"

@@ -41,7 +41,8 @@ def photos(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def look(tmp_path: Path, settings: Settings) -> Iterator[Look]:
     """The source of rows, of a job about the photos."""
-    roots = StackRoots(settings.model_copy(update={"stack_roots": str(tmp_path / "open")}), is_local=True)
+    named = f"{tmp_path / 'missing'}, {tmp_path / 'open'}"
+    roots = StackRoots(settings.model_copy(update={"stack_roots": named}), is_local=True)
     with ExitStack() as opened:
         yield lambda rows: opened.enter_context(OutcomeSource(rows, str(tmp_path / "open" / "photos"), roots, settings))
 
