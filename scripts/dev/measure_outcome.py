@@ -10,7 +10,6 @@ the server and its processes: other work on the machine hardly changes them.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -21,13 +20,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from core.base.settings import PROJECT_ROOT
 from core.batch.manifest import UNIT_FILES
-from core.batch.parts import CONSTANT, SCHEMA
+from core.batch.output import Output
+from core.batch.parts import Row, table, write_part
+from core.recognition.results import TOP_K, Answer, ClassScore
 from scripts.dev._app_server import AppServer, app_server
 from scripts.dev._chromium import find_chromium
 from scripts.dev._memory import family, memory
@@ -70,41 +69,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_job(folder: Path, rows: int, *, different: int = DIFFERENT, classes: int = CLASSES) -> None:
     """Write ``rows`` rows as ``scripts.batch`` does, and the images that they are about."""
     random = np.random.default_rng(0)
-    photos, parts = folder / "photos", folder / "job" / "parts"
-    for made in (photos, parts):
-        made.mkdir(parents=True)
+    photos = folder / "photos"
+    photos.mkdir(parents=True)
     paths = [photos / f"photo {number:04}.png" for number in range(different)]
     for path in paths:
         Image.fromarray(random.integers(0, 256, (48, 64, 3), np.uint8)).save(path)
-    sizes = np.array([path.stat().st_size for path in paths])
-    names = np.array([str(path) for path in paths])
-    labels = np.array([f"class {number}" for number in range(classes)])
-    job = {"source": str(photos), **FACTS}
-    (folder / "job" / "job.json").write_text(json.dumps(job))
-    (folder / "job" / "engine.json").write_text(json.dumps({**job, "precision": "int8", "library": "none"}))
+    files = [(str(path), path.stat().st_size) for path in paths]
+    output = Output(str(folder / "job"))
+    output.prepare({"source": str(photos), **FACTS})
+    output.agree("engine", FACTS)
     for number, start in enumerate(range(0, rows, UNIT_FILES)):
         count = min(UNIT_FILES, rows - start)
-        which = np.arange(start, start + count) % different
-        top = random.integers(0, classes, (count, 5))
-        confidences = -np.sort(-random.dirichlet([0.3] * 5, count), axis=1).astype(np.float32)
-        known = random.random(count).astype(np.float32)
-        scores = pa.StructArray.from_arrays(
-            [pa.array(labels[top.ravel()]), pa.array(confidences.ravel())], names=["class", "confidence"]
-        )
-        columns = {
-            "path": pa.array(names[which]),
-            "frame": pa.array(np.zeros(count, np.int32)),
-            "class": pa.array(labels[top[:, 0]]),
-            "confidence": pa.array(confidences[:, 0]),
-            "known": pa.array(known > 0.05),
-            "known_score": pa.array(known),
-            "top5": pa.ListArray.from_arrays(pa.array(np.arange(0, 5 * count + 1, 5, dtype=np.int32)), scores),
-            "size": pa.array(sizes[which]),
-            "seconds": pa.array(random.random(count).astype(np.float32)),
-            **{name: pa.array([FACTS[name][:12]] * count).dictionary_encode() for name in CONSTANT},
-        }
-        filled = [columns.get(field.name, pa.nulls(count, field.type)) for field in SCHEMA]
-        pq.write_table(pa.table(filled, schema=SCHEMA), parts / f"{number:09}.parquet", compression="zstd")
+        top = random.integers(0, classes, (count, TOP_K)).tolist()
+        confidences = (-np.sort(-random.dirichlet([0.3] * TOP_K, count), axis=1)).tolist()
+        known = random.random(count).tolist()
+        part = []
+        for place in range(count):
+            name, size = files[(start + place) % different]
+            best = zip(top[place], confidences[place], strict=True)
+            scores = (ClassScore(f"class {label}", share) for label, share in best)
+            part.append(Row(name, None, 0, size, Answer(tuple(scores), known[place])))
+        write_part(output, number, table(part, FACTS), 0.0)
 
 
 def measure(page: Page, server: AppServer, job: Path) -> None:
