@@ -91,7 +91,7 @@ _api = create_api(
     _base_path,
     teaching=_runtime.teaching,
     evaluation=_runtime.evaluation,
-    roots=_runtime.roots,
+    outcomes=_runtime.outcomes,
 )
 
 app = st.App(

@@ -14,6 +14,7 @@ from pathlib import Path
 from core.base.background import TakeTurn
 from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
+from core.batch.outcome.service import Outcomes
 from core.engines.registry import default_engine
 from core.models import imagenet
 from core.models.registry import ModelRegistry
@@ -41,6 +42,7 @@ class AppRuntime:
     teaching: TeachingService
     evaluation: EvaluationService
     roots: StackRoots
+    outcomes: Outcomes
     imagenet: ImageNetOffer
     reviews: Reviews = field(default_factory=Reviews)
 
@@ -103,6 +105,8 @@ def get_runtime() -> AppRuntime:
         lambda client, lane: partial(recognition.queue.turn, client, imagenet.NAME, lane=lane),
         partial(_new_model_folder, store),
     )
+    roots = StackRoots(settings)
+    outcomes = Outcomes(settings, store, roots, models, recognition)
     return AppRuntime(
-        settings, store, models, recognition, teaching, EvaluationService(recognition), StackRoots(settings), offer
+        settings, store, models, recognition, teaching, EvaluationService(recognition), roots, outcomes, offer
     )

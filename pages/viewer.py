@@ -12,6 +12,7 @@ from pages._ui.shell.room import reserve
 from pages._ui.teach.mode import label_panel, label_switch, to_the_model, watched
 from pages._ui.viewer.actions import stack_actions
 from pages._ui.viewer.open_stacks import open_stacks
+from pages._ui.viewer.outcome import outcome_row
 from pages._ui.viewer.upload import rendering_note, upload_area, upload_error
 from pages._ui.viewer.welcome import welcome
 from pages._ui.viewer.workspace import lay_out, workspace
@@ -46,6 +47,7 @@ else:
     notes = st.container(key="notes")
     with notes:
         upload_error(session)
+        outcome_row(session, stack)
         live = watched(session, stack)
     links = stack_links(stack) if live is None else label_links(stack, live)
     session.view = workspace(key="workspace", stack=links, view=session.view, version=session.view_version)

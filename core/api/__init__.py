@@ -35,6 +35,7 @@ from core.api.teaching import teaching_router
 from core.api.traffic import TrafficMiddleware
 from core.base.settings import Settings
 from core.base.version import VERSION
+from core.batch.outcome.service import Outcomes
 from core.images.formats import format_names
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
@@ -82,11 +83,12 @@ def create_api(
     teaching: TeachingService | None = None,
     evaluation: EvaluationService | None = None,
     roots: StackRoots | None = None,
+    outcomes: Outcomes | None = None,
 ) -> FastAPI:
     """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash).
 
     Without ``teaching`` it has a service of its own, which installs nothing; without ``evaluation`` too.
-    Without ``roots`` it opens no folders of this machine.
+    Without ``outcomes`` it opens folders of this machine as ``roots`` says, without those none.
     """
     teaching = teaching or TeachingService(settings, service, registry, store.folder / "taught")
     # The page of the documentation works without the internet too: its scripts come from here.
@@ -131,7 +133,8 @@ def create_api(
     api.include_router(live_teaching_router(store, teaching))
     api.include_router(evaluations_router(store, registry, teaching, evaluation or EvaluationService(service)))
     api.include_router(files_router(store.files, settings))
-    api.include_router(folders_router(store, roots or StackRoots(settings)))
+    outcomes = outcomes or Outcomes(settings, store, roots or StackRoots(settings), registry, service)
+    api.include_router(folders_router(outcomes))
     api.include_router(images_router(store, threads))
     api.include_router(explanations_router(store, registry, service, Explainer(service.queue), predictions, threads))
     return api

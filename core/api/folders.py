@@ -12,13 +12,12 @@ from core.api.receive import stack_address
 from core.api.schemas.stacks import FolderRequest, Folders, StackIndex
 from core.base.errors import NotAllowed
 from core.base.reach import names_this_computer
-from core.stacks.roots import StackRoots
-from core.stacks.store import StackStore
+from core.batch.outcome.service import Outcomes
 
 _MISNAMED = "Folders are opened only for who asks for this computer by its own name, such as localhost."
 
 
-def folders_router(store: StackStore, roots: StackRoots) -> APIRouter:
+def folders_router(outcomes: Outcomes) -> APIRouter:
     """``/api/v1/folders``."""
     router = APIRouter(prefix="/api/v1/folders", tags=["stacks"])
 
@@ -26,15 +25,18 @@ def folders_router(store: StackStore, roots: StackRoots) -> APIRouter:
     def list_folders(request: Request) -> Folders:
         """The folders of this computer that may be opened, with all that is in them; by default none."""
         _check(request)
-        return Folders(folders=list(roots.names))
+        return Folders(folders=list(outcomes.roots.names))
 
     @router.post(
         "", status_code=201, response_model=StackIndex, responses=responses(400, 403, 404, 413, 422, 429, 503, 507)
     )
     async def create(request: Request, body: FolderRequest) -> Response:
-        """Open a folder, or an archive or image in one, as a stack. It is read where it is, and nothing is copied."""
+        """Open a folder, or an archive or image in one, as a stack. It is read where it is, and nothing is copied.
+
+        Of the results of a batch job, the first images with their answers.
+        """
         _check(request)
-        stack = await run_sync(roots.open, body.path, store, client_of(request))
+        stack = await run_sync(outcomes.open, body.path, client_of(request))
         headers = {"Location": stack_address(request, "folders", stack)}
         return await json_answer(lambda: StackIndex.of(stack), 201, headers)
 

@@ -62,6 +62,12 @@ class LimitExceeded(ArchiveError):
     status = 413
 
 
+class OutcomeInvalid(ArchiveError):
+    """A folder of a batch job's results that cannot be read, or is too large."""
+
+    code = "outcome_invalid"
+
+
 class ImageError(AppError):
     """One image that cannot be read; the rest of its stack is unaffected."""
 

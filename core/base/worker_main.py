@@ -40,15 +40,20 @@ class Events:
         yield lambda detail: self.send("detail", text=detail)
 
 
-def serve(requests: Mapping[str, Callable[..., None]], between: Callable[[], None] = lambda: None) -> None:
+def serve(
+    requests: Mapping[str, Callable[..., None]],
+    between: Callable[[], None] = lambda: None,
+    niceness: int = NICENESS,
+) -> None:
     """Answer requests by name until the input ends.
 
     Args:
         requests: what is called with an ``Events`` and the request's arguments.
         between: called after each request, while the other end is busy with its answer.
+        niceness: how far it stands back behind the server.
     """
     forbid_telemetry()
-    os.nice(NICENESS)
+    os.nice(niceness)
     events = Events(_take_output())
     waiting = _listen()
     while True:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from core.base.errors import AppError, DiskFull, ModelError, WeightsInvalid
+from core.base.errors import AppError, DiskFull, ModelError, OutcomeInvalid, WeightsInvalid
 from core.base.settings import PROJECT_ROOT
 
 Event = dict[str, Any]
@@ -66,7 +66,7 @@ class WorkerProcess:
         """Send a request, wait until it is done, and pass on what is told meanwhile. Paths must be absolute.
 
         Raises:
-            ModelError, DiskFull, OSError: as the step raised it.
+            ModelError, DiskFull, OutcomeInvalid, OSError: as the step raised it.
             WorkerEnded: the process ended before the step did.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -89,7 +89,9 @@ class WorkerProcess:
 
 
 def _error(event: Event) -> Exception:
-    kinds: dict[str, type[AppError]] = {kind.code: kind for kind in (ModelError, WeightsInvalid, DiskFull)}
+    kinds: dict[str, type[AppError]] = {
+        kind.code: kind for kind in (ModelError, WeightsInvalid, DiskFull, OutcomeInvalid)
+    }
     kind = kinds.get(event.get("code", ""))
     return kind(event["message"]) if kind else OSError(event.get("errno"), event["message"])
 

@@ -46,6 +46,11 @@ class SourceImages:
         return self._source.entries
 
     @property
+    def in_name_order(self) -> bool:
+        """Whether the images stand in the natural order of their names, or of their series."""
+        return self._source.in_name_order
+
+    @property
     def file_bytes(self) -> int:
         """Of all files that the images are in; one of several frames counts once."""
         return sum(entry.file_size for entry in self._source.entries if entry.frame == 0)

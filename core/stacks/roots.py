@@ -30,9 +30,14 @@ class StackRoots:
         self.is_local = is_local
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """They, as the setting names them."""
+        return tuple(self._roots) if self.is_local else ()
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """The folders, as the setting names them."""
-        return tuple(map(str, self._roots)) if self.is_local else ()
+        """The same, as text."""
+        return tuple(map(str, self.folders))
 
     def find(self, path: str) -> Path:
         """The folder or file at ``path``, which is one of the roots or lies in one.

@@ -139,13 +139,26 @@ class StackStore:
             ArchiveError, TooManyStacks, QuotaExceeded, DiskFull: as for ``create``.
             OSError: it is not there, or may not be read.
         """
+        return self.open_with(lambda settings, scratch: open_source(path, settings, scratch, name=name), name, client)
+
+    def open_with(
+        self, make: Callable[[Settings, Scratch], Source], name: str, client: str = "", *, ahead: bool = True
+    ) -> ImageStack:
+        """The same of a source that ``make`` opens, within limits and with room for what it unpacks.
+
+        Args:
+            ahead: whether all images are decoded in the background; otherwise each when it is first asked for.
+
+        Raises:
+            TooManyStacks, QuotaExceeded, DiskFull: as for ``create``; and what ``make`` raises.
+        """
         share = self._place_for(client)
         folder = self.folder / secrets.token_urlsafe(ID_BYTES)
         limits = self._settings if client else self._settings.model_copy(update={"max_entries": OWN_ENTRIES})
         try:
             with disk_errors():
                 folder.mkdir(mode=0o700)
-            return self._add(open_source(path, limits, Scratch(folder, share.grow), name=name), name, folder, share)
+            return self._add(make(limits, Scratch(folder, share.grow)), name, folder, share, ahead=ahead)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             share.release()
@@ -238,14 +251,15 @@ class StackStore:
         source = open_parts(upload.path, parts, self._settings, Scratch(upload.folder, upload.share.grow))
         return self._add(source, name, upload.folder, upload.share)
 
-    def _add(self, source: Source, name: str, folder: Path, share: QuotaShare) -> ImageStack:
+    def _add(self, source: Source, name: str, folder: Path, share: QuotaShare, *, ahead: bool = True) -> ImageStack:
         share.grow(prepared_bytes(len(source.entries)))
         stack = ImageStack(
             folder.name, name, source, folder, self._pool, self._settings, client=share.client, grow=share.grow
         )
         with self._lock:
             self._stacks[stack.id] = _Kept(stack, share, self._clock())
-        stack.start_ingest()
+        if ahead:
+            stack.start_ingest()
         return stack
 
     def _sweep_until_stopped(self) -> None:

@@ -15,6 +15,7 @@ from core.recognition.service import RecognitionService
 from core.stacks.roots import StackRoots
 from core.stacks.store import StackStore
 from tests.api.conftest import FILES, NAMES, assert_problem
+from tests.outcomes import row_of, write_outcome
 
 FOLDERS = "/api/v1/folders"
 MakeClient = Callable[..., TestClient]
@@ -67,6 +68,25 @@ def test_what_is_outside_is_refused_and_what_is_missing_said(make_client: MakeCl
     assert_problem(outside, 403, "not_allowed", "not in a folder that may be opened")
     missing = client.post(FOLDERS, json={"path": f"{photos}/nothing"})
     assert_problem(missing, 404, "path_not_found", "no folder or file of this name")
+
+
+def test_the_results_of_a_batch_job_become_a_stack_with_its_answers(make_client: MakeClient, photos: Path) -> None:
+    rows = [row_of(photos / name, ("cat", 0.75), ("dog", 0.25)) for name in reversed(NAMES[:3])]
+    job = write_outcome(photos / "job", str(photos), [rows])
+    client = make_client()
+    response = client.post(FOLDERS, json={"path": str(job)})
+    assert response.status_code == 201
+    address = response.headers["location"]
+    columns = client.get(f"{address}/images").json()
+    assert columns["names"] == list(reversed(NAMES[:3]))
+    assert columns["name_ranks"] == [2, 1, 0], "they stand in the order of the job"
+    [run] = client.get(f"{address}/answers").json()["runs"]
+    assert (run["model"], run["engine_name"], run["images"]) == ("made up", "openvino-int8", [0, 1, 2])
+    [answer] = client.get(f"{address}/images/0/answers").json()["answers"]
+    assert answer["classes"] == ["cat", "dog"]
+    assert client.get(f"{address}/images/0").content == FILES[NAMES[2]]
+    (job / "job.json").write_text("{}")
+    assert_problem(client.post(FOLDERS, json={"path": str(job)}), 422, "outcome_invalid", "damaged")
 
 
 @pytest.mark.parametrize(

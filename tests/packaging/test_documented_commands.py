@@ -44,6 +44,9 @@ TESTED = {
     "AISR_TRUSTED_PROXIES=127.0.0.1 ./scripts/run.sh --server.baseUrlPath recognizer --server.headless true": (
         "packaging/test_proxy.py::test_the_api_is_there_and_only_there"
     ),
+    "AISR_STACK_ROOTS=/data ./scripts/run.sh --server.address localhost": (
+        "e2e/test_outcome.py::test_a_job_is_filtered_and_labels_come_along"
+    ),
     "source .venv/bin/activate": COMMAND_LINE_TEST,
     "python -m scripts.make_sample_stack stack.zip": API_TEST,
     "python -m scripts.predict stack.zip --out results.csv": COMMAND_LINE_TEST,
@@ -78,6 +81,7 @@ TESTED_FAMILIES = {
     "python -m scripts.benchmark_viewer ": "unit/scripts/test_benchmark_viewer.py::",
     "python -m scripts.load ": "api/test_load.py::",
     "python -m scripts.measure_formats ": "unit/scripts/test_measure_formats.py::",
+    "python -m scripts.measure_outcome ": "e2e/test_outcome.py::",
     "python -m scripts.measure_known ": "unit/scripts/test_trust_starter.py::test_every_score_gets_a_row",
     "python -m scripts.measure_maps ": "unit/scripts/test_measure_maps.py::",
     "python -m scripts.try_files ": (

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from core.engines.registry import engine_label
 from core.recognition.results import TOP_K, Prediction
 from core.recognition.stack_results import StackResults
+from core.stacks.sources.names import in_natural_order
 from core.stacks.stack import ImageStack
 
 
@@ -49,7 +50,7 @@ class ImageColumns(BaseModel):
 
     @classmethod
     def of(cls, stack: ImageStack) -> Self:
-        """The images of ``stack``. The sources of stacks sort by name, so there are no ranks."""
+        """The images of ``stack``. Most sources of stacks sort by name, and give no ranks."""
         headers = [entry.header for entry in stack.entries]
         keys = [(header.description, header.windows, header.inverted, header.unit) for header in headers]
         found = dict(zip(keys, headers, strict=True))
@@ -72,7 +73,16 @@ class ImageColumns(BaseModel):
                 for header in found.values()
             ],
             kind=[place[key] for key in keys],
+            name_ranks=None if stack.in_name_order else _ranks([entry.name for entry in stack.entries]),
         )
+
+
+def _ranks(names: list[str]) -> list[int]:
+    """The place of each name in the natural order."""
+    ranks = [0] * len(names)
+    for rank, index in enumerate(in_natural_order(names)):
+        ranks[index] = rank
+    return ranks
 
 
 class AnswerRun(BaseModel):

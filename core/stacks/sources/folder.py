@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import weakref
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from core.base.errors import ArchiveError, ImageError, LimitExceeded
 from core.base.giving_way import giving_way
+from core.base.held_folder import HeldFolder
 from core.base.settings import Settings
 from core.images.formats.format import PIECE_BYTES, FileReader
 from core.stacks.sources.names import MAX_FOLDERS, decoded_name, tidy
@@ -38,7 +38,7 @@ _REASONS = {
 }
 _NOT_READ = "The file cannot be read from the disk it is on."
 
-_Place = tuple[str, int, int]
+FilePlace = tuple[str, int, int]
 """A file's path below the folder as the system has it, its bytes, and when it was last changed, in nanoseconds."""
 
 
@@ -53,8 +53,11 @@ class FolderSource(Source):
             LimitExceeded: more files than ``settings.max_entries``.
             ArchiveError: it may not be read.
         """
-        self._root = _Root(path)
-        places: list[_Place] = []
+        try:
+            self._root = HeldFolder(path)
+        except OSError as error:
+            raise ArchiveError(_UNREADABLE) from error
+        places: list[FilePlace] = []
         skipped: list[Skipped] = []
         try:
             selection = select(_candidates(self._root, places, skipped, settings), settings)
@@ -67,7 +70,7 @@ class FolderSource(Source):
 
     def file(self, index: int) -> FileReader:
         """See ``Source.file``."""
-        return _File(self._root, self._places[index])
+        return FolderFile(self._root, self._places[index])
 
     def close(self) -> None:
         """See ``Source.close``."""
@@ -91,54 +94,12 @@ class _Folder:
 SOURCE = _Folder()
 
 
-class _Root:
-    """A folder that is held open, until nobody needs it any more."""
-
-    def __init__(self, path: Path) -> None:
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise ArchiveError(_UNREADABLE) from error
-        self._descriptor = descriptor
-        self.key = object()  # tells it from all others, and keeps nothing open
-        self.close = weakref.finalize(self, os.close, descriptor)
-
-    @contextmanager
-    def opened(self, path: str, flags: int = 0) -> Iterator[int]:
-        """A descriptor of what is at ``path`` below the folder; no part of it may be a link.
-
-        Raises:
-            OSError: it is not there, a link, or may not be read.
-            ValueError: the folder is closed.
-        """
-        if not self.close.alive:
-            raise ValueError("the source is closed")
-        *folders, last = path.split("/") if path else ["."]
-        descriptor = self._descriptor
-        try:
-            for part in folders:
-                descriptor = self._step(descriptor, part, os.O_DIRECTORY)
-            # A pipe that lies there now must not keep us waiting for somebody to write to it.
-            descriptor = self._step(descriptor, last, flags | os.O_NONBLOCK)
-            yield descriptor
-        finally:
-            if descriptor != self._descriptor:
-                os.close(descriptor)
-
-    def _step(self, folder: int, part: str, flags: int) -> int:
-        """What is called ``part`` in ``folder``, which is let go of unless that fails."""
-        descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | flags, dir_fd=folder)
-        if folder != self._descriptor:
-            os.close(folder)
-        return descriptor
-
-
-class _File:
+class FolderFile:
     """One file of a folder, opened each time that it is read: a stack may have more files than a process may open."""
 
     __slots__ = ("_changed", "_path", "_root", "key", "size")
 
-    def __init__(self, root: _Root, place: _Place) -> None:
+    def __init__(self, root: HeldFolder, place: FilePlace) -> None:
         self._root = root
         self._path, self.size, self._changed = place
         self.key: Hashable = (root.key, self._path)
@@ -179,16 +140,18 @@ class _File:
             raise ImageError(_CHANGED)
 
 
-def _candidates(root: _Root, places: list[_Place], skipped: list[Skipped], settings: Settings) -> Iterator[Candidate]:
+def _candidates(
+    root: HeldFolder, places: list[FilePlace], skipped: list[Skipped], settings: Settings
+) -> Iterator[Candidate]:
     """All files below ``root``; each one's place is added to ``places``, links and folders left out to ``skipped``."""
     for path, status in _walk(root, skipped, settings.max_entries):
         place = (path, status.st_size, status.st_mtime_ns)
         places.append(place)
         refused = None if stat.S_ISREG(status.st_mode) else _DEVICE
-        yield Candidate(_name(path), status.st_size, _File(root, place), refused)
+        yield Candidate(_name(path), status.st_size, FolderFile(root, place), refused)
 
 
-def _walk(root: _Root, skipped: list[Skipped], most: int) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(root: HeldFolder, skipped: list[Skipped], most: int) -> Iterator[tuple[str, os.stat_result]]:
     """All files, folder by folder in the order of their names.
 
     Raises:

@@ -112,6 +112,7 @@ class Source(ABC):
 
     entries: Sequence[Entry]
     skipped: tuple[Skipped, ...]
+    in_name_order = True  # or in series; False where the images stand in an order that somebody has asked for
 
     @abstractmethod
     def file(self, index: int) -> FileReader:

@@ -183,6 +183,13 @@ class Session:
         self.stack = stack
         when_gone(self, get_runtime().store.delete, stack.id)
 
+    def replace(self, stack: ImageStack) -> None:
+        """Show ``stack`` in the place of the one on show, which is closed; Label mode stays as it is."""
+        labelling = self.labelling
+        self.close()
+        self.adopt(stack)
+        self.labelling = labelling
+
     def go_to(self, stack_id: str) -> None:
         """Show a stack that was put aside, as it was left; unknown ids are ignored."""
         found = next((one for one in self.aside if one.stack.id == stack_id), None)

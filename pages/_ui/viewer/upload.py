@@ -19,6 +19,7 @@ from core.stacks.sample import make_sample_stack
 from core.stacks.stack import ImageStack
 from pages._ui.shell.messages import escape, images, megabytes
 from pages._ui.shell.session import Session
+from pages._ui.viewer.outcome import made_by
 from pages._ui.viewer.uploader import uploader
 
 
@@ -38,18 +39,20 @@ def upload_area(session: Session) -> None:
 
 def _folder_of_this_computer(session: Session) -> None:
     """Where the person who runs the server may open folders of it: which one."""
-    roots = get_runtime().roots
+    outcomes = get_runtime().outcomes
+    roots = outcomes.roots
     if not roots.names or not names_this_computer(st.context.headers.get("Host", "")):
         return
     with st.form("folder", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         path = st.text_input(
             "Folder of this computer",
             roots.names[0],
-            help=f"In {escape(', '.join(roots.names))}. It is not copied.",
+            help=f"In {escape(', '.join(roots.names))}. It is not copied. A folder that a batch job has written its "
+            "results to shows its images with their answers.",
         )
         if st.form_submit_button("Open", icon=":material/folder_open:"):
             try:
-                session.adopt(roots.open(path, get_runtime().store, session.client))
+                session.adopt(outcomes.open(path, session.client))
                 session.upload_error = ""
             except AppError as error:
                 session.upload_error = str(error)
@@ -77,6 +80,8 @@ def stack_summary(stack: ImageStack) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{escape(stack.name)}** · {facts(stack)}", width="content")
         skipped_files(stack)
+    if page := get_runtime().outcomes.page(stack):
+        st.caption(made_by(page))
 
 
 def skipped_files(stack: ImageStack) -> None:
