@@ -40,24 +40,9 @@ def unify(model: Any, side: int) -> Found:
     Raises:
         ModelError: it is no classifier of single RGB images.
     """
-    import openvino as ov
     from openvino import opset13 as ops
 
-    if len(model.inputs) != 1:
-        raise ModelError(f"The model takes {len(model.inputs)} inputs; only classifiers of one image can be used.")
-    if len(model.outputs) != 1:
-        raise ModelError(f"The model gives {len(model.outputs)} outputs; export it with its class scores alone.")
-    shape = model.input(0).partial_shape
-    if shape.rank.is_dynamic or len(shape) != 4 or model.input(0).element_type != ov.Type.f32:
-        raise ModelError("The model does not take float images [batch, 3, height, width]; export it so.")
-    sizes = [dimension.get_length() if dimension.is_static else -1 for dimension in shape]
-    if sizes[1] not in {3, -1} or (sizes[1] == -1 and sizes[3] == 3):
-        raise ModelError("The model does not take RGB images [batch, 3, height, width]; export it so.")
-    sides = {size for size in sizes[2:] if size > 0} or ({side} if side else set())
-    if len(sides) != 1:
-        raise ModelError("The model's images are not square, or their size is not said; give its preprocessing.")
-    (side,) = sides
-    check_side(side)
+    side = _side(model, side)
     model.reshape([-1, 3, side, side])
     (result,) = model.get_results()
     logits = result.input_value(0)
@@ -84,6 +69,30 @@ def unify(model: Any, side: int) -> Found:
     kinds = {node.get_type_name() for node in model.get_ordered_ops()}
     attends = "ScaledDotProductAttention" in kinds or {"Softmax", "MatMul"} <= kinds
     return Found(side, width[1].get_length(), features, maps, attends)
+
+
+def _side(model: Any, side: int) -> int:
+    """Of a model's input; ``side`` where the graph leaves it open."""
+    import openvino as ov
+
+    if len(model.inputs) != 1:
+        raise ModelError(f"The model takes {len(model.inputs)} inputs; only classifiers of one image can be used.")
+    if any(node.get_type_name() == "FakeQuantize" for node in model.get_ordered_ops()):
+        raise ModelError("The model is quantized already; give its floating-point form, from which INT8 is made here.")
+    if len(model.outputs) != 1:
+        raise ModelError(f"The model gives {len(model.outputs)} outputs; export it with its class scores alone.")
+    shape = model.input(0).partial_shape
+    if shape.rank.is_dynamic or len(shape) != 4 or model.input(0).element_type != ov.Type.f32:
+        raise ModelError("The model does not take float images [batch, 3, height, width]; export it so.")
+    sizes = [dimension.get_length() if dimension.is_static else -1 for dimension in shape]
+    if sizes[1] not in {3, -1} or (sizes[1] == -1 and sizes[3] == 3):
+        raise ModelError("The model does not take RGB images [batch, 3, height, width]; export it so.")
+    sides = {size for size in sizes[2:] if size > 0} or ({side} if side else set())
+    if len(sides) != 1:
+        raise ModelError("The model's images are not square, or their size is not said; give its preprocessing.")
+    (side,) = sides
+    check_side(side)
+    return side
 
 
 def check_side(side: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.errors import ModelError, WeightsInvalid
+from core.base.errors import AppError, ModelError, WeightsInvalid
 from core.base.settings import MAX_WEIGHTS_BYTES, MIB
 from core.base.worker_main import Events, serve
 from core.models.card import CARD_NAME
@@ -73,7 +73,9 @@ def read_graph(
             return core.compile_model(expected, "CPU", _EXACT)(probe)[0]
 
         _write(core, model, found, folder, info, origin, most)
-    except (RuntimeError, MemoryError) as error:
+    except (AppError, OSError):
+        raise
+    except Exception as error:  # whatever libraries make of a stranger's file
         raise WeightsInvalid(_words(Path(source), error)) from error
 
 
@@ -111,7 +113,9 @@ def read_state(events: Events, source: str, draft: str, side: int, architecture:
             info = {"library": built.library}
             most = _most_numbers(path)
             _write(core, model, found, Path(draft), info, lambda probe: network(torch.from_numpy(probe)).numpy(), most)
-    except (RuntimeError, MemoryError) as error:
+    except (AppError, OSError):
+        raise
+    except Exception as error:
         raise WeightsInvalid(_words(path, error)) from error
 
 

@@ -15,7 +15,7 @@ from core.models.own import ImportJob
 from core.runtime import get_runtime
 from core.stacks.files import KeptFile
 from pages._ui.optimize.preprocessing_form import preprocessing_asked, preprocessing_form
-from pages._ui.optimize.trial import begin_trial
+from pages._ui.optimize.trial import begin_trial, trial
 from pages._ui.shell.messages import escape, megabytes, waiting
 from pages._ui.shell.model_in_use import get_imagenet
 from pages._ui.shell.models import MAX_TITLE, keep_model
@@ -39,6 +39,7 @@ _NETWORKS = (
 def add_model(session: Session) -> None:
     """ImageNet by one button, a file by a form."""
     st.subheader("Add a model")
+    trial(session)  # where the form that has added it is
     left, right = st.columns(2)
     with left, st.container(border=True):
         st.markdown("**ImageNet**")
@@ -153,6 +154,7 @@ def _follow(session: Session, job: ImportJob) -> None:
     session.keep_weights()
     keep_model(session, job.model)
     begin_trial(session, job.model)
+    st.toast(f"{escape(job.model.title)} was added and is in use.", icon=":material/check:")
     st.rerun()
 
 

@@ -67,7 +67,7 @@ def _wait(session: Session) -> None:
     st.progress(job.state.done / max(job.state.total, 1), text="Looking at a few images…")
 
 
-_COLUMNS = {"": st.column_config.ImageColumn(width="small")}
+_COLUMNS = {"": st.column_config.ImageColumn(width=64)}
 
 
 def _table(stack: ImageStack, predictions: tuple[Prediction, ...]) -> pd.DataFrame:
