@@ -64,9 +64,6 @@ def _own_model(session: Session) -> None:
             "Name",
             max_chars=MAX_TITLE,
             placeholder="As it was called" if kind == ARCHIVE else "Parts inspection",
-            help="A model downloaded here keeps its own where none is written; the fields below are for others."
-            if kind == ARCHIVE
-            else None,
         ).strip()
         network = RESNET18.name
         if is_state:
@@ -171,6 +168,8 @@ def _weights(session: Session) -> tuple[KeptFile, ...]:
                 session.keep_weights()
                 st.rerun()
     if is_whole:
+        if sent[0].path.suffix == ARCHIVE:
+            st.caption("One that was downloaded here brings all of it: press *Add*. An OpenVINO IR needs the fields.")
         return sent
     weights_uploader(session, key="weights")
     st.caption("Of a .pth or .pt file only the weights are read; code in it is never run.")

@@ -134,7 +134,7 @@ def _int8(model: Model) -> str:
     if not model.has_int8:
         return "no"
     measured = model.card.quantization.get("agreement with FP32", "")
-    return f"agrees {measured.partition(' (')[0]}" if measured else "yes"
+    return f"agrees {measured.partition(' ')[0]}" if measured else "yes"
 
 
 def _table(models: Sequence[Model], session: Session) -> pd.DataFrame:
