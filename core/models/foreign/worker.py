@@ -23,7 +23,7 @@ from core.models.foreign.networks import build_network
 from core.models.foreign.own_folder import check_folder
 from core.models.graph_files import GRAPH_XML, UNPACKED
 from core.models.openvino_info import OWN
-from core.models.openvino_ir import convert
+from core.models.openvino_ir import convert, save_graph
 
 MEMORY_BYTES = 4096 * MIB  # beyond the libraries and eight times the file: ViT-B/16 takes 1.5 GB for its first run
 UNPACKING_BYTES = 512 * MIB
@@ -124,14 +124,12 @@ _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
 def _write(core: Any, model: Any, found: Found, draft: Path, info: dict[str, Any], origin: Any, most: int) -> None:
     """Save the graph, whose numbers may take ``most`` bytes, and hold its logits against those of its ``origin``."""
-    import openvino as ov
-
     check_size(model)
     numbers = sum(node.get_byte_size() for node in model.get_ordered_ops() if node.get_type_name() == "Constant")
     if numbers > most:
         raise ModelError("The model's constants unfold to far more than its file has; export it without such.")
     head = head_of(model)
-    ov.save_model(model, str(draft / GRAPH_XML), compress_to_fp16=False)
+    save_graph(model, draft / GRAPH_XML)
     probe = np.random.default_rng(0).normal(size=(3, 3, found.side, found.side)).astype(np.float32)
     compiled = core.compile_model(core.read_model(str(draft / GRAPH_XML)), "CPU", _EXACT)
     begun = time.process_time()

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core.base.errors import ModelError
+from core.base.errors import DiskFull, ModelError
 from core.images.preprocessing import Preprocessing
 from core.models.foreign.importer import Order
+from core.models.graph_files import GRAPH_XML
 from tests.foreign_models import SIDE
+from tests.unit.models.foreign.conftest import Start
 
 Node = helper.make_node
 BEGIN = [Node("Conv", ["image", "kernel"], ["seen"], pads=[1, 1, 1, 1]), Node("Relu", ["seen"], ["maps"])]
@@ -116,6 +118,13 @@ def test_it_is_refused_and_leaves_nothing(name: str, take: Any, tmp_path: Path) 
     with pytest.raises(ModelError, match=says):
         take(Order(tmp_path / "net.onnx", "Hostile", labels=b"a\nb\nc", preprocessing=said))
     assert {path.name for path in tmp_path.iterdir()} == {"net.onnx"}
+
+
+def test_a_disk_that_takes_nothing_is_no_fault_of_the_model(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(graph(Node("Identity", ["maps"], ["last"])))
+    (tmp_path / "draft" / GRAPH_XML).mkdir(parents=True)  # where nothing can be written, whoever tries
+    with start("") as worker, pytest.raises(DiskFull, match="make room"):
+        worker.call("read_graph", source=tmp_path / "net.onnx", draft=tmp_path / "draft", side=SIDE)
 
 
 def test_the_same_without_anything_between_is_taken(take: Any, tmp_path: Path) -> None:
