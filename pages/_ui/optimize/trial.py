@@ -76,5 +76,5 @@ def _table(stack: ImageStack, predictions: tuple[Prediction, ...]) -> pd.DataFra
     for one in predictions:
         found = [f"{score.label} · {score.confidence:.0%}" for score in one.top[:_CLASSES]]
         found += [""] * (_CLASSES - len(found))
-        rows.append((address.format(index=one.index), one.filename, one.error or found[0], *found[1:]))
-    return pd.DataFrame(rows, columns=["", "File", "First", "Second", "Third"])
+        rows.append((address.format(index=one.index), one.error or found[0], *found[1:], one.filename))
+    return pd.DataFrame(rows, columns=["", "First", "Second", "Third", "File"])
