@@ -80,7 +80,10 @@ def stack_summary(stack: ImageStack) -> None:
 def skipped_files(stack: ImageStack) -> None:
     """A button with what was left out of the stack, and why; nothing where that is nothing."""
     if stack.skipped:
-        with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
+        with (
+            st.container(key="skipped", width="content"),
+            st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"),
+        ):
             st.caption("These files are not part of the stack.")
             rows = [(item.name, item.reason) for item in stack.skipped]
             st.dataframe(pd.DataFrame(rows, columns=["File", "Reason"]), hide_index=True, width="stretch")
