@@ -7,7 +7,6 @@ from pages._ui.optimize.add_model import add_model
 from pages._ui.optimize.attempts import earlier_attempts, model_facts, newest_attempt, running_attempt
 from pages._ui.optimize.form import calibration_form
 from pages._ui.optimize.my_models import my_models
-from pages._ui.optimize.trial import trial
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.messages import escape
 
@@ -36,6 +35,5 @@ try:
     earlier_attempts(session)
 except AppError as error:
     st.error(escape(error), icon=":material/error:")
-trial(session)
 my_models(session)
 add_model(session)

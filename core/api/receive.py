@@ -21,8 +21,8 @@ from core.stacks.store import StackStore
 from core.stacks.upload import too_large
 
 PIECE_BYTES = MIB  # collected before a thread writes them
-WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".onnx", ".zip")
-ONLY_WEIGHTS = "A model comes as .safetensors, .pth, .pt or .onnx, or as an OpenVINO IR's .xml and .bin in one .zip."
+WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".onnx", ".xml", ".bin", ".zip")
+ONLY_WEIGHTS = "A model comes as .safetensors, .pth, .pt, .onnx, .xml with its .bin, or .zip."
 ARCHIVE_TYPES = (
     *("application/zip", "application/x-zip-compressed", "application/octet-stream", "application/x-tar"),
     *("application/gzip", "application/x-gzip", "application/x-bzip2", "application/x-xz", "application/zstd"),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import EngineUnavailable, ModelError
 from core.base.file_lock import lock
+from core.base.settings import MIB
 from core.base.telemetry import forbid_telemetry
 from core.engines.engine import (
     LOGITS,
@@ -26,6 +27,7 @@ from core.engines.engine import (
     check_batch,
     check_outputs,
 )
+from core.engines.openvino_memory import images_within
 from core.engines.openvino_network import only_network
 from core.engines.openvino_outputs import add_outputs, has_stages, name_stages, output_names
 
@@ -34,6 +36,7 @@ EXACT: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
 
 forbid_telemetry()  # before anything below imports OpenVINO
 _core_lock = threading.Lock()
+MOST_BYTES = 1024 * MIB  # that the images of all requests of an imported graph take together
 
 
 def shared_core() -> Any:
@@ -80,8 +83,12 @@ class OpenVinoEngine:
         cache_dir: Path | None,
         stages: Sequence[Stage] = (),
         streams: int | None = None,
+        most_bytes: int | None = None,
     ) -> None:
-        """``streams`` is how many requests share the cores; None leaves it to OpenVINO."""
+        """``streams`` is how many requests share the cores; None leaves it to OpenVINO.
+
+        A batch that would have all requests together take more than ``most_bytes`` is run in parts.
+        """
         self.name = name
         self.library = f"OpenVINO {version('openvino')}"
         self._ir_path, self._cache_dir, self._streams = ir_path, cache_dir, streams
@@ -93,6 +100,7 @@ class OpenVinoEngine:
         self.precision = convolution_precision(model)
         self.parallelism = self._logits.parallelism
         self._stages = tuple(stages)
+        self._at_once = None if most_bytes is None else images_within(self._network(), most_bytes // self.parallelism)
         self._others: dict[frozenset[str], _Compiled] = {}
         self._lock = threading.Lock()
 
@@ -104,11 +112,15 @@ class OpenVinoEngine:
     def infer(self, batch: NDArray[np.uint8], outputs: Sequence[str] = (LOGITS,)) -> Mapping[str, NDArray[np.float32]]:
         """See ``Engine.infer``."""
         check_batch(batch, self.input_shape)
-        if tuple(outputs) == (LOGITS,):
-            return {LOGITS: self._logits.infer(batch)[0]}
-        check_outputs(outputs, self)
         names = sorted(set(outputs))
-        return dict(zip(names, self._compiled_for(names).infer(batch), strict=True))
+        compiled = self._logits
+        if names != [LOGITS]:
+            check_outputs(outputs, self)
+            compiled = self._compiled_for(names)
+        if self._at_once is None or len(batch) <= self._at_once:
+            return dict(zip(names, compiled.infer(batch), strict=True))
+        parts = [compiled.infer(batch[place : place + self._at_once]) for place in range(0, len(batch), self._at_once)]
+        return {name: np.concatenate(found) for name, found in zip(names, zip(*parts, strict=True), strict=True)}
 
     def _compiled_for(self, names: Sequence[str]) -> _Compiled:
         with self._lock:
@@ -194,7 +206,9 @@ def _load(files: ModelFiles, *, name: EngineName, int8: bool) -> OpenVinoEngine:
     if int8 and (missing := _missing_int8(files)):
         raise EngineUnavailable(missing)
     ir_path = files.int8_ir() if int8 else files.fp32_ir()
-    return OpenVinoEngine(name, ir_path, files.cache_folder("compiled", ["openvino"]), files.stages)
+    most_bytes = None if files.has_network else MOST_BYTES  # networks known here take little
+    compiled = files.cache_folder("compiled", ["openvino"])
+    return OpenVinoEngine(name, ir_path, compiled, files.stages, most_bytes=most_bytes)
 
 
 INT8 = EngineDescription(

@@ -32,7 +32,7 @@ def read_head(model: Model) -> LinearHead:
         ModelError: the weights are missing or damaged.
     """
     if WEIGHTS_NAME not in model.card.checksums:
-        raise MapsUnavailable("This model's network does not end in one linear layer; only its answers can be had.")
+        raise MapsUnavailable("Where it looked cannot be shown: this model's network does not end in one linear layer.")
     path = check_file(model.folder / WEIGHTS_NAME, model.card)
     try:
         with path.open("rb") as file:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -126,7 +126,7 @@ def replacing(folder: Path) -> Iterator[Path]:
         draft, before = Path(scratch) / "draft", Path(scratch) / "before"
         draft.mkdir()
         yield draft
-        if folder.exists():
+        with suppress(FileNotFoundError):  # there is none, or it is being deleted
             folder.rename(before)
         try:
             draft.rename(folder)

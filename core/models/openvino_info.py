@@ -193,13 +193,14 @@ def _saliency(model: Any, stages: Sequence[Stage], weight: Any) -> Any | None:
 
 
 def _write_info(model: Any, preprocessing: Preprocessing, facts: Facts) -> None:
+    classes = model.output(RAW_SCORES).partial_shape[1].get_length()
     info: dict[str, str] = {
         "model_type": "Classification",
         "labels": " ".join("_".join(name.split()) for name in facts.classes),  # which are read up to the next blank
         "multilabel": "False",
         "hierarchical": "False",
         "output_raw_scores": "True",
-        "topk": str(_BEST),
+        "topk": str(min(_BEST, classes)),  # more than there are ends in an error
         "confidence_threshold": "0.0",
         "embedded_processing": "True",
         "reverse_input_channels": "False",  # RGB goes in

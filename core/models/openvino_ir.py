@@ -55,7 +55,7 @@ def save_ir(
         name_stages(complete, stages)
     describe_graph(complete, preprocessing, stages, facts)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _save(complete, path)
+    save_graph(complete, path)
 
 
 def describe_again(path: Path, preprocessing: Preprocessing, stages: Sequence[Stage], facts: Facts) -> None:
@@ -74,7 +74,7 @@ def describe_again(path: Path, preprocessing: Preprocessing, stages: Sequence[St
     describe_graph(network, preprocessing, stages, facts)
     with tempfile.TemporaryDirectory(dir=path.parent) as name:  # the weights are being read while they are written
         draft = Path(name) / path.name
-        _save(network, draft)
+        save_graph(network, draft)
         del network
         for made in (draft.with_suffix(".bin"), draft):
             made.replace(path.parent / made.name)
@@ -103,10 +103,15 @@ def save_turned_round(path: Path, target: Path) -> None:
     for one in targets:
         one.replace_source_output(turned.output(0))
     model.validate_nodes_and_infer_types()
-    _save(model, target)
+    save_graph(model, target)
 
 
-def _save(model: Any, path: Path) -> None:
+def save_graph(model: Any, path: Path) -> None:
+    """Write an ``ov.Model`` as it is: ``path`` (.xml), and its numbers in float32 beside it.
+
+    Raises:
+        DiskFull: it cannot be written.
+    """
     import openvino as ov
 
     _number_names(model)

@@ -76,7 +76,7 @@ def agreement(reference: NDArray[np.float32], candidate: NDArray[np.float32]) ->
         top5=float(common),
         mean_drift=float(drift.mean()),
         max_drift=float(drift.max()),
-        mean_kl=float(divergence.mean()),
+        mean_kl=max(0.0, float(divergence.mean())),  # never below 0 but for rounding
     )
 
 

@@ -30,7 +30,7 @@ def outputs_for_maps(stages: Sequence[Stage], width: int) -> tuple[str, ...]:
     for first in range(len(stages)):
         if sum(stage.channels for stage in stages[first:]) == width:
             return tuple(map_name(number) for number in range(first + 1, len(stages) + 1))
-    raise MapsUnavailable("This model's network has no stages to make maps of; only its answers can be had.")
+    raise MapsUnavailable("Where it looked cannot be shown: this model's network has no stages to make maps of.")
 
 
 def class_maps(stages: Sequence[NDArray[np.float32]], weight: NDArray[np.float32]) -> Maps:

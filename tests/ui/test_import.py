@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.models.install import pack_model
+from core.models.model import Model
 from core.runtime import get_runtime
+from pages._ui.viewer.uploader import receive_weights
 from tests.builders import photo_png, zip_bytes
-from tests.foreign_models import SIDE, tiny_onnx
+from tests.foreign_models import SIDE, tiny_ir, tiny_onnx
 from tests.helpers import SECONDS
 from tests.ui.app import ROUTER, session
 from tests.ui.optimize_page import buttons, press, texts
-from tests.ui.test_models import at, fill
+from tests.ui.test_models import at, fill, named
 
 LABELS = b'["one", "two", "three"]'
 
@@ -108,3 +111,64 @@ def test_what_config_files_say_need_not_be_said_again(app: AppTest) -> None:
     assert model.card.classes == ("cat", "dog", "*bird*")
     assert (model.preprocessing.crop, model.preprocessing.std) == (SIDE, (0.25, 0.25, 0.25))
     assert session(app).trial is None, "no stack is open"
+
+
+def send(app: AppTest, *names: str, folder: Path) -> None:
+    """Files of ``folder``, as the page's field sends them together."""
+    ids = []
+    for name in names:
+        data = (folder / name).read_bytes()
+        with get_runtime().store.files.receive("", len(data), Path(name).suffix) as upload:
+            upload.write(data)
+            ids.append(upload.finish(f"../{name}").file_id)
+    receive_weights(session(app), {"files": ids})
+    app.run()
+    assert not app.exception
+
+
+def kept() -> int:
+    return len(get_runtime().store.files.places())
+
+
+def test_the_two_files_of_an_ir_come_together_or_one_after_the_other(app: AppTest, tmp_path: Path) -> None:
+    tiny_ir(tmp_path)
+    before = kept()
+    send(app, "tiny.bin", folder=tmp_path)
+    assert "**tiny.bin**" in texts(app)
+    add(app)
+    assert "Still missing" in said(app)
+    assert session(app).own_models == []
+    send(app, "tiny.xml", folder=tmp_path)
+    assert "**tiny.xml and tiny.bin**" in texts(app)
+    press(app, "Remove")
+    assert kept() == before
+    send(app, "tiny.bin", "tiny.xml", folder=tmp_path)
+    say(app)
+    named(app).set_value("Two files")
+    field = next(field for field in app.file_uploader if field.label == "Class labels")
+    field.set_value(("labels.json", LABELS, "application/json"))
+    add(app)
+    (model,) = session(app).own_models
+    assert (model.title, model.card.architecture) == ("Two files", "imported: OpenVINO IR")
+    assert kept() == before, "the files have gone with the import"
+
+
+def test_two_files_that_are_no_pair_are_refused(app: AppTest, tmp_path: Path) -> None:
+    before = kept()
+    for name in ("a.onnx", "b.pth"):
+        (tmp_path / name).write_bytes(b"any")
+    send(app, "a.onnx", "b.pth", folder=tmp_path)
+    assert "Send one model at a time" in said(app)
+    assert session(app).weights == ()
+    assert kept() == before
+
+
+def test_what_my_models_gives_is_added_again_without_a_word(app: AppTest, starter: Model, tmp_path: Path) -> None:
+    (tmp_path / "starter.zip").write_bytes(pack_model(starter))
+    send(app, "starter.zip", folder=tmp_path)
+    add(app)
+    assert not app.error
+    (model,) = session(app).own_models
+    assert (model.title, model.card.checksums) == (starter.title, starter.card.checksums)
+    assert session(app).model is model
+    assert model.folder != starter.folder

@@ -60,7 +60,7 @@ def send_weights(app: AppTest, data: bytes, suffix: str) -> None:
     with get_runtime().store.files.receive("", len(data), f".{suffix}") as upload:
         upload.write(data)
         kept = upload.finish(f"../own.{suffix}")
-    receive_weights(session(app), {"file": kept.file_id})
+    receive_weights(session(app), {"files": [kept.file_id]})
 
 
 def named(app: AppTest) -> TextInput:
@@ -129,7 +129,7 @@ def test_imagenet_leaves_the_disk_its_reserve(
     ("changed", "says"),
     [
         ({"name": " "}, "Still missing: a name."),
-        ({"weights": None}, "Still missing: weights."),
+        ({"weights": None}, "Still missing: a model."),
         ({"labels": None}, "Still missing: labels."),
         ({"labels": labels(11)}, "number of labels is 11 for 12 classes"),
         ({"labels": b"\xff\xfe"}, "UTF-8"),

@@ -53,8 +53,11 @@ def check_onnx(path: Path) -> None:
             _refuse(path, "announces more numbers than any classifier has", "export the model again")
 
 
-def check_ir(path: Path) -> None:
-    """Raise WeightsInvalid unless an IR is plain: standard layers, and numbers that are in the ``.bin`` beside it."""
+def check_ir(path: Path, *, quantized: bool = False) -> None:
+    """Raise WeightsInvalid unless an IR is plain: standard layers, and numbers that are in the ``.bin`` beside it.
+
+    One with quantized layers is refused unless it is to be ``quantized``.
+    """
     weights = path.with_suffix(".bin")
     if not weights.is_file():
         _refuse(path, f"has no {weights.name} beside it", "give both files")
@@ -76,7 +79,7 @@ def check_ir(path: Path) -> None:
             _refuse(path, "has custom operators", "only standard ones can be run")
         if layer.get("type") in _CONTROL or layer.find("body") is not None:
             _refuse(path, f"branches ({layer.get('type')})", "only plain graphs can be used")
-        if layer.get("type") == "FakeQuantize":
+        if layer.get("type") == "FakeQuantize" and not quantized:
             _refuse(path, "is quantized already", "give its floating-point form, from which INT8 is made here")
         data = layer.find("data")
         if layer.get("type") == "Const" and data is not None:

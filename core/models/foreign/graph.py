@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from core.base.errors import ModelError
+from core.base.settings import MIB
 from core.engines.engine import FEATURES, LOGITS, map_name
+from core.engines.openvino_memory import MANY, peak_bytes
 from core.models.openvino_info import last_layer
 
+MOST_SIDE = 1024  # px; EfficientNet-L2 takes 800
+MOST_IMAGE_BYTES = 256 * MIB  # that one image may take: a ViT-L/16 for 512 px takes 200, a ResNet50 10
 _NORMALISED = ("Softmax", "LogSoftmax", "Sigmoid")
 _SAME_SIZE = {"Reshape", "Squeeze", "Flatten", "Convert"}
 
@@ -36,23 +40,9 @@ def unify(model: Any, side: int) -> Found:
     Raises:
         ModelError: it is no classifier of single RGB images.
     """
-    import openvino as ov
     from openvino import opset13 as ops
 
-    if len(model.inputs) != 1:
-        raise ModelError(f"The model takes {len(model.inputs)} inputs; only classifiers of one image can be used.")
-    if len(model.outputs) != 1:
-        raise ModelError(f"The model gives {len(model.outputs)} outputs; export it with its class scores alone.")
-    shape = model.input(0).partial_shape
-    if shape.rank.is_dynamic or len(shape) != 4 or model.input(0).element_type != ov.Type.f32:
-        raise ModelError("The model does not take float images [batch, 3, height, width]; export it so.")
-    sizes = [dimension.get_length() if dimension.is_static else -1 for dimension in shape]
-    if sizes[1] not in {3, -1} or (sizes[1] == -1 and sizes[3] == 3):
-        raise ModelError("The model does not take RGB images [batch, 3, height, width]; export it so.")
-    sides = {size for size in sizes[2:] if size > 0} or ({side} if side else set())
-    if len(sides) != 1:
-        raise ModelError("The model's images are not square, or their size is not said; give its preprocessing.")
-    (side,) = sides
+    side = _side(model, side)
     model.reshape([-1, 3, side, side])
     (result,) = model.get_results()
     logits = result.input_value(0)
@@ -79,6 +69,50 @@ def unify(model: Any, side: int) -> Found:
     kinds = {node.get_type_name() for node in model.get_ordered_ops()}
     attends = "ScaledDotProductAttention" in kinds or {"Softmax", "MatMul"} <= kinds
     return Found(side, width[1].get_length(), features, maps, attends)
+
+
+def _side(model: Any, side: int) -> int:
+    """Of a model's input; ``side`` where the graph leaves it open."""
+    import openvino as ov
+
+    if len(model.inputs) != 1:
+        raise ModelError(f"The model takes {len(model.inputs)} inputs; only classifiers of one image can be used.")
+    if any(node.get_type_name() == "FakeQuantize" for node in model.get_ordered_ops()):
+        raise ModelError("The model is quantized already; give its floating-point form, from which INT8 is made here.")
+    if len(model.outputs) != 1:
+        raise ModelError(f"The model gives {len(model.outputs)} outputs; export it with its class scores alone.")
+    shape = model.input(0).partial_shape
+    if shape.rank.is_dynamic or len(shape) != 4 or model.input(0).element_type != ov.Type.f32:
+        raise ModelError("The model does not take float images [batch, 3, height, width]; export it so.")
+    sizes = [dimension.get_length() if dimension.is_static else -1 for dimension in shape]
+    if sizes[1] not in {3, -1} or (sizes[1] == -1 and sizes[3] == 3):
+        raise ModelError("The model does not take RGB images [batch, 3, height, width]; export it so.")
+    sides = {size for size in sizes[2:] if size > 0} or ({side} if side else set())
+    if len(sides) != 1:
+        raise ModelError("The model's images are not square, or their size is not said; give its preprocessing.")
+    (side,) = sides
+    check_side(side)
+    return side
+
+
+def check_side(side: int) -> None:
+    """Raise ModelError where images of ``side`` pixels, many of which wait for their turn, would take too much."""
+    if side > MOST_SIDE:
+        raise ModelError(f"The model takes images of {side:,} px a side; at most {MOST_SIDE:,} can be given.")
+
+
+def check_size(model: Any, most_bytes: int = MOST_IMAGE_BYTES) -> None:
+    """Raise ModelError where an ``ov.Model`` takes more than ``most_bytes`` for an image, or more for each of many."""
+    one, many = peak_bytes(model), peak_bytes(model, MANY)
+    if one > most_bytes:
+        raise ModelError(
+            f"The model takes {one / 1e6:,.0f} MB for one image, far more than an image classifier should; "
+            f"{most_bytes / 1e6:,.0f} MB are allowed. Choose a smaller one, or a smaller input."
+        )
+    if many > MANY * one:
+        raise ModelError(
+            "The model takes more memory for each image the more come together; only plain graphs can be used."
+        )
 
 
 def _name_looked_at(logits: Any) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +19,7 @@ from core.base.settings import Settings
 from core.base.worker_process import WorkerEnded, WorkerProcess
 from core.images.preprocessing import Preprocessing
 from core.models.architectures import GRAPH
-from core.models.card import WEIGHTS_NAME, GraphFacts, ModelCard, file_checksum, write_card
+from core.models.card import WEIGHTS_NAME, GraphFacts, ModelCard, file_checksum, read_card, write_card
 from core.models.foreign.new_head import write_head
 from core.models.foreign.preprocessing_files import (
     architecture_of,
@@ -27,7 +28,7 @@ from core.models.foreign.preprocessing_files import (
     preprocessing_of_info,
     read_json,
 )
-from core.models.graph_files import GRAPH_BIN, GRAPH_XML
+from core.models.graph_files import GRAPH_BIN, GRAPH_XML, UNPACKED
 from core.models.install import replacing
 from core.models.labels import clean_label, read_labels
 from core.models.model import Model
@@ -35,7 +36,8 @@ from core.models.weights import import_weights
 
 WORKER = "core.models.foreign.worker"
 StartWorker = Callable[[str], AbstractContextManager[WorkerProcess]]
-GRAPHS = (".onnx", ".xml", ".zip")
+ARCHIVE, NUMBERS = ".zip", ".bin"
+GRAPHS = (".onnx", ".xml", ARCHIVE)
 STATES = (".safetensors", ".pth", ".pt")
 
 
@@ -44,13 +46,16 @@ class Order:
     """What is to be imported.
 
     Attributes:
-        source: ``.onnx``, ``.xml`` with its ``.bin`` beside it, a ``.zip`` of those two, or a state dict
+        source: ``.onnx``, ``.xml``, a ``.zip`` of an IR or of a model folder of ours, or a state dict
             (``.safetensors``, ``.pth``, ``.pt``).
-        title: for people.
+        title: for people; empty: as a model of ours calls itself.
         architecture: torchvision's or timm's name of a state dict's network; empty for graphs, or in a config.
         labels: a file of class names, or empty where the model or its settings name them.
         settings: files beside it that say its preprocessing or classes: ``config.json``, ``preprocessor_config.json``.
         preprocessing: as the person says; wins over files.
+        numbers: an IR's ``.bin``; None where it is beside it.
+
+    A model of ours says its classes and preprocessing itself; what is said here of them is not looked at then.
     """
 
     source: Path
@@ -59,10 +64,11 @@ class Order:
     labels: bytes = b""
     settings: Sequence[Path] = field(default_factory=tuple)
     preprocessing: Preprocessing | None = None
+    numbers: Path | None = None
 
 
 def import_model(order: Order, folder: Path, settings: Settings, worker: StartWorker = WorkerProcess) -> Model:
-    """Make a model's folder of a foreign file; it has no INT8 copy yet.
+    """Make a model's folder of a foreign file; it has no INT8 copy yet, unless it is one of ours that has.
 
     Args:
         order: what is there and known of it.
@@ -74,22 +80,30 @@ def import_model(order: Order, folder: Path, settings: Settings, worker: StartWo
         WeightsInvalid: the file is damaged, hostile, too large or no classifier of single images.
         PreprocessingUnknown: nothing says how images become its inputs.
         LabelsInvalid: its classes have no names, or others than it has outputs.
+        InvalidRequest: nothing says its name, or its network.
         OSError: the folder cannot be written.
     """
     source = order.source
     kind = source.suffix.lower()
     if kind not in (*GRAPHS, *STATES):
         raise InvalidRequest(f"{source.name} is no model; choose an .onnx, .xml, .zip, .safetensors, .pth or .pt file.")
-    if source.stat().st_size > settings.max_weights_bytes:
-        raise WeightsInvalid(
-            f"{source.name} is larger than AISR_MAX_WEIGHTS_BYTES allows; raise it, or choose another."
-        )
+    if order.numbers is not None and kind != ".xml":
+        raise InvalidRequest(f"{order.numbers.name} goes with the .xml of an OpenVINO IR; choose both files.")
+    for file in (source, order.numbers):
+        if file is not None and file.stat().st_size > settings.max_weights_bytes:
+            raise WeightsInvalid(
+                f"{file.name} is larger than AISR_MAX_WEIGHTS_BYTES allows; raise it, or choose another."
+            )
     said = [read_json(path) for path in order.settings]
     architecture = order.architecture or next((name for one in said if (name := architecture_of(one))), "")
     known = order.preprocessing or _first(said, order.settings)
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)
         found = _read(order, kind, architecture, known, made, settings, worker)
+        if "ours" in found:
+            return _place_own(made / UNPACKED, order.title, folder, settings)
+        if not order.title:
+            raise InvalidRequest("Give the model a name, on the command line by --title: an OpenVINO IR brings none.")
         preprocessing = known or preprocessing_of_info(found["info"]["own"], found["info"]["model_info"], found["side"])
         if preprocessing is None:
             raise PreprocessingUnknown(
@@ -104,7 +118,7 @@ def import_model(order: Order, folder: Path, settings: Settings, worker: StartWo
         classes = _classes(order, found, said)
         with replacing(folder) as draft:
             for part in (GRAPH_XML, GRAPH_BIN):
-                (draft / part).write_bytes((made / part).read_bytes())
+                shutil.move(made / part, draft / part)
             if (head := made / "head.npz").exists():
                 with np.load(head) as loaded:
                     write_head(draft / WEIGHTS_NAME, loaded["weight"], loaded["bias"])
@@ -132,6 +146,16 @@ def import_model(order: Order, folder: Path, settings: Settings, worker: StartWo
     return Model(folder, settings.cache_dir)
 
 
+def _place_own(made: Path, title: str, folder: Path, settings: Settings) -> Model:
+    """A folder of ours, looked at by the worker, under another name; its files and answers are what they were."""
+    card = read_card(made)
+    with replacing(folder) as draft:
+        for name in card.checksums:
+            shutil.move(made / name, draft / name)
+        write_card(card.model_copy(update={"name": folder.name, "title": title or card.title}), draft)
+    return Model(folder, settings.cache_dir)
+
+
 def _read(
     order: Order,
     kind: str,
@@ -145,6 +169,8 @@ def _read(
     side = known.crop if known else 0
     call, source = "read_graph", order.source.absolute()
     more: dict[str, object] = {"limit": settings.max_weights_bytes}
+    if order.numbers is not None:
+        more["numbers"] = order.numbers.absolute()
     if kind in STATES:
         if not architecture:
             raise InvalidRequest("A state dict does not say its network: name it as torchvision does (convnext_tiny).")
@@ -165,7 +191,7 @@ def _read(
             "it was not kept."
         ) from error
     found: dict[str, Any] = json.loads((made / "found.json").read_text())
-    found["info"] = {"own": "", "model_info": {}} | found["info"]
+    found["info"] = {"own": "", "model_info": {}} | found.get("info", {})
     return found
 
 

@@ -5,56 +5,94 @@ from __future__ import annotations
 import json
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.base.errors import ModelError, WeightsInvalid
+from core.base.errors import AppError, ModelError, WeightsInvalid
 from core.base.settings import MAX_WEIGHTS_BYTES, MIB
 from core.base.worker_main import Events, serve
 from core.engines.openvino import EXACT
+from core.models.card import CARD_NAME
 from core.models.foreign.checks import check_ir, check_onnx
-from core.models.foreign.graph import Found, head_of, unify
-from core.models.foreign.ir_zip import unpack_ir
+from core.models.foreign.graph import Found, check_size, head_of, unify
+from core.models.foreign.model_zip import unpack
 from core.models.foreign.networks import build_network
-from core.models.graph_files import GRAPH_XML
+from core.models.foreign.own_folder import check_folder
+from core.models.graph_files import GRAPH_XML, UNPACKED
 from core.models.openvino_info import OWN
-from core.models.openvino_ir import convert
+from core.models.openvino_ir import convert, save_graph
 
 MEMORY_BYTES = 4096 * MIB  # beyond the libraries and eight times the file: ViT-B/16 takes 1.5 GB for its first run
+UNPACKING_BYTES = 512 * MIB
+SMALL_BYTES = 64 * MIB  # that nobody needs to explain
 CPU_SECONDS = 600
+MOST_SECONDS = 20  # of one core for an image: a ViT-L/16 for 512 px takes 7
 ALLOWED_DIFFERENCE = 1e-3
 FOUND_NAME, HEAD_NAME = "found.json", "head.npz"
 
 
-def read_graph(events: Events, source: str, draft: str, side: int, limit: int = MAX_WEIGHTS_BYTES) -> None:
+def read_graph(
+    events: Events, source: str, draft: str, side: int, numbers: str = "", limit: int = MAX_WEIGHTS_BYTES
+) -> None:
     """Write the graph of an ONNX file or IR into ``draft``, with what was found.
 
     Args:
-        source: ``.onnx``, ``.xml`` with its ``.bin`` beside it, or a ``.zip`` of those two.
+        source: ``.onnx``, ``.xml``, or a ``.zip`` of an IR or of a model folder of ours.
         side: of the input; 0 where unknown.
-        limit: most bytes of a file in a ZIP.
+        numbers: an IR's ``.bin``, where it is not beside it.
+        limit: most bytes of what is in a ZIP.
     """
-    path = Path(source)
+    path, folder = Path(source), Path(draft)
     import openvino as ov
 
-    _confine(path)
-    if path.suffix.lower() == ".zip":
-        path = unpack_ir(path, Path(draft), limit)
-    (check_onnx if path.suffix.lower() == ".onnx" else check_ir)(path)
-    core = ov.Core()
     try:
+        if path.suffix.lower() == ".zip":
+            path = _unpacked(path, folder, limit)
+        elif numbers:
+            path = _beside(path, Path(numbers), folder)
+        _confine(path)
+        if path.name == CARD_NAME:
+            scratch = folder / "scratch"
+            scratch.mkdir()
+            check_folder(path.parent, scratch, limit)
+            (folder / FOUND_NAME).write_text(json.dumps({"ours": True}))
+            return
+        (check_onnx if path.suffix.lower() == ".onnx" else check_ir)(path)
+        core = ov.Core()
         model = convert(path)
         info = _info(model)
         expected = core.read_model(str(path))
         found = unify(model, side)
         expected.reshape([-1, 3, found.side, found.side])
-        _write(
-            core, model, found, Path(draft), info, lambda probe: core.compile_model(expected, "CPU", EXACT)(probe)[0]
-        )
-    except (RuntimeError, MemoryError) as error:
-        raise WeightsInvalid(_words(path, error)) from error
+        most = _most_numbers(path)
+
+        def origin(probe: NDArray[np.float32]) -> Any:
+            return core.compile_model(expected, "CPU", EXACT)(probe)[0]
+
+        _write(core, model, found, folder, info, origin, most)
+    except (AppError, OSError):
+        raise
+    except Exception as error:  # whatever libraries make of a stranger's file
+        raise WeightsInvalid(_words(Path(source), error)) from error
+
+
+def _unpacked(archive: Path, folder: Path, limit: int) -> Path:
+    _confine(archive, UNPACKING_BYTES)
+    inside = folder / UNPACKED
+    inside.mkdir()
+    return unpack(archive, inside, limit)
+
+
+def _beside(graph: Path, numbers: Path, folder: Path) -> Path:
+    """The two files of an IR under one name, by which OpenVINO finds the second."""
+    path = folder / "model.xml"
+    path.symlink_to(graph)
+    path.with_suffix(".bin").symlink_to(numbers)
+    return path
 
 
 def read_state(events: Events, source: str, draft: str, side: int, architecture: str, **_: object) -> None:
@@ -74,19 +112,29 @@ def read_state(events: Events, source: str, draft: str, side: int, architecture:
                 raise ModelError(f"The network gives {found.classes} scores for {built.classes} classes.")
             core = ov.Core()
             info = {"library": built.library}
-            _write(core, model, found, Path(draft), info, lambda probe: network(torch.from_numpy(probe)).numpy())
-    except (RuntimeError, MemoryError) as error:
+            most = _most_numbers(path)
+            _write(core, model, found, Path(draft), info, lambda probe: network(torch.from_numpy(probe)).numpy(), most)
+    except (AppError, OSError):
+        raise
+    except Exception as error:
         raise WeightsInvalid(_words(path, error)) from error
 
 
-def _write(core: Any, model: Any, found: Found, draft: Path, info: dict[str, Any], origin: Any) -> None:
-    """Save the graph, and hold its logits against those of its ``origin``."""
-    import openvino as ov
-
+def _write(core: Any, model: Any, found: Found, draft: Path, info: dict[str, Any], origin: Any, most: int) -> None:
+    """Save the graph, whose numbers may take ``most`` bytes, and hold its logits against those of its ``origin``."""
+    check_size(model)
+    numbers = sum(node.get_byte_size() for node in model.get_ordered_ops() if node.get_type_name() == "Constant")
+    if numbers > most:
+        raise ModelError("The model's constants unfold to far more than its file has; export it without such.")
     head = head_of(model)
-    ov.save_model(model, str(draft / GRAPH_XML), compress_to_fp16=False)
+    save_graph(model, draft / GRAPH_XML)
     probe = np.random.default_rng(0).normal(size=(3, 3, found.side, found.side)).astype(np.float32)
-    ours = core.compile_model(core.read_model(str(draft / GRAPH_XML)), "CPU", EXACT)(probe)[0]
+    compiled = core.compile_model(core.read_model(str(draft / GRAPH_XML)), "CPU", EXACT)
+    begun = time.process_time()
+    ours = compiled(probe)[0]
+    seconds = (time.process_time() - begun) / len(probe)
+    if seconds > MOST_SECONDS:
+        raise ModelError(f"The model takes {seconds:,.0f} seconds of a core for an image; choose a smaller one.")
     theirs = np.asarray(origin(probe)).reshape(ours.shape)
     if not np.isfinite(ours).all():
         raise ModelError("The model gives NaN or infinity; the training went wrong. Use an earlier checkpoint.")
@@ -119,17 +167,34 @@ def _words(path: Path, error: BaseException) -> str:
     return f"{path.name} cannot be run by OpenVINO: an operator is unknown or the graph is damaged; export it again."
 
 
-def _confine(path: Path) -> None:
-    """Set before the first byte of the file is looked at; the kernel keeps it."""
-    size = path.stat().st_size + (path.with_suffix(".bin").stat().st_size if path.with_suffix(".bin").exists() else 0)
-    limits = {resource.RLIMIT_CPU: CPU_SECONDS, resource.RLIMIT_CORE: 0}
+def _size(path: Path) -> int:
+    """Bytes of a file, with an IR's numbers beside it, or of a folder of ours by its card."""
+    inside = path.parent.iterdir() if path.name == CARD_NAME else (path, path.with_suffix(".bin"))
+    return sum(one.stat().st_size for one in inside if one.exists())
+
+
+def _most_numbers(path: Path) -> int:
+    """Bytes that a file's numbers may unfold to as float32: four times its own where they are 8 bits each."""
+    return 4 * _size(path) + SMALL_BYTES
+
+
+def _confine(path: Path, more_bytes: int = 0) -> None:
+    """Set before the first byte of a file is looked at, and anew for what it unfolds to; the kernel keeps it.
+
+    ``more_bytes`` is what may be taken; 0 goes by the size of the file.
+    """
+    more_bytes = more_bytes or MEMORY_BYTES + 8 * _size(path)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_CPU, CPU_SECONDS)
     if sys.platform == "linux":
         mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        limits[resource.RLIMIT_AS] = mapped + MEMORY_BYTES + 8 * size
-    for kind, wanted in limits.items():
-        _, hard = resource.getrlimit(kind)
-        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(kind, (value, value))
+        _limit(resource.RLIMIT_AS, mapped + more_bytes)
+        _limit(resource.RLIMIT_FSIZE, more_bytes)
+
+
+def _limit(kind: int, wanted: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
 if __name__ == "__main__":

@@ -84,16 +84,17 @@ class UploaderData(_Message):
     limit: int = Field(description="most bytes of a file")
     refusals: Refusals
     url: str = Field(description="where a file is posted")
-    several: Several | None = Field(None, description="without, it takes one file at a time")
+    several: Several | None = Field(None, description="without, files are sent as they are, one after the other")
+    together: int = Field(1, description="without `several`, so many files may come at once")
     prefetch: list[str] = Field(description="what a new stack's page needs first; with `{stack}`")
     received: int = Field(0, description="reports that Python has taken: with another number the field is free again")
 
 
 class UploadReport(_Message):
-    """What the browser reports as the trigger `event`: the id of the new stack or file, or why there is none."""
+    """What the browser reports as the trigger `event`: the id of the new stack or files, or why there is none."""
 
     stack: str | None = None
-    file: str | None = None
+    files: list[str] | None = None
     error: str | None = None
     unknown_files: int | None = Field(None, description="of labels that were taken: lines about other files")
 

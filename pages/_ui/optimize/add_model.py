@@ -9,19 +9,19 @@ import streamlit as st
 
 from core.base.errors import AppError, PreprocessingUnknown
 from core.models.architectures import RESNET18
-from core.models.foreign.importer import STATES, Order
+from core.models.foreign.importer import ARCHIVE, STATES, Order
 from core.models.foreign.job import ForeignImportJob
 from core.models.own import ImportJob
 from core.runtime import get_runtime
 from core.stacks.files import KeptFile
 from pages._ui.optimize.preprocessing_form import preprocessing_asked, preprocessing_form
-from pages._ui.optimize.trial import begin_trial
+from pages._ui.optimize.trial import begin_trial, trial
 from pages._ui.shell.messages import escape, megabytes, waiting
 from pages._ui.shell.model_in_use import get_imagenet
 from pages._ui.shell.models import MAX_TITLE, keep_model
 from pages._ui.shell.session import Session
 from pages._ui.shell.steps import REFRESH_SECONDS
-from pages._ui.viewer.uploader import weights_uploader
+from pages._ui.viewer.uploader import PAIR, weights_uploader
 
 _MAX_SMALL_MIB = 4  # of labels and settings
 # Those that tests import; every other name that torchvision or timm knows can be written.
@@ -39,6 +39,7 @@ _NETWORKS = (
 def add_model(session: Session) -> None:
     """ImageNet by one button, a file by a form."""
     st.subheader("Add a model")
+    trial(session)  # where the form that has added it is
     left, right = st.columns(2)
     with left, st.container(border=True):
         st.markdown("**ImageNet**")
@@ -47,18 +48,23 @@ def add_model(session: Session) -> None:
     with right, st.container(border=True):
         st.markdown("**A model of your own**")
         st.caption(
-            "An image classifier, for this session alone: a PyTorch state dict, ONNX, or an OpenVINO IR (its .xml and "
-            ".bin in a ZIP). A ResNet18 can be run by PyTorch, too."
+            "An image classifier, for this session alone: a PyTorch state dict, ONNX, an OpenVINO IR (its .xml and "
+            ".bin), or a model downloaded from *My models*, as it is. A ResNet18 can be run by PyTorch, too."
         )
         _own_model(session)
 
 
 def _own_model(session: Session) -> None:
     weights = _weights(session)
-    is_state = weights is None or weights.path.suffix in STATES
+    kind = weights[0].path.suffix if weights else STATES[0]
+    is_state = kind in STATES
     # Another form after each model that was added; one that was refused keeps its fields for another try.
     with st.form(f"own-weights-{len(session.own_models)}", border=False):
-        title = st.text_input("Name", max_chars=MAX_TITLE, placeholder="Parts inspection").strip()
+        title = st.text_input(
+            "Name",
+            max_chars=MAX_TITLE,
+            placeholder="As it was called" if kind == ARCHIVE else "Parts inspection",
+        ).strip()
         network = RESNET18.name
         if is_state:
             network = st.selectbox(
@@ -86,9 +92,9 @@ def _own_model(session: Session) -> None:
         asked = st.form_submit_button("Add", icon=":material/add:")
     if asked and session.import_job is None:
         is_resnet18 = is_state and network == RESNET18.name and not configs
-        needed = {"a name": title, "weights": weights} | ({"labels": labels} if is_resnet18 else {})
+        needed = {"a name": title or kind == ARCHIVE, "a model": weights} | ({"labels": labels} if is_resnet18 else {})
         missing = [name for name, given in needed.items() if not given]
-        if weights is None or missing:
+        if missing:
             st.error(f"Still missing: {escape(', '.join(missing))}.", icon=":material/error:")
             return
         try:
@@ -98,11 +104,13 @@ def _own_model(session: Session) -> None:
             return
         given = labels.getvalue() if labels else b""
         if is_resnet18 and said is None:
-            _begin(session, weights, given, title, None)
+            _begin(session, weights[0], given, title, None)
         else:
-            settings = [_beside(weights, number, config.getvalue()) for number, config in enumerate(configs, 1)]
-            order = Order(weights.path, title, network if is_state else "", given, settings, said)
-            _begin(session, weights, given, title, order)
+            first, *others = weights
+            settings = [_beside(first, number, config.getvalue()) for number, config in enumerate(configs, 1)]
+            numbers = others[0].path if others else None
+            order = Order(first.path, title, network if is_state else "", given, settings, said, numbers)
+            _begin(session, first, given, title, order)
     if session.import_job is not None:
         _follow(session, session.import_job)
 
@@ -140,24 +148,31 @@ def _follow(session: Session, job: ImportJob) -> None:
         if session.preprocessing_unknown:
             st.caption("Say it under “How images become its inputs” above.")
         return
-    session.keep_weights(None)
+    session.keep_weights()
     keep_model(session, job.model)
     begin_trial(session, job.model)
+    st.toast(f"{escape(job.model.title)} was added and is in use.", icon=":material/check:")
     st.rerun()
 
 
-def _weights(session: Session) -> KeptFile | None:
-    """The file that has been sent, or the field that takes one."""
-    weights = session.weights
-    if weights is None:
-        weights_uploader(session, key="weights")
-        st.caption("Of a .pth or .pt file only the weights are read; code in it is never run.")
-        if session.weights_error:
-            st.error(escape(session.weights_error), icon=":material/error:")
-        return None
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/check_circle: **{escape(weights.name)}** · {megabytes(weights.size)}", width="stretch")
-        if st.button("Remove", key="remove-weights", type="tertiary"):
-            session.keep_weights(None)
-            st.rerun()
-    return weights
+def _weights(session: Session) -> tuple[KeptFile, ...]:
+    """The file that has been sent, or both of an IR; none while a field that takes them is shown."""
+    sent = session.weights
+    is_whole = bool(sent) and (len(sent) == len(PAIR) or sent[0].path.suffix not in PAIR)
+    if sent:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            names = " and ".join(escape(one.name) for one in sent)
+            size = megabytes(sum(one.size for one in sent))
+            st.markdown(f":material/check_circle: **{names}** · {size}", width="stretch")
+            if st.button("Remove", key="remove-weights", type="tertiary"):
+                session.keep_weights()
+                st.rerun()
+    if is_whole:
+        if sent[0].path.suffix == ARCHIVE:
+            st.caption("One that was downloaded here brings all of it: press *Add*. An OpenVINO IR needs the fields.")
+        return sent
+    weights_uploader(session, key="weights")
+    st.caption("Of a .pth or .pt file only the weights are read; code in it is never run.")
+    if session.weights_error:
+        st.error(escape(session.weights_error), icon=":material/error:")
+    return ()

@@ -29,11 +29,16 @@ def my_models(session: Session) -> None:
     if not models:
         return
     st.subheader("My models")
-    st.dataframe(_table(models, session), hide_index=True)
+    st.dataframe(_table(models, session), hide_index=True, column_config=_COLUMNS)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        titles = told_apart(models)
+        titles, in_use = told_apart(models), _in_use(session)
         place = st.selectbox(
-            "With this model", range(len(models)), format_func=titles.__getitem__, key="take-along", width=320
+            "With this model",
+            range(len(models)),
+            index=models.index(in_use) if in_use in models else 0,
+            format_func=titles.__getitem__,
+            key=f"with-model-{in_use.folder.name if in_use else ''}",  # another one in use is what comes to be chosen
+            width=320,
         )
         model = models[min(place, len(models) - 1)]  # one of them may have gone meanwhile
         _use(session, model)
@@ -54,7 +59,8 @@ def _downloads(model: Model) -> None:
         "Download its folder",
         lambda: pack_model(model),
         f"{model.card.name}.zip",
-        help="Unpacked into the models folder of a server's data folder, it is installed there for everybody.",
+        help="A ZIP that *Add a model* takes here and elsewhere; unpacked into the models folder of a server's data "
+        "folder, it is installed there for everybody.",
     )
     download_button(
         "For OpenVINO Model Server",
@@ -113,6 +119,20 @@ def _in_use(session: Session) -> Model | None:
     return None
 
 
+_COLUMNS = {
+    "Model": st.column_config.TextColumn(width=200, pinned=True),
+    "INT8": st.column_config.TextColumn(width=130),
+}
+
+
+def _int8(model: Model) -> str:
+    """How far it agrees with FP32, where that was measured when it was made."""
+    if not model.has_int8:
+        return "no"
+    measured = model.card.quantization.get("agreement with FP32", "")
+    return f"agrees {measured.partition(' ')[0]}" if measured else "yes"
+
+
 def _table(models: Sequence[Model], session: Session) -> pd.DataFrame:
     in_use = _in_use(session)
     rows = []
@@ -126,7 +146,7 @@ def _table(models: Sequence[Model], session: Session) -> pd.DataFrame:
                 "Network": card.architecture,
                 "Classes": len(card.classes),
                 "Input": f"{card.preprocessing.crop} px",
-                "INT8": card.quantization.get("agreement with FP32", "yes") if model.has_int8 else "no",
+                "INT8": _int8(model),
                 "Top-1 accuracy": f"{score.top1:.1%}" if score else "",
                 "Confidence": "calibrated" if card.confidence else "not calibrated",
                 "None of these": card.known is not None,

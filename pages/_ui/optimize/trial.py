@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.engines.openvino import FP32
+from core.engines.openvino import FP32, INT8
 from core.models.model import Model
 from core.recognition.jobs import RecognitionJob
 from core.recognition.results import Prediction
@@ -28,8 +28,9 @@ def begin_trial(session: Session, model: Model) -> None:
         return
     count = min(_IMAGES, len(stack))
     indices = sorted({place * len(stack) // count for place in range(count)})
+    engine = INT8 if model.has_int8 else FP32  # which a model of ours may bring
     session.trial = RecognitionJob(
-        Order(stack, indices, model, (FP32.name,), session.client), get_runtime().recognition
+        Order(stack, indices, model, (engine.name,), session.client), get_runtime().recognition
     )
     session.watch(session.trial)
 
@@ -40,7 +41,7 @@ def trial(session: Session) -> None:
     if job is None or job.order.model not in session.own_models or job.order.stack is not session.stack:
         return
     with st.container(border=True):
-        st.markdown(f"**Does it make sense?** {escape(job.order.model.title)} on images of your stack, in FP32")
+        st.markdown(f"**Does it make sense?** {escape(job.order.model.title)} on images of your stack")
         if job.status == "running":
             _wait(session)
             return
@@ -66,7 +67,7 @@ def _wait(session: Session) -> None:
     st.progress(job.state.done / max(job.state.total, 1), text="Looking at a few images…")
 
 
-_COLUMNS = {"": st.column_config.ImageColumn(width="small")}
+_COLUMNS = {"": st.column_config.ImageColumn(width=64)}
 
 
 def _table(stack: ImageStack, predictions: tuple[Prediction, ...]) -> pd.DataFrame:
@@ -75,5 +76,5 @@ def _table(stack: ImageStack, predictions: tuple[Prediction, ...]) -> pd.DataFra
     for one in predictions:
         found = [f"{score.label} · {score.confidence:.0%}" for score in one.top[:_CLASSES]]
         found += [""] * (_CLASSES - len(found))
-        rows.append((address.format(index=one.index), one.filename, one.error or found[0], *found[1:]))
-    return pd.DataFrame(rows, columns=["", "File", "First", "Second", "Third"])
+        rows.append((address.format(index=one.index), one.error or found[0], *found[1:], one.filename))
+    return pd.DataFrame(rows, columns=["", "First", "Second", "Third", "File"])

@@ -61,7 +61,7 @@ class Session:
     compare: bool = False
     by_itself: bool = False  # whether what is on screen is recognised without a press of a button
     chosen_model: Model | None = None
-    weights: KeptFile | None = None
+    weights: tuple[KeptFile, ...] = ()  # of a model to be added: its file, one or both of an IR's
     weights_error: str = ""
     own_models: list[Model] = field(default_factory=list)
     import_job: ImportJob | None = None
@@ -206,14 +206,15 @@ class Session:
             self.aside = [one for one in self.aside if one.stack.id != stack_id]
             get_runtime().store.delete(stack_id)
 
-    def keep_weights(self, weights: KeptFile | None) -> None:
-        """Keep a file of weights that has just been uploaded, instead of the one before; it goes with the session."""
+    def keep_weights(self, *weights: KeptFile) -> None:
+        """Keep files of a model that have been uploaded, instead of those before; they go with the session."""
         files = get_runtime().store.files
-        if self.weights is not None:
-            files.delete(self.weights.file_id)
+        for one in self.weights:
+            if one not in weights:
+                files.delete(one.file_id)
         self.weights = weights
-        if weights is not None:
-            when_gone(self, files.delete, weights.file_id)
+        for one in weights:
+            when_gone(self, files.delete, one.file_id)
 
     def close(self) -> None:
         """Close the stack on show, if any, and stop its work."""

@@ -20,6 +20,8 @@ from pages._ui.shell.links import FILES, STACKS, first_needed
 from pages._ui.shell.session import Session
 
 _renderer = declare("uploader")
+PAIR = (".xml", ".bin")  # of an OpenVINO IR
+_NO_PAIR = "Send one model at a time: one file, or the .xml and the .bin of an OpenVINO IR."
 _LONGEST_SENTENCE = 500  # what a browser reports is shown to its own person only, and still bounded
 
 
@@ -74,22 +76,25 @@ def told(key: str) -> Mapping[str, Any]:
 
 
 def weights_uploader(session: Session, *, key: str) -> None:
-    """The field for a file of weights, which becomes ``session.weights``."""
+    """The field for a model's file, or the two of an OpenVINO IR, which become ``session.weights``."""
     limit = get_runtime().settings.max_weights_bytes
+    half = session.weights[0].path.suffix if session.weights else ""
+    other = next((ending for ending in PAIR if half and ending != half), "")
     _renderer(
         key=key,
         width="stretch",
         data=UploaderData(
             compact=False,
             button="Browse files",
-            invitation="Drop the model here",
-            hint=f"Up to {limit // MIB:,} MB: {', '.join(WEIGHTS_ENDINGS)}",
+            invitation=f"Now its {other}" if other else "Drop the model here",
+            hint=f"Up to {limit // MIB:,} MB: {other or ', '.join(WEIGHTS_ENDINGS)}",
             drop="Drop the model to send it",
-            endings=list(WEIGHTS_ENDINGS),
+            endings=[other] if other else list(WEIGHTS_ENDINGS),
             media_type="application/octet-stream",
             limit=limit,
-            refusals=Refusals(several="Send one file at a time.", wrong_kind=ONLY_WEIGHTS, too_large=too_large(limit)),
+            refusals=Refusals(several=_NO_PAIR, wrong_kind=ONLY_WEIGHTS, too_large=too_large(limit)),
             url=FILES,
+            together=1 if other else len(PAIR),
             prefetch=[],
         ).model_dump(),
         on_event_change=lambda: receive_weights(session, st.session_state[key].get("event")),
@@ -97,17 +102,26 @@ def weights_uploader(session: Session, *, key: str) -> None:
 
 
 def receive_weights(session: Session, event: Mapping[str, Any] | None) -> None:
-    """Take what the browser reports: ``{"file": id}``, or ``{"error": sentence}``."""
+    """Take what the browser reports: ``{"files": [id, ...]}``, or ``{"error": sentence}``."""
     if not isinstance(event, Mapping):
         return
-    session.weights_error = str(event.get("error", ""))[:_LONGEST_SENTENCE]
-    if "file" in event:
-        try:
-            kept = get_runtime().store.files.get(str(event["file"]))
-        except AppError as error:
-            session.weights_error = str(error)
-        else:
-            session.keep_weights(kept)
+    session.weights_error = str(event.get("error") or "")[:_LONGEST_SENTENCE]
+    sent = event.get("files")
+    if not isinstance(sent, list):
+        return
+    try:
+        arrived = [get_runtime().store.files.get(str(file_id)) for file_id in sent[: len(PAIR)]]
+    except AppError as error:
+        session.weights_error = str(error)
+        return
+    together = sorted((*session.weights, *arrived), key=lambda one: one.path.suffix, reverse=True)
+    if [one.path.suffix for one in together] == list(PAIR):
+        session.keep_weights(*together)
+        return
+    session.keep_weights(*arrived)
+    if len(arrived) > 1:
+        session.keep_weights()
+        session.weights_error = _NO_PAIR
 
 
 def receive(session: Session, event: Mapping[str, Any] | None) -> None:

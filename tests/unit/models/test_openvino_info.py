@@ -21,9 +21,11 @@ from core.models.card import file_checksum, read_card, write_card
 from core.models.head import read_head
 from core.models.model import Model
 from core.models.openvino_info import Facts, describe_graph
+from core.models.openvino_ir import convert, save_ir
 from core.models.self_description import describe_model
 from core.trust.maps import class_maps
 from scripts.dev import describe_model as command
+from tests.foreign_models import SIDE, tiny_onnx
 
 SIZES = [(256, 256), (375, 500), (641, 333), (30, 47)]
 
@@ -82,6 +84,14 @@ def test_facts_are_where_model_api_reads_them(starter: Model) -> None:
     assert facts["mean_values"] == "123.675 116.28 103.53"
     assert facts["scale_values"] == "58.395 57.12 57.375"
     assert (facts["orig_height"], facts["orig_width"], facts["topk"]) == ("224", "224", "5")
+
+
+def test_no_more_best_classes_are_asked_for_than_there_are(tmp_path: Path) -> None:
+    source = tmp_path / "tiny.onnx"
+    source.write_bytes(tiny_onnx(classes=2))
+    save_ir(convert(source), tmp_path / "tiny.xml", Preprocessing(resize=SIDE, crop=SIDE), ())
+    made = shared_core().read_model(str(tmp_path / "tiny.xml"))
+    assert made.get_rt_info(["model_info", "topk"]).astype(str) == "2"
 
 
 def toy(preprocessing: Preprocessing) -> ov.Model:

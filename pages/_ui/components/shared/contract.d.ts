@@ -132,9 +132,13 @@ export interface UploaderData {
    */
   url: string;
   /**
-   * without, it takes one file at a time
+   * without, files are sent as they are, one after the other
    */
   several?: Several | null;
+  /**
+   * without `several`, so many files may come at once
+   */
+  together?: number;
   /**
    * what a new stack's page needs first; with `{stack}`
    */
@@ -172,11 +176,11 @@ export interface Several {
   unreadable: string;
 }
 /**
- * What the browser reports as the trigger `event`: the id of the new stack or file, or why there is none.
+ * What the browser reports as the trigger `event`: the id of the new stack or files, or why there is none.
  */
 export interface UploadReport {
   stack?: string | null;
-  file?: string | null;
+  files?: string[] | null;
   error?: string | null;
   /**
    * of labels that were taken: lines about other files

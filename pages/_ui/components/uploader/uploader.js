@@ -61,7 +61,7 @@ class Uploader {
     this.ref.hint.textContent = data.hint;
     this.ref.drop.textContent = data.drop;
     this.ref.file.accept = [...data.endings, ...(data.several?.media_types ?? [])].join(",");
-    this.ref.file.multiple = Boolean(data.several);
+    this.ref.file.multiple = Boolean(data.several) || (data.together ?? 1) > 1;
     this.ref.file.ariaLabel = data.invitation;
     this.ref.browse.textContent = data.button;
     if (this.request?.readyState === XMLHttpRequest.DONE) this.finish();
@@ -113,17 +113,26 @@ class Uploader {
   /** @param {Found[]} found */
   take(found) {
     if (this.request || !found.length) return;
-    const { endings, several, limit, refusals } = this.data;
-    const archives = several?.archives ?? endings;
+    if (this.data.several) this.takeStack(found, this.data.several);
+    else this.takeFiles(found.map(({ file }) => file));
+  }
+
+  /**
+   * Everything as one stack.
+   *
+   * @param {Found[]} found
+   * @param {Several} several
+   */
+  takeStack(found, { archives, most, too_many }) {
+    const { endings, limit, refusals } = this.data;
     const [{ file, path }] = found;
     // What lies in a folder keeps its path, and only a form has one.
     const isAlone = found.length === 1 && path === file.name;
     const isWanted = (/** @type {string} */ name) =>
-      (endsWith(name, endings) && (isAlone || !endsWith(name, archives))) || Boolean(several && saysNothing(name));
+      (endsWith(name, endings) && (isAlone || !endsWith(name, archives))) || saysNothing(name);
     const wanted = found.filter((one) => isWanted(one.path));
     const size = wanted.reduce((sum, one) => sum + one.file.size, 0);
-    if (found.length > 1 && !several) this.report({ error: refusals.several });
-    else if (several && found.length > several.most) this.report({ error: several.too_many });
+    if (found.length > most) this.report({ error: too_many });
     else if (!wanted.length && found.some((one) => endsWith(one.path, archives))) this.report({ error: refusals.several });
     else if (!wanted.length) this.report({ error: refusals.wrong_kind });
     else if (size > limit) this.report({ error: refusals.too_large });
@@ -132,12 +141,39 @@ class Uploader {
   }
 
   /**
+   * Files that go together, each by itself.
+   *
+   * @param {File[]} files
+   */
+  takeFiles(files) {
+    const { endings, together = 1, limit, refusals } = this.data;
+    if (files.length > together) this.report({ error: refusals.several });
+    else if (!files.every(({ name }) => endsWith(name, endings))) this.report({ error: refusals.wrong_kind });
+    else if (files.some(({ size }) => size > limit)) this.report({ error: refusals.too_large });
+    else this.sendEach(files);
+  }
+
+  /**
+   * One file after the other; the report names them all.
+   *
+   * @param {File[]} files
+   * @param {string[]} sent ids of those that have arrived
+   */
+  sendEach([file, ...others], sent = []) {
+    this.send(file, `?name=${encodeURIComponent(file.name)}`, file.name, file.size, (id) => {
+      if (others.length) this.sendEach(others, [...sent, id]);
+      else this.report({ files: [...sent, id] });
+    });
+  }
+
+  /**
    * @param {File | FormData} body
    * @param {string} query
    * @param {string} title
    * @param {number} size bytes
+   * @param {(id: string) => void} [arrived] told the id of a file that is no stack
    */
-  send(body, query, title, size) {
+  send(body, query, title, size, arrived) {
     const request = new XMLHttpRequest();
     this.request = request;
     const started = performance.now();
@@ -149,7 +185,7 @@ class Uploader {
       const answer = request.response;
       if (request.status === 201 && answer.file_id) {
         this.finish();
-        this.report({ file: answer.file_id });
+        arrived?.(answer.file_id);
       } else if (request.status === 200) {
         this.finish();
         this.report({ unknown_files: answer.unknown_files });

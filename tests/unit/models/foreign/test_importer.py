@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,10 @@ from core.base.errors import (
     WeightsInvalid,
 )
 from core.base.settings import Settings
-from core.base.worker_process import WorkerProcess
 from core.engines.engine import FEATURES, LOGITS
 from core.engines.openvino import shared_core
 from core.images.preprocessing import Preprocessing
-from core.models.foreign.importer import WORKER, Order, import_model
+from core.models.foreign.importer import Order
 from core.models.graph_files import GRAPH_BIN, GRAPH_XML
 from core.models.head import read_head
 from core.models.model import Model
@@ -54,18 +51,6 @@ ARCHITECTURES = {
     "regnet_y_400mf": (440, 440),
     "shufflenet_v2_x0_5": (1024, 1024),
 }
-
-
-@pytest.fixture(scope="module")
-def worker() -> Iterator[WorkerProcess]:
-    """One for all: it takes seconds to start."""
-    with WorkerProcess(WORKER) as process:
-        yield process
-
-
-@pytest.fixture
-def take(worker: WorkerProcess, settings: Settings, tmp_path: Path) -> Any:
-    return partial(import_model, folder=tmp_path / "made", settings=settings, worker=lambda _: nullcontext(worker))
 
 
 def network(name: str, **more: Any) -> Any:
