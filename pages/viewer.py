@@ -12,6 +12,7 @@ from pages._ui.shell.room import reserve
 from pages._ui.teach.mode import label_panel, label_switch, to_the_model, watched
 from pages._ui.viewer.actions import stack_actions
 from pages._ui.viewer.open_stacks import open_stacks
+from pages._ui.viewer.range_choice import range_choice
 from pages._ui.viewer.upload import rendering_note, upload_area, upload_error
 from pages._ui.viewer.welcome import welcome
 from pages._ui.viewer.workspace import lay_out, workspace
@@ -67,4 +68,5 @@ else:
             run_outcome(session)
         elif live is not None:
             to_the_model()
+        range_choice(session, stack)
         rendering_note()

@@ -39,7 +39,7 @@ from core.trust.evaluation.sentences import (
 )
 from core.trust.evaluation.service import EvaluationService
 from core.trust.evaluation.tables import classes_csv, images_csv
-from scripts._arguments import batch_size_argument
+from scripts._arguments import add_range_argument, batch_size_argument
 from scripts.dev._stacks import open_stack
 
 FOLDERS = "folders"
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report to read and to pass on")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a line for each image")
     parser.add_argument("--classes-csv", type=Path, metavar="FILE", help="write a line for each class")
+    add_range_argument(parser)
     return parser
 
 
@@ -84,7 +85,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> tuple[Evaluati
     registry, store = ModelRegistry(settings), StackStore(settings)
     try:
         models = [registry.get(name) for name in options.model or [None]]
-        stack = open_stack(store, options.stack)
+        stack = open_stack(store, options.stack, options.value_range)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
         subjects = tuple(Subject(model, engine) for model in models for engine in options.engines)

@@ -35,6 +35,7 @@ from core.teach.job import TeachingJob
 from core.teach.lesson import Lesson
 from core.teach.report import TeachingReport
 from core.trust.label_files import from_csv, from_folders
+from scripts._arguments import add_range_argument
 from scripts.dev._stacks import open_stack
 
 FOLDERS = "folders"
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--train-longer", action="store_true", help="examples in another light, the last stage too")
     parser.add_argument("--name", required=True, help="name of the installed model")
     parser.add_argument("--report", type=Path, metavar="report.json", help="file to write")
+    add_range_argument(parser)
     return parser
 
 
@@ -87,7 +89,7 @@ def _teach(options: argparse.Namespace, settings: Settings) -> TeachingReport:
     try:
         backbone = registry.get(options.backbone)
         folder = installed_folder(options.name, settings)
-        stack = open_stack(store, options.stack)
+        stack = open_stack(store, options.stack, options.value_range)
         for skipped in stack.skipped:
             print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
         labels = _labels(options.labels, stack)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.engines.registry import default_engine, engine_label, engine_names
+from core.images.formats.format import ImageHeader
+from core.images.pixels import RangeOf, is_scaled
 from core.recognition.results import TOP_K, Prediction
 from core.recognition.stack_results import StackResults
 from core.stacks.stack import ImageStack
@@ -196,6 +198,7 @@ class PixelKind(BaseModel):
     )
     inverted: bool = Field(False, description="whether the file's low values are white")
     unit: str = Field("", description="of the values, such as `HU`; empty where the file does not say")
+    range: DisplayWindow | None = Field(None, description="of the whole stack, where such images are scaled by it")
 
 
 class ImageColumns(BaseModel):
@@ -212,8 +215,12 @@ class ImageColumns(BaseModel):
     )
 
     @classmethod
-    def of(cls, stack: ImageStack) -> Self:
-        """The images of ``stack``. The sources of stacks sort by name, so there are no ranks."""
+    def of(cls, stack: ImageStack, range_of: RangeOf = "image") -> Self:
+        """The images of ``stack``. The sources of stacks sort by name, so there are no ranks.
+
+        Raises:
+            RangeUnknown: that of the stack is asked for, and not known yet.
+        """
         headers = [entry.header for entry in stack.entries]
         keys = [(header.description, header.windows, header.inverted, header.unit) for header in headers]
         found = dict(zip(keys, headers, strict=True))
@@ -232,11 +239,17 @@ class ImageColumns(BaseModel):
                     windows=[DisplayWindow(low=low, high=high) for low, high in header.windows],
                     inverted=header.inverted,
                     unit=header.unit,
+                    range=_range_of(stack, header) if range_of == "stack" and is_scaled(header) else None,
                 )
                 for header in found.values()
             ],
             kind=[place[key] for key in keys],
         )
+
+
+def _range_of(stack: ImageStack, header: ImageHeader) -> DisplayWindow:
+    low, high = stack.range.of(header.dtype)
+    return DisplayWindow(low=low, high=high)
 
 
 class AnswerRun(BaseModel):
@@ -350,6 +363,11 @@ class RecognitionRequest(BaseModel):
     model: Text | None = Field(None, description="name of an installed model; left out, the default one")
     top_k: Number = Field(1, ge=1, le=TOP_K, description="how many classes to answer for each image")
     batch_size: Count | None = Field(None, description="images per inference call; measured when left out")
+    value_range: RangeOf | None = Field(
+        None,
+        description="scale values by the range of each image, or of all images of the stack together; left out, as it "
+        "was chosen for the stack, at first by each image. Without effect on images of 8 bits",
+    )
 
 
 class Score(BaseModel):
@@ -387,6 +405,11 @@ class ImagePrediction(BaseModel):
     known_score: float | None = Field(
         None, description="share of known images that are less like those the model was taught on, 0..1; or null"
     )
+    value_range: RangeOf | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="whose range of values the image was scaled by, if any",
+    )
     error: str | None = Field(None, exclude_if=lambda value: value is None)
 
     @classmethod
@@ -400,6 +423,7 @@ class ImagePrediction(BaseModel):
             calibrated=prediction.calibrated,
             known=prediction.known,
             known_score=prediction.known_score,
+            value_range=prediction.value_range,
             error=prediction.error,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,11 @@ from core.images.preprocessing import Preprocessing
 
 RENDERING_RULES = (
     "Images are shown, and given to the models, as 8-bit RGB. An image of more than 8 bits, or of signed or floating "
-    "values, is scaled linearly by its own value range: its lowest value becomes 0 and its highest 255, with one range "
-    "for all colour channels, so nothing is clipped; what is no number is black. A DICOM image with a window is shown "
-    "in its first one, without one by its table, and turned round where its low values are white. Images of 1, 2 or 4 "
-    "bits are scaled by their bit depth. Transparent parts lie over white. Gamma and colour profiles are not applied."
+    "values, is scaled linearly by its own value range, or by that of all such images of the stack, which is a choice: "
+    "the lowest value becomes 0 and the highest 255, with one range for all colour channels, so nothing is clipped; "
+    "what is no number is black. A DICOM image with a window is shown in its first one, without one by its table, and "
+    "turned round where its low values are white. Images of 1, 2 or 4 bits are scaled by their bit depth. Transparent "
+    "parts lie over white. Gamma and colour profiles are not applied."
 )
 THUMBNAIL_MEDIA_TYPE = "image/jpeg"
 _JPEG_QUALITY = 80
@@ -29,6 +30,8 @@ OVERSAMPLING = 2  # how much larger than the resized image a decoded one is at l
 
 ValueRange = tuple[int, int] | tuple[float, float]
 """The values of an image that become 0 and 255."""
+RangeOf = Literal["image", "stack"]
+"""Whose values those are: of each image by itself, or of all images of a stack together."""
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
 
@@ -55,6 +58,12 @@ def shown(pixels: Pixels, header: ImageHeader, values: ValueRange | None = None)
     else:
         rgb = to_rgb(pixels, header.window or values)
     return 255 - rgb if header.inverted else rgb
+
+
+def is_scaled(header: ImageHeader) -> bool:
+    """Whether an image is shown by a range of values: it has more than 8 bits, or other numbers, and no own window."""
+    deep = header.sample_kind != "unsigned" or (header.bit_depth > 8 and header.color != "palette")
+    return deep and header.window is None
 
 
 def value_range(pixels: Pixels) -> ValueRange:

@@ -22,8 +22,10 @@ from core.images.display import Picture, to_picture
 from core.images.formats import format_of_name
 from core.images.formats.format import FileReader, Pixels, Size, decoded, for_browsers
 from core.images.memory import preparing_bytes, whole_bytes
+from core.images.pixels import RangeOf
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.stacks.inputs import ModelInputs
+from core.stacks.ranges import StackRange
 from core.stacks.scratch import BlobFile, RowFile, row_bytes
 from core.stacks.sources.source import Entry, Skipped, Source
 
@@ -40,10 +42,15 @@ class Progress:
 
 @dataclass(slots=True)
 class _Inputs:
-    """The model inputs of one preprocessing, and the jobs that make them."""
+    """The model inputs of one preprocessing and choice of range, and the jobs that make them.
+
+    Those of the default preprocessing come with thumbnails.
+    """
 
     preprocessing: Preprocessing
+    range_of: RangeOf
     rows: RowFile
+    thumbnails: BlobFile | None = None
     jobs: dict[int, Job] = field(default_factory=dict)
 
 
@@ -53,6 +60,9 @@ class ImageStack:
     Models that take other inputs than the default ones have theirs made when they are first asked for, once too; see
     ``inputs``. All methods are safe to call from several threads. Nothing here closes a file explicitly: a deleted
     stack's files are unlinked, and stay readable for whoever still works with the object.
+
+    ``range_of`` is what images are scaled by where nobody says another choice; see ``choose_range``. ``range`` is that
+    of the whole stack. What is made for either choice is kept apart.
     """
 
     def __init__(
@@ -91,9 +101,10 @@ class ImageStack:
         self._settings = settings
         self._client = client
         self._grow = grow
-        self._default = _Inputs(preprocessing, RowFile(folder, preprocessing.input_shape))
-        self._inputs = {preprocessing.pixel_key: self._default}
-        self._thumbnails = BlobFile(folder)
+        self._default = _Inputs(preprocessing, "image", RowFile(folder, preprocessing.input_shape), BlobFile(folder))
+        self._inputs: dict[tuple[str, RangeOf], _Inputs] = {(preprocessing.pixel_key, "image"): self._default}
+        self.range_of: RangeOf = "image"
+        self.range = StackRange(len(source.entries))
         # Kind and sentence: an exception object would keep its traceback, and with it the image's bytes.
         self._errors: dict[int, tuple[type[ImageError], str]] = {}
         self._ranges: dict[int, pixels.ValueRange] = {}  # of large images, which take a pass to find them
@@ -105,6 +116,8 @@ class ImageStack:
         digest = hashlib.sha256()
         for index, entry in enumerate(giving_way(source.entries)):
             self._by_name[entry.name] = index
+            if pixels.is_scaled(entry.header):
+                self.range.expect(index)
             base = entry.name.rpartition("/")[2]
             self._by_base_name[base] = index if base not in self._by_base_name else None
             line = f"{entry.file_size} {entry.name}"
@@ -196,7 +209,17 @@ class ImageStack:
         self.check(index)
         return self._source.file(index)
 
-    def picture(self, index: int) -> Picture:
+    def choose_range(self, range_of: RangeOf) -> None:
+        """What images are scaled by from now on; runs that have begun go on as they began.
+
+        Raises:
+            RangeUnknown: that of the whole stack is not known yet.
+        """
+        if range_of == "stack":
+            self.range.check_known()
+        self.range_of = range_of
+
+    def picture(self, index: int, range_of: RangeOf | None = None) -> Picture:
         """What any browser shows as the model sees it: the file without what its pixels do not need, or a new one.
 
         Raises:
@@ -207,7 +230,7 @@ class ImageStack:
         entry = self.entries[index]
         if shown := for_browsers(entry.format, entry.header):
             return Picture(shown.for_browser(self._source.file(index), entry.frame), entry.format.media_type)
-        return to_picture(pixels.shown(self.values(index), entry.header))
+        return to_picture(self.rgb(index, range_of=range_of))
 
     def values(self, index: int, at_least: Size | None = None) -> Pixels:
         """The samples of an image, ``[H, W, C]``, as decoding returns them: 16-bit values are not scaled.
@@ -236,56 +259,88 @@ class ImageStack:
                 raise _closed()
             yield strip
 
-    def rgb_in_strips(self, index: int, strip_pixels: int = strips.STRIP_PIXELS) -> Iterator[NDArray[np.uint8]]:
+    def rgb_in_strips(
+        self, index: int, strip_pixels: int = strips.STRIP_PIXELS, range_of: RangeOf | None = None
+    ) -> Iterator[NDArray[np.uint8]]:
         """A large image as the model sees it, uint8 ``[h, W, 3]`` from top to bottom.
 
         Raises:
-            ImageNotFound, ImageError, StackNotFound: as for ``values_in_strips``.
+            ImageNotFound, ImageError, StackNotFound, RangeUnknown: as for ``values_in_strips`` and ``rgb``.
         """
         header = self.entries[index].header
-        if index not in self._ranges:
-            self._ranges[index] = strips.value_range(self.values_in_strips(index), header)
-        return strips.shown(self.values_in_strips(index, strip_pixels), header, self._ranges[index])
+        if not pixels.is_scaled(header):
+            values = strips.value_range(iter(()), header)
+        elif (range_of or self.range_of) == "stack":
+            values = self.range.of(header.dtype)
+        else:
+            if index not in self._ranges:
+                low, high = strips.visible_values(self.values_in_strips(index))
+                self._ranges[index] = pixels.scalable(low, high, header.dtype)
+                self.range.add(index, header.dtype, low, high)
+            values = self._ranges[index]
+        return strips.shown(self.values_in_strips(index, strip_pixels), header, values)
 
-    def rgb(self, index: int, at_least: Size | None = None) -> NDArray[np.uint8]:
+    def rgb(self, index: int, at_least: Size | None = None, range_of: RangeOf | None = None) -> NDArray[np.uint8]:
         """An image as it is shown and as the model sees it, uint8 ``[H, W, 3]``; ``at_least`` as for ``values``.
+
+        Its own range of values is that of the full size, so that is decoded where it counts.
 
         Raises:
             ImageNotFound, ImageError: as for ``picture``.
+            RangeUnknown: that of the stack is not known yet.
         """
-        return pixels.shown(self.values(index, at_least), self.entries[index].header)
+        header, range_of = self.entries[index].header, range_of or self.range_of
+        if not pixels.is_scaled(header):
+            return pixels.shown(self.values(index, at_least), header)
+        if range_of == "stack":
+            values = self.range.of(header.dtype)  # before anything is decoded: it may not be known
+            return pixels.shown(self.values(index, at_least), header, values)
+        samples = self.values(index)
+        low, high = pixels.visible_values(samples)
+        self.range.add(index, header.dtype, low, high)
+        return pixels.shown(samples, header, pixels.scalable(low, high, header.dtype))
 
-    def thumbnail(self, index: int) -> bytes:
+    def thumbnail(self, index: int, range_of: RangeOf | None = None) -> bytes:
         """A small JPEG of the image, made at once if it is not there yet.
 
         Raises:
-            ImageNotFound, ImageError: as for ``picture``.
+            ImageNotFound, ImageError, RangeUnknown: as for ``rgb``.
         """
-        self.prepare(index, Priority.VISIBLE).result()
+        self.prepare(index, Priority.VISIBLE, range_of).result()
         self.check_readable(index)
-        return self._thumbnails.read(index)
+        kept = self._kept_for(self._default.preprocessing, index, range_of or self.range_of)
+        assert kept.thumbnails is not None  # noqa: S101 - the default preprocessing has them
+        return kept.thumbnails.read(index)
 
     def error(self, index: int) -> str | None:
         """Why a prepared image cannot be read; None for one that can be."""
         return self._errors[index][1] if index in self._errors else None
 
-    def inputs(self, preprocessing: Preprocessing = STANDARD) -> ModelInputs:
+    def inputs(self, preprocessing: Preprocessing = STANDARD, range_of: RangeOf | None = None) -> ModelInputs:
         """The model inputs that ``preprocessing`` makes of the images; none is made before it is asked for.
+
+        They stay those of one choice of ``range_of``, whatever is chosen for the stack later.
 
         Raises:
             QuotaExceeded, TooManyStacks, DiskFull: there is no room for inputs beside those that are there.
             StackNotFound: the stack was deleted before anybody asked for these.
+            RangeUnknown: that of the stack is not known yet.
         """
-        with self._lock:
-            kept = self._inputs.get(preprocessing.pixel_key)
-            if kept is None:
-                if self._deleted:
-                    raise _closed()
-                self._grow(len(self) * input_bytes(preprocessing))
-                kept = _Inputs(preprocessing, RowFile(self._folder, preprocessing.input_shape))
-                self._inputs[preprocessing.pixel_key] = kept
+        chosen = range_of or self.range_of
+        if chosen == "stack":
+            self.range.check_known()
+        by_image = self._inputs_of(preprocessing, "image")
+        by_stack = by_image if chosen == "image" or not self.range.images else self._inputs_of(preprocessing, "stack")
+
+        def kept(index: int) -> _Inputs:
+            self.check(index)
+            return by_stack if pixels.is_scaled(self.entries[index].header) else by_image
+
         return ModelInputs(
-            preprocessing, lambda index, priority: self._prepare_for(kept, index, priority), kept.rows.read_into
+            preprocessing,
+            lambda index, priority: self._prepare_for(kept(index), index, priority),
+            lambda index, out: kept(index).rows.read_into(index, out),
+            lambda index: chosen if pixels.is_scaled(self.entries[index].header) else None,
         )
 
     def new_rows(self, shape: tuple[int, ...], dtype: DTypeLike) -> RowFile:
@@ -309,9 +364,11 @@ class ImageStack:
         """
         self._grow(count)
 
-    def prepare(self, index: int, priority: Priority) -> Job:
+    def prepare(self, index: int, priority: Priority, range_of: RangeOf | None = None) -> Job:
         """Have an image's thumbnail and default model input made, unless they were; see ``ModelInputs.prepare``."""
-        return self._prepare_for(self._default, index, priority)
+        return self._prepare_for(
+            self._kept_for(self._default.preprocessing, index, range_of or self.range_of), index, priority
+        )
 
     def prepare_ahead(self, indices: Iterable[int]) -> Iterator[tuple[int, Job]]:
         """See ``ModelInputs.prepare_ahead``; of the default inputs."""
@@ -330,6 +387,29 @@ class ImageStack:
             jobs = [job for kept in self._inputs.values() for job in kept.jobs.values() if not job.done()]
         for job in jobs:
             job.fail(_closed())
+
+    def _kept_for(self, preprocessing: Preprocessing, index: int, range_of: RangeOf) -> _Inputs:
+        """Where what is made of an image is kept: choices differ only in images that are scaled."""
+        self.check(index)
+        if range_of == "stack" and pixels.is_scaled(self.entries[index].header):
+            self.range.check_known()
+            return self._inputs_of(preprocessing, "stack")
+        return self._inputs_of(preprocessing, "image")
+
+    def _inputs_of(self, preprocessing: Preprocessing, range_of: RangeOf) -> _Inputs:
+        key = (preprocessing.pixel_key, range_of)
+        with self._lock:
+            kept = self._inputs.get(key)
+            if kept is None:
+                if self._deleted:
+                    raise _closed()
+                is_default = preprocessing.pixel_key == self._default.preprocessing.pixel_key
+                each = input_bytes(preprocessing) + (THUMBNAIL_BYTES if is_default else 0)
+                self._grow(len(self) * each)
+                thumbnails = BlobFile(self._folder) if is_default else None
+                rows = RowFile(self._folder, preprocessing.input_shape)
+                kept = self._inputs[key] = _Inputs(preprocessing, range_of, rows, thumbnails)
+            return kept
 
     def _prepare_for(self, kept: _Inputs, index: int, priority: Priority) -> Job:
         self.check(index)
@@ -351,6 +431,7 @@ class ImageStack:
             self._write(kept, index)
         except ImageError as error:
             self._errors[index] = (type(error), str(error))
+            self.range.leave_out(index)
         except DiskFull:
             with self._lock:
                 del kept.jobs[index]  # whoever asks next tries again
@@ -365,23 +446,26 @@ class ImageStack:
         size = entry.header.width, entry.header.height
         if strips.is_large(decoded(entry.format, entry.header, enough)):
             thumbnail, model_input = strips.to_thumbnail_and_model_input(
-                self.rgb_in_strips(index), size, side, kept.preprocessing
+                self.rgb_in_strips(index, range_of=kept.range_of), size, side, kept.preprocessing
             )
-        elif kept is self._default:
-            rgb = self.rgb(index, enough)
+        elif kept.thumbnails is not None:
+            rgb = self.rgb(index, enough, kept.range_of)
             thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing, size)
         else:
             thumbnail = b""
-            rgb = self.rgb(index, enough)
+            rgb = self.rgb(index, enough, kept.range_of)
             model_input = pixels.to_model_input(rgb, kept.preprocessing, size)
-        if kept is self._default:
-            self._thumbnails.write(index, thumbnail)
+        if kept.thumbnails is not None:
+            kept.thumbnails.write(index, thumbnail)
         kept.rows.write(index, model_input)
 
     def _enough(self, kept: _Inputs, entry: Entry) -> Size:
-        """The width and height from which what is kept of an image can be made."""
-        side = self._settings.thumbnail_side if kept is self._default else 0
-        return pixels.enough((entry.header.width, entry.header.height), kept.preprocessing, side)
+        """The width and height from which what is kept of an image can be made; its own range is that of all of it."""
+        size = entry.header.width, entry.header.height
+        if kept.range_of == "image" and pixels.is_scaled(entry.header):
+            return size
+        side = 0 if kept.thumbnails is None else self._settings.thumbnail_side
+        return pixels.enough(size, kept.preprocessing, side)
 
 
 def input_bytes(preprocessing: Preprocessing) -> int:
@@ -405,7 +489,7 @@ def _ingest_lane(reference: weakref.ref[ImageStack], indices: Iterator[int]) -> 
         return
     for index in indices:
         try:
-            job = stack.prepare(index, Priority.INGEST)
+            job = stack.prepare(index, Priority.INGEST, "image")
         except StackNotFound:
             return
         if not job.done():

@@ -32,14 +32,19 @@ def of_stack(template: str, stack: ImageStack) -> str:
 
 
 def stack_links(stack: ImageStack) -> StackLinks:
-    """Where the components find ``stack``; the address of its results changes whenever they do."""
+    """Where the components find ``stack``; the address of its results changes whenever they do.
+
+    Scaled in another way it is another stack to the browser, which has nothing of it yet.
+    """
     version = get_runtime().recognition.results(stack).version
+    by_stack = stack.range_of == "stack"
+    choice = "?value_range=stack" if by_stack else ""
     return StackLinks(
-        stack_id=stack.id,
+        stack_id=f"{stack.id}-by-stack" if by_stack else stack.id,
         count=len(stack),
-        index_url=of_stack(INDEX, stack),
-        image_url=of_stack(IMAGE, stack),
-        thumbnail_url=of_stack(THUMBNAIL, stack),
+        index_url=of_stack(INDEX, stack) + choice,
+        image_url=of_stack(IMAGE, stack) + choice,
+        thumbnail_url=of_stack(THUMBNAIL, stack) + choice,
         values_url=of_stack(VALUES, stack),
         explanation_url=of_stack(EXPLANATION, stack),
         tag=stack.fingerprint,

@@ -242,6 +242,10 @@ export interface PixelKind {
    * of the values, such as `HU`; empty where the file does not say
    */
   unit?: string;
+  /**
+   * of the whole stack, where such images are scaled by it
+   */
+  range?: DisplayWindow | null;
 }
 /**
  * Values shown black and white.
