@@ -109,6 +109,12 @@ def enough(size: Size, preprocessing: Preprocessing, side: int = 0) -> Size:
     return math.ceil(size[0] * factor), math.ceil(size[1] * factor)
 
 
+def enough_of(header: ImageHeader, preprocessing: Preprocessing) -> Size:
+    """The same for a model input by the image's own range of values, which is that of its full size."""
+    size = header.width, header.height
+    return size if is_scaled(header) else enough(size, preprocessing)
+
+
 def to_model_input(rgb: NDArray[np.uint8], preprocessing: Preprocessing, size: Size | None = None) -> NDArray[np.uint8]:
     """Resize and crop uint8 ``[H, W, 3]`` to a model input: uint8 of ``preprocessing.input_shape``.
 
@@ -173,9 +179,9 @@ def in_order(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uin
 
 def _model_input(image: Image.Image, preprocessing: Preprocessing, size: Size | None) -> NDArray[np.uint8]:
     size = size or image.size
-    times = round(size[0] / image.width)  # smaller, its sides rounded up: the part that counts is the same
+    times = round(size[0] / image.width)  # smaller, its sides rounded: the part that counts is the same
     left, top, right, bottom = (side / times for side in crop_box(size, preprocessing))
-    crop, box = preprocessing.crop, (left, top, right, bottom)
+    crop, box = preprocessing.crop, (left, top, min(right, image.width), min(bottom, image.height))
     return in_order(resized(image, (crop, crop), box, preprocessing), preprocessing)
 
 

@@ -165,7 +165,7 @@ def _model_input(image: Image, preprocessing: Preprocessing) -> tuple[NDArray[np
         return pixels.to_model_input(image, preprocessing), False
     data = image.read_bytes() if isinstance(image, Path) else image
     decoded, header = formats.decode_enough(
-        data, partial(pixels.enough, preprocessing=preprocessing), max_pixels=MAX_PIXELS
+        data, partial(pixels.enough_of, preprocessing=preprocessing), max_pixels=MAX_PIXELS
     )
     size = header.width, header.height
     return pixels.to_model_input(pixels.shown(decoded, header), preprocessing, size), pixels.is_scaled(header)

@@ -263,7 +263,7 @@ class FormatInSizes(ImageFormat, Protocol):
     """A format that decodes smaller sizes faster, see ``at_least`` of ``decode``."""
 
     def decoded_size(self, header: ImageHeader, at_least: Size) -> Size:
-        """Width and height that ``decode`` gives: the full ones divided by a whole number, and rounded up."""
+        """Width and height that ``decode`` gives: the full ones divided by a whole number, to within a pixel."""
         ...
 
 
