@@ -26,8 +26,11 @@ Size = tuple[int, int]
 Window = tuple[float, float]
 """The values that are shown black and white."""
 
-Place = tuple[str, float, float] | tuple[()]
-"""Which series an image is of, and what orders it there; empty where its name does."""
+Place = tuple[str, float, float, int] | tuple[()]
+"""Which series an image is of, what orders it there, and how many images the series must have for that, or 0.
+
+Empty where an image's name orders it.
+"""
 
 ColorKind = Literal["grey", "grey + alpha", "RGB", "RGBA", "palette", "CMYK"]
 

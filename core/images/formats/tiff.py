@@ -15,7 +15,7 @@ from core.base.errors import ImageError
 from core.images.formats import _tiff_parts as parts
 from core.images.formats._remembered import Remembered
 from core.images.formats._tiff_levels import MOST_LEVELS, Level, find_levels, nearest
-from core.images.formats._tiff_names import page_labels
+from core.images.formats._tiff_names import page_names
 from core.images.formats._tiff_page import Page, TiffHeader, decode_page, read_page
 from core.images.formats._tiff_parts import Directory
 from core.images.formats.format import FileReader, ImageHeader, Pixels, Size, check_size
@@ -60,16 +60,21 @@ class Tiff:
         pages = _pages(file)
         first = next(pages)
         second = next(pages, None)
-        label_of = page_labels(first[1].directory.texts.get(parts.DESCRIPTION, b""))
+        names = page_names(first[1].directory.texts.get(parts.DESCRIPTION, b""))
         number = 0
         upcoming: _Found | None = first
         while upcoming is not None:
             place, page, levels = upcoming
             places.add(place, page, levels)
-            label = label_of(number) if second is not None or number else ""
-            for channel in range(max(page.channels, 1)):
-                names = [label, f"channel {channel}"] if page.channels else [label]
-                yield page.header(" · ".join(name for name in names if name), tuple(size for _, size in levels))
+            label = names.label(number) if second is not None or number else ""
+            channels = max(page.channels, 1)
+            for channel in range(channels):
+                words = [label, f"channel {channel}"] if page.channels else [label]
+                yield page.header(
+                    " · ".join(word for word in words if word),
+                    tuple(size for _, size in levels),
+                    names.place(number, channel, channels),
+                )
             number += 1
             upcoming = second if number == 1 else next(pages, None)
         _PLACES.get(file.key, lambda: places)
