@@ -21,6 +21,7 @@ from core.optimize.imagenet_offer import ImageNetOffer
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import Lane
 from core.recognition.service import RecognitionService
+from core.stacks.people import People
 from core.stacks.roots import StackRoots
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
@@ -41,6 +42,7 @@ class AppRuntime:
     teaching: TeachingService
     evaluation: EvaluationService
     roots: StackRoots
+    people: People
     imagenet: ImageNetOffer
     reviews: Reviews = field(default_factory=Reviews)
 
@@ -103,6 +105,5 @@ def get_runtime() -> AppRuntime:
         lambda client, lane: partial(recognition.queue.turn, client, imagenet.NAME, lane=lane),
         partial(_new_model_folder, store),
     )
-    return AppRuntime(
-        settings, store, models, recognition, teaching, EvaluationService(recognition), StackRoots(settings), offer
-    )
+    evaluation, roots, people = EvaluationService(recognition), StackRoots(settings), People(settings)
+    return AppRuntime(settings, store, models, recognition, teaching, evaluation, roots, people, offer)

@@ -23,6 +23,7 @@ from core.api.image_threads import ImageThreads
 from core.api.images import images_router
 from core.api.live_teaching import live_teaching_router
 from core.api.metrics import Metrics
+from core.api.people import people_router
 from core.api.predictions import PredictionThreads
 from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_problems
 from core.api.receive import UNPACKING_AT_ONCE
@@ -38,6 +39,7 @@ from core.base.version import VERSION
 from core.images.formats import format_names
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
+from core.stacks.people import People
 from core.stacks.roots import StackRoots
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
@@ -82,11 +84,12 @@ def create_api(
     teaching: TeachingService | None = None,
     evaluation: EvaluationService | None = None,
     roots: StackRoots | None = None,
+    people: People | None = None,
 ) -> FastAPI:
     """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash).
 
     Without ``teaching`` it has a service of its own, which installs nothing; without ``evaluation`` too.
-    Without ``roots`` it opens no folders of this machine.
+    Without ``roots`` it opens no folders of this machine; without ``people`` it tells nobody whose images they are.
     """
     teaching = teaching or TeachingService(settings, service, registry, store.folder / "taught")
     # The page of the documentation works without the internet too: its scripts come from here.
@@ -133,5 +136,6 @@ def create_api(
     api.include_router(files_router(store.files, settings))
     api.include_router(folders_router(store, roots or StackRoots(settings)))
     api.include_router(images_router(store, threads))
+    api.include_router(people_router(store, people or People(settings)))
     api.include_router(explanations_router(store, registry, service, Explainer(service.queue), predictions, threads))
     return api

@@ -34,6 +34,9 @@ Empty where an image's name orders it.
 
 ColorKind = Literal["grey", "grey + alpha", "RGB", "RGBA", "palette", "CMYK"]
 
+Fact = tuple[str, str]
+"""What something is called, and what a file says it is: ``("Patient ID", "4711")``."""
+
 PIECE_BYTES = 256 * 1024  # of a file that is read piece by piece
 MAX_SIDE = 1_000_000  # pixels; libpng's own limit, PNG_USER_WIDTH_MAX and PNG_USER_HEIGHT_MAX
 
@@ -267,6 +270,19 @@ class FormatInSizes(ImageFormat, Protocol):
 
     def decoded_size(self, header: ImageHeader, at_least: Size) -> Size:
         """Width and height that ``decode`` gives: the full ones divided by a whole number, to within a pixel."""
+        ...
+
+
+@runtime_checkable
+class FormatOfPeople(ImageFormat, Protocol):
+    """A format whose files say whose they are; see ``names_people``."""
+
+    def read_people(self, file: FileReader) -> tuple[Fact, ...]:
+        """What a file says of a person, to be told at once and kept nowhere.
+
+        Raises:
+            ImageError: not a file of this format, or damaged.
+        """
         ...
 
 

@@ -289,6 +289,27 @@ def test_nobody_sees_the_patient(
             assert not any(text.encode() in one for one in said), secret
 
 
+@pytest.mark.parametrize(
+    ("character_set", "name", "told"),
+    [
+        ("", "Doe^Jane^Q", "Doe Jane Q"),
+        ("ISO_IR 100", "Müller^Zoë", "Müller Zoë"),
+        ("ISO_IR 144", "Иванов^Иван", "Иванов Иван"),
+        ("ISO_IR 192", "Wang^XiaoDong=王^小东", "Wang XiaoDong / 王 小东"),
+    ],
+)
+def test_a_name_is_told_in_its_own_letters(character_set: str, name: str, told: str) -> None:
+    data = dicom(DEEP, SpecificCharacterSet=character_set, PatientName=name)
+    assert dict(FORMAT.read_people(InMemory(data)))["Patient"] == told
+
+
+def test_what_is_told_of_a_patient_is_one_short_line_each() -> None:
+    data = dicom(DEEP, StudyDescription="a\u202eb" + "x" * 60, SpecificCharacterSet="ISO_IR 192", PatientAge="000Y")
+    found = dict(FORMAT.read_people(InMemory(data)))
+    assert found["Study"].startswith("a bx"), "no marks that make text run backwards"
+    assert all(text.isprintable() and len(text) <= 200 for text in found.values())
+
+
 def test_of_many_frames_only_the_one_asked_for_is_read() -> None:
     class Watched(InMemory):
         read_bytes = 0

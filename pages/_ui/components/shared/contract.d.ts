@@ -57,6 +57,10 @@ export interface ViewData {
    */
   explanation_url: string;
   /**
+   * with `{index}`; empty, nobody is told whose images these are
+   */
+  patient_url: string;
+  /**
    * answers with AnswerColumns; empty while there are none
    */
   results_url: string;
