@@ -89,10 +89,11 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
             return await large_images.stream_picture(threads, request, stack, index, tag, window, invert, value_range)
 
         def render() -> Response:
+            grey = entry.header.is_grey
             if window is not None:
-                picture = to_picture(apply_window(stack.values(index), *window, invert=invert))
+                picture = to_picture(apply_window(stack.values(index), *window, invert=invert), grey=grey)
             elif invert:
-                picture = to_picture(255 - stack.rgb(index, range_of=value_range))
+                picture = to_picture(255 - stack.rgb(index, range_of=value_range), grey=grey)
             else:
                 picture = stack.picture(index, value_range)
             return Response(picture.content, media_type=picture.media_type, headers=immutable_headers(tag))

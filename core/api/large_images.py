@@ -99,7 +99,9 @@ async def stream_picture(
     entry = stack.entries[index]
     _check_strips(entry)
     await _readable(stack, index)
-    pieces = to_picture_pieces(_shown(stack, index, window, invert, range_of), entry.header.width, entry.header.height)
+    header = entry.header
+    strips = _shown(stack, index, window, invert, range_of)
+    pieces = to_picture_pieces(strips, header.width, header.height, grey=header.is_grey)
     return await threads.stream(
         request, _of_strips(pieces, entry), media_type=MEDIA_TYPE, headers=immutable_headers(tag)
     )

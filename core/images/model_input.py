@@ -43,4 +43,4 @@ def make_input(
         rgb = strips.shown(read(), header, strips.value_range(read(), header))
         return strips.to_thumbnail_and_model_input(rgb, size, preprocessing.crop, preprocessing)[1]
     samples = image_format.decode(file, frame, max_pixels=max_pixels, at_least=enough)
-    return pixels.to_model_input(pixels.shown(samples, header), preprocessing, size)
+    return pixels.to_model_input(pixels.shown(samples, header), preprocessing, size, grey=header.is_grey)

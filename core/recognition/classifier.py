@@ -168,4 +168,5 @@ def _model_input(image: Image, preprocessing: Preprocessing) -> tuple[NDArray[np
         data, partial(pixels.enough_of, preprocessing=preprocessing), max_pixels=MAX_PIXELS
     )
     size = header.width, header.height
-    return pixels.to_model_input(pixels.shown(decoded, header), preprocessing, size), pixels.is_scaled(header)
+    made = pixels.to_model_input(pixels.shown(decoded, header), preprocessing, size, grey=header.is_grey)
+    return made, pixels.is_scaled(header)

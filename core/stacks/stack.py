@@ -198,7 +198,7 @@ class ImageStack:
         entry = self.entries[index]
         if format_of_name(entry.name) is entry.format and not entry.format.names_people:
             return entry.name, self.original(index)
-        return f"{entry.name}.png", to_picture(self.rgb(index)).content
+        return f"{entry.name}.png", to_picture(self.rgb(index), grey=entry.header.is_grey).content
 
     def file(self, index: int) -> FileReader:
         """The same, to read parts of.
@@ -230,7 +230,7 @@ class ImageStack:
         entry = self.entries[index]
         if shown := for_browsers(entry.format, entry.header):
             return Picture(shown.for_browser(self._source.file(index), entry.frame), entry.format.media_type)
-        return to_picture(self.rgb(index, range_of=range_of))
+        return to_picture(self.rgb(index, range_of=range_of), grey=entry.header.is_grey)
 
     def values(self, index: int, at_least: Size | None = None) -> Pixels:
         """The samples of an image, ``[H, W, C]``, as decoding returns them: 16-bit values are not scaled.
@@ -442,7 +442,7 @@ class ImageStack:
 
     def _write(self, kept: _Inputs, index: int) -> None:
         entry, side = self.entries[index], self._settings.thumbnail_side
-        enough = self._enough(kept, entry)
+        enough, grey = self._enough(kept, entry), entry.header.is_grey
         size = entry.header.width, entry.header.height
         if strips.is_large(decoded(entry.format, entry.header, enough)):
             thumbnail, model_input = strips.to_thumbnail_and_model_input(
@@ -450,11 +450,11 @@ class ImageStack:
             )
         elif kept.thumbnails is not None:
             rgb = self.rgb(index, enough, kept.range_of)
-            thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing, size)
+            thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing, size, grey=grey)
         else:
             thumbnail = b""
             rgb = self.rgb(index, enough, kept.range_of)
-            model_input = pixels.to_model_input(rgb, kept.preprocessing, size)
+            model_input = pixels.to_model_input(rgb, kept.preprocessing, size, grey=grey)
         if kept.thumbnails is not None:
             kept.thumbnails.write(index, thumbnail)
         kept.rows.write(index, model_input)

@@ -72,6 +72,11 @@ class ImageHeader:
         return self.width * self.height
 
     @property
+    def is_grey(self) -> bool:
+        """Whether what is shown of the frame has three equal channels."""
+        return self.color in ("grey", "grey + alpha")
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Of decoded samples: fewer than 8 bits, and palettes, are decoded to 8."""
         bits = 8 if self.color == "palette" else self.bit_depth

@@ -29,11 +29,7 @@ def range_choice(session: Session, stack: ImageStack) -> None:
             _choose(session, stack, "stack")
         elif job.status == "failed":
             st.error(escape(job.message), icon=":material/error:")
-    with st.popover(
-        f"Scaled by {_WORDS[stack.range_of]}",
-        icon=":material/contrast:",
-        help="How 16-bit, signed and float images become what is shown and recognised",
-    ):
+    with st.popover(f"Scaled by {_WORDS[stack.range_of]}", icon=":material/contrast:"):
         _ask(session, stack)
 
 
@@ -44,7 +40,7 @@ def _ask(session: Session, stack: ImageStack) -> None:
     if st.session_state.get(_KEY) != stack.range_of:
         st.session_state[_KEY] = stack.range_of
     st.radio(
-        "Black is the lowest value and white the highest of",
+        "In 16-bit, signed and float images, black is the lowest value and white the highest of",
         list(_WORDS),
         format_func=lambda one: _WORDS[one],
         key=_KEY,
