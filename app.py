@@ -10,6 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.routing import Route
+from streamlit.runtime import Runtime
 
 from core.api import ROUTES, create_api
 from core.api.edge.middleware import edge_middleware
@@ -22,6 +23,7 @@ from core.runtime import get_runtime
 from core.teach.service import may_keep_models
 from pages._ui.compat import (
     drop_ended_sessions,
+    keep_downloads,
     keep_page_changes,
     let_callbacks_finish,
     limit_uploaded_files,
@@ -39,6 +41,7 @@ END_PROCESS_SECONDS = 9.5
 # (maxUploadSize in .streamlit/config.toml). Weights and stacks come by routes of our own, to disk.
 UPLOADED_BYTES_PER_SESSION = 16 * MIB
 UPLOADED_BYTES = 256 * MIB
+DOWNLOAD_SECONDS = 60.0  # from a press until the browser has asked for the file
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     let_callbacks_finish()
     keep_page_changes()
     limit_uploaded_files(UPLOADED_BYTES_PER_SESSION, UPLOADED_BYTES)
+    keep_downloads(Runtime.instance().media_file_mgr, DOWNLOAD_SECONDS)
     runtime.warm_up()
     deadline = ExitDeadline(END_PROCESS_SECONDS, partial(shutil.rmtree, runtime.store.folder, ignore_errors=True))
     on_stop([runtime.recognition.queue.stop, deadline.begin], end_requests_after=END_REQUESTS_SECONDS)

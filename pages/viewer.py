@@ -21,7 +21,7 @@ session = current_session()
 stack = session.stack
 
 if stack is not None:
-    lay_out()
+    lay_out(len(stack))
 landing = st.container(key="landing")  # one element in both cases: what was in it goes at once when a stack is opened
 if stack is None:
     reserve({"welcome": "min(8.25rem, 20.6vw - 0.4rem)", "upload": "6rem"})

@@ -6,7 +6,8 @@
 #   ./scripts/test.sh --shuffle                     in random order; --shuffle --randomly-seed N is that order again
 #   ./scripts/test.sh tests/unit/test_x.py -k name  the static checks and these tests
 #
-# Makes .venv or brings it up to date by itself. The browser is Chromium or Chrome from PATH, or $CHROMIUM.
+# Makes .venv or brings it up to date by itself. The browser is $CHROMIUM, or Chromium or Chrome from
+# PATH: its headless shell where there is one, which needs a third less of the processor.
 # The exit code is 0 only if every check asked for has run and passed.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=_python_env.sh
@@ -22,7 +23,7 @@ export OMP_WAIT_POLICY=PASSIVE
 
 find_chromium() {
   local candidate
-  for candidate in "${CHROMIUM:-chromium}" chromium-browser google-chrome; do
+  for candidate in "${CHROMIUM:-chromium-headless-shell}" chromium chromium-browser google-chrome; do
     ! command -v "$candidate" || return 0
   done
   return 1
@@ -60,7 +61,8 @@ done
 
 ensure_installed requirements.txt requirements-dev.txt requirements-batch.txt
 if [[ $browser == wanted ]]; then
-  find_chromium >/dev/null || install_system chromium || true
+  command -v "${CHROMIUM:-chromium-headless-shell}" >/dev/null || install_system chromium-headless-shell ||
+    find_chromium >/dev/null || install_system chromium || true
   CHROMIUM=$(find_chromium) || browser=missing
   export CHROMIUM
 fi

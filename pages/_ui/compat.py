@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import Runtime
 from streamlit.runtime.app_session import AppSession, AppSessionState
+from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.runtime.state.safe_session_state import SafeSessionState
@@ -179,6 +180,40 @@ def limit_uploaded_files(session_bytes: int, total_bytes: int) -> None:
             add(session_id, file)
 
     manager.add_file = add_within_limits  # type: ignore[method-assign]
+
+
+def keep_downloads(manager: MediaFileManager, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    """Have a press on a download button bring its file, also where the page is drawn anew in the same moment.
+
+    Streamlit makes the file of a callable when the button is pressed. It forgets the callable with the next run of the
+    page, and the file with the next two runs of anybody's; the browser asked for either in vain. From now on a button's
+    callable goes by the same id in every run, and a file that no page shows stays for so many seconds more.
+    """
+    add, inactive = manager.add_deferred, manager._get_inactive_file_ids
+    since: dict[str, float] = {}
+
+    def add_again(*given: Any, element_id: str = "", **more: Any) -> str:
+        callables, sessions = manager._deferred_callables, manager._files_by_session_and_coord
+        before = {(old["session_id"], old["element_id"]): name for name, old in list(callables.items())}
+        name = add(*given, element_id=element_id, **more)
+        with manager._lock:
+            entry = callables[name]
+            known = before.get((entry["session_id"], element_id)) if element_id else None
+            if known is None or known not in callables:
+                return name
+            manager._drop_deferred_id(name)
+            callables[known] = entry
+            sessions[entry["session_id"]][entry["coordinates"]] = known
+        return known
+
+    def inactive_for_long() -> set[str]:
+        now, found = clock(), inactive()
+        for active in since.keys() - found:
+            del since[active]
+        return {name for name in found if now - since.setdefault(name, now) >= seconds}
+
+    manager.add_deferred = add_again  # type: ignore[method-assign]
+    manager._get_inactive_file_ids = inactive_for_long  # type: ignore[method-assign]
 
 
 def on_stop(notify: Sequence[Callable[[], None]], *, end_requests_after: int) -> None:

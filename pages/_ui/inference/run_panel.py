@@ -138,7 +138,7 @@ def run_progress(session: Session) -> None:
         st.rerun()
         return
     state = job.state
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key="run-progress", horizontal=True, vertical_alignment="center"):
         st.progress(state.done / state.total, text=_progress_text(state))
         if st.button("Cancel", icon=":material/close:", key="cancel-run"):
             job.cancel()

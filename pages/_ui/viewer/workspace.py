@@ -18,7 +18,11 @@ def workspace(*, key: str, stack: StackLinks, view: ViewState, version: int) -> 
     return exchange(_renderer, key=key, stack=stack, view=view, version=version, height=0, reports=True)
 
 
-def lay_out() -> None:
-    """Make the page as high as the window, and give the element ``workspace`` what the rows around it leave."""
+def lay_out(count: int) -> None:
+    """Make the page as high as the window, and give the element ``workspace`` what the rows around it leave.
+
+    The buttons that tell a stack's ``count`` of images get the room for its digits.
+    """
     light, dark = (st.get_option(f"theme.{name}.backgroundColor") for name in ("light", "dark"))
-    st.html(f"<style>:root {{ --page: light-dark({light}, {dark}); }}{_LAYOUT}</style>")
+    digits = len(f"{count:,}")
+    st.html(f"<style>:root {{ --page: light-dark({light}, {dark}); --count: {digits}ch; }}{_LAYOUT}</style>")
