@@ -20,6 +20,7 @@ from core.api import create_api
 from core.recognition.jobs import JobState, RecognitionJob
 from core.recognition.service import Order
 from core.runtime import get_runtime
+from pages._ui.shell.links import stack_links
 from pages._ui.shell.session import Session
 from pages._ui.viewer.uploader import receive
 from tests.builders import encrypted, photo_png, png_bytes, zip_bytes
@@ -338,6 +339,7 @@ def test_deep_images_are_scaled_by_the_stack_where_a_person_wants_that(app: AppT
     (choice,) = app.radio
     assert (choice.value, choice.options) == ("image", ["each image", "the whole stack"])
     run(app, "All")
+    get_runtime().recognition.results(stack).threshold = 0.3
     by_image = [one.label for one, *_ in get_runtime().recognition.results(stack).by_image().values()]
     assert by_image[0] == by_image[1], "the same picture"
     app.radio[0].set_value("stack").run()
@@ -345,6 +347,11 @@ def test_deep_images_are_scaled_by_the_stack_where_a_person_wants_that(app: AppT
         job.wait(SECONDS)
         app.run()
     assert (app.radio[0].value, stack.range_of) == ("stack", "stack")
+    links = stack_links(stack)
+    assert links.image_url.endswith("/display?value_range=stack")
+    assert links.stack_id != stack.id, "the browser has nothing of it yet"
+    assert links.patient_url == "", "nobody has asked for patients to be shown"
+    assert get_runtime().recognition.results(stack).threshold == 0.3, "a person's own"
     assert not app.error
     assert get_runtime().recognition.results(stack).engines == (), "answers of the other choice are not its own"
     run(app, "All")

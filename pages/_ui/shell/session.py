@@ -249,7 +249,10 @@ class Session:
             RangeUnknown: that of the stack is not known yet.
         """
         assert self.stack is not None  # noqa: S101 - the choice is one of a stack
+        results = get_runtime().recognition.results
+        threshold = results(self.stack).threshold
         self.stack.choose_range(range_of)
+        results(self.stack).threshold = threshold  # a person's own: it holds for the stack
         if self.live is not None:
             self.live.stop()
             self.live = None

@@ -127,6 +127,14 @@ def test_what_is_no_copy_is_not_taken_for_one(other: np.ndarray, inside: bool) -
     np.testing.assert_array_equal(FORMAT.decode(file, max_pixels=MAX_PIXELS, at_least=(1, 1))[..., 0], whole)
 
 
+def test_copies_without_end_are_not_all_read() -> None:
+    whole = KINDS["grey"][0]
+    for inside in (True, False):
+        file = InMemory(written([whole, *[whole[::2, ::2]] * 40, whole[::4, ::4]], inside=inside))
+        (header,) = FORMAT.read_headers(file)
+        assert decoded(FORMAT, header, (1, 1)).width == 96, "the last one is not among the first sixteen"
+
+
 def test_a_copy_that_leads_nowhere_is_left_out() -> None:
     whole = KINDS["grey"][0]
     data = bytearray(written(levels_of(whole, 2), inside=True))
