@@ -3,8 +3,8 @@
 import streamlit as st
 
 from pages._ui.benchmark.form import environment_card, plan_form, progress
-from pages._ui.benchmark.results import results
-from pages._ui.benchmark.saved import comparison, downloads, open_saved
+from pages._ui.benchmark.results import benchmark_results
+from pages._ui.benchmark.saved import benchmark_comparison, benchmark_downloads, open_saved
 from pages._ui.shell.browsers import current_session
 
 session = current_session()
@@ -27,7 +27,7 @@ else:
     plan_form(session, session.stack, found)
 
 if found.report is not None:
-    results(session, found)
-    downloads(found.report)
-comparison(found)
+    benchmark_results(session, found)
+    benchmark_downloads(found.report)
+benchmark_comparison(found)
 open_saved(found)

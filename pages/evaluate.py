@@ -4,25 +4,21 @@ import streamlit as st
 
 from core.runtime import get_runtime
 from pages._ui.evaluate.form import form
-from pages._ui.evaluate.results import results
+from pages._ui.evaluate.results import evaluation_results
 from pages._ui.shell.browsers import current_session
 from pages._ui.shell.links import stack_links
+from pages._ui.shell.needed import needed_stack
 from pages._ui.viewer.beside import gallery_beside_viewer
 from pages._ui.viewer.upload import stack_summary
 
 session = current_session()
-stack = session.stack
 
 st.title("Evaluate")
 st.markdown(
     "How often is it right? Where the classes of your images are known, from folder names, a CSV, or labels made here, "
     "this page measures it: with intervals, class by class, and with the images that went wrong."
 )
-if stack is None:
-    st.info("There is no stack yet. Open one on the Viewer page first.", icon=":material/upload_file:")
-    st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
-    st.stop()
-
+stack = needed_stack(session)
 stack_summary(stack)
 if session.evaluation is None:  # that of a stack one has gone back to, or one begun over HTTP
     session.evaluation = get_runtime().evaluation.job(stack)
@@ -30,5 +26,5 @@ form(session, stack)
 job = session.evaluation
 if job is None or job.evaluation is None or job.report is None:
     st.stop()
-results(session, stack, job.evaluation, job.report)
+evaluation_results(session, stack, job.evaluation, job.report)
 gallery_beside_viewer(session, stack_links(stack), key="evaluate")

@@ -5,22 +5,18 @@ import streamlit as st
 from core.recognition.stack_results import differs
 from core.runtime import get_runtime
 from pages._ui.inference.curl import same_over_http
-from pages._ui.inference.results import downloads, inspect, results_table, run_metrics
+from pages._ui.inference.results import inspect, result_downloads, results_table, run_metrics
 from pages._ui.inference.run_panel import run_panel
 from pages._ui.inference.unknown import none_of_these
 from pages._ui.shell.browsers import current_session
+from pages._ui.shell.needed import needed_stack
 from pages._ui.shell.room import reserve
 from pages._ui.viewer.upload import stack_summary
 
 session = current_session()
-stack = session.stack
 
 st.title("Inference")
-if stack is None:
-    st.info("There is no stack yet. Open one on the Viewer page first.", icon=":material/upload_file:")
-    st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
-    st.stop()
-
+stack = needed_stack(session)
 stack_summary(stack)
 run_panel(session, stack, key="inference")
 reserve({"run-metrics": "8.5rem", "none-of-these": "11.5rem"})
@@ -42,7 +38,7 @@ if len(results.engines) > 1:
             st.stop()
 none_of_these(stack, found)
 picked = results_table(stack, found, key="results")
-downloads(stack, found)
+result_downloads(stack, found)
 if session.job is not None and session.job.order.stack is stack and session.job.state.finished:
     same_over_http(session.job)
 inspect(stack, found, picked, key="inspect")

@@ -8,18 +8,14 @@ from core.trust.disagreement import flips
 from pages._ui.review.flips import flip_details, marking, stepping, tally
 from pages._ui.review.why import why_int8_errs
 from pages._ui.shell.browsers import current_session
+from pages._ui.shell.needed import needed_stack
 from pages._ui.viewer.upload import stack_summary
 
 session = current_session()
-stack = session.stack
 
 st.title("Review")
 st.markdown("The images that two engines name differently, those first on which both are surest. Who is right?")
-if stack is None:
-    st.info("There is no stack yet. Open one on the Viewer page first.", icon=":material/upload_file:")
-    st.page_link("viewer.py", label="Go to the viewer", icon=":material/photo_library:")
-    st.stop()
-
+stack = needed_stack(session)
 stack_summary(stack)
 runtime = get_runtime()
 results = runtime.recognition.results(stack)

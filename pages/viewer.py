@@ -38,7 +38,7 @@ if stack is None:
         upload_error(session)
         with st.container(horizontal=True):
             model_popover(session)
-            rendering_note()
+            rendering_note(session)
 else:
     with st.container(key="actions", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(key="stack-actions", horizontal=True, vertical_alignment="center", width="content"):
@@ -69,4 +69,4 @@ else:
         elif live is not None:
             to_the_model()
         range_choice(session, stack)
-        rendering_note()
+        rendering_note(session)

@@ -18,6 +18,9 @@ def add_range_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+FOLDERS = "folders"  # in place of a CSV of labels: the folders that images lie in name their classes
+
+
 def batch_size_argument(text: str) -> int:
     """A batch size, or 0 for ``auto``."""
     if text == "auto":

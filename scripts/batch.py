@@ -20,7 +20,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from core.base.cpu import usable_cores
-from core.base.errors import AppError, InvalidRequest
+from core.base.errors import InvalidRequest
 from core.base.settings import MIB, Settings, get_settings
 from core.base.version import VERSION
 from core.batch.cluster import RayCrew, cluster
@@ -37,25 +37,20 @@ from core.models.model import Model
 from core.models.registry import ModelRegistry
 from core.recognition.classifier import DEFAULT_BATCH
 from scripts._arguments import batch_size_argument
+from scripts._running import run_command
 
 MOST_CORES = 4  # of one worker: with more, its threads wait for Python's lock
 BASE_BYTES = 512 * MIB  # of a worker, beside the images it decodes
 LEAST_MEMORY = BASE_BYTES + 64 * MIB
 _UNITS = {"": 1, "kib": 1024, "mib": MIB, "gib": 1024 * MIB, "kb": 1000, "mb": 10**6, "gb": 10**9}
-_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     options = _parser().parse_args(arguments)
-    try:
-        return _dry_run(options) if options.dry_run else _run(options)
-    except (AppError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted. What is written stays; the same command goes on there.", file=sys.stderr)
-        return _INTERRUPTED
+    work = _dry_run if options.dry_run else _run
+    said = "Interrupted. What is written stays; the same command goes on there."
+    return run_command(lambda: work(options), interrupted=said)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,32 +17,33 @@ from threading import Event
 
 from tqdm import tqdm
 
-from core.base.errors import AppError
 from core.benchmark.benchmark_app import compare_with_benchmark_app
-from core.benchmark.formats import to_csv, to_json, to_markdown
-from core.benchmark.plan import DEFAULT_COUNTS, DEFAULT_MODES, MODES, SUBJECT_NAMES, Plan
+from core.benchmark.formats import report_csv, report_json, report_markdown
+from core.benchmark.plan import DEFAULT_COUNTS, DEFAULT_MODES, MODES, SUBJECT_NAMES, BenchmarkPlan
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
 from core.engines.openvino import INT8
 from core.recognition.classifier import Classifier
 from core.runtime import AppRuntime, get_runtime
 from scripts._arguments import batch_size_argument
-from scripts.dev._stacks import open_stack
+from scripts._running import run_command
+from scripts._stacks import open_stack
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     options = _parser().parse_args(arguments)
+    return run_command(lambda: _run(options), about=options.stack)
+
+
+def _run(options: argparse.Namespace) -> int:
     runtime = get_runtime()
     try:
         report = _measure(options, runtime)
-        print(to_markdown(report))
-        for path, write in ((options.json, to_json), (options.csv, to_csv)):
+        print(report_markdown(report))
+        for path, write in ((options.json, report_json), (options.csv, report_csv)):
             if path is not None:
                 path.write_text(write(report), encoding="utf-8")
-    except (AppError, OSError) as error:
-        print(f"{options.stack}: {error}", file=sys.stderr)
-        return 2
     finally:
         runtime.close()
     return 0
@@ -99,7 +100,7 @@ def _some_of(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
 
 def _measure(options: argparse.Namespace, runtime: AppRuntime) -> Report:
     settings = runtime.settings
-    plan = Plan(
+    plan = BenchmarkPlan(
         engines=options.engines,
         modes=options.modes,
         counts=options.counts,

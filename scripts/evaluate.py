@@ -17,7 +17,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
 from core.engines.registry import default_engine, engine_names
 from core.models.registry import ModelRegistry
@@ -26,8 +25,8 @@ from core.recognition.service import RecognitionService
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.trust.evaluation.evaluation import Evaluation, Subject
-from core.trust.evaluation.job import EvaluationJob, Plan
-from core.trust.evaluation.known import KnownClasses, from_csv, from_folders
+from core.trust.evaluation.job import EvaluationJob, EvaluationPlan
+from core.trust.evaluation.known import KnownClasses, known_from_csv, known_from_folders
 from core.trust.evaluation.report import EvaluationReport, RunReport
 from core.trust.evaluation.sentences import (
     accuracy_sentence,
@@ -35,31 +34,27 @@ from core.trust.evaluation.sentences import (
     coverage_sentence,
     interval,
     known_sentence,
-    share,
+    share_text,
 )
 from core.trust.evaluation.service import EvaluationService
 from core.trust.evaluation.tables import classes_csv, images_csv
-from scripts._arguments import add_range_argument, batch_size_argument
-from scripts.dev._stacks import open_stack
+from scripts._arguments import FOLDERS, add_range_argument, batch_size_argument
+from scripts._running import follow, run_command
+from scripts._stacks import open_stack, print_skipped
 
-FOLDERS = "folders"
 SAID_AT = 0.8  # confidence of which the output says what it would leave
 PAIRS_PRINTED = 10
-_POLL_SECONDS = 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     options = _parser().parse_args(arguments)
-    try:
-        found, report = _evaluate(options, get_settings())
-        _write(options, found, report)
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return 130
-    except (AppError, OSError) as error:
-        print(f"{options.stack}: {error}", file=sys.stderr)
-        return 2
+    return run_command(lambda: _run(options, get_settings()), about=options.stack)
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> int:
+    found, report = _evaluate(options, settings)
+    _write(options, found, report)
     _print(report)
     return 1 if found.left_out else 0
 
@@ -86,35 +81,30 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> tuple[Evaluati
     try:
         models = [registry.get(name) for name in options.model or [None]]
         stack = open_stack(store, options.stack, options.value_range)
-        for skipped in stack.skipped:
-            print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
+        print_skipped(stack)
         subjects = tuple(Subject(model, engine) for model in models for engine in options.engines)
-        plan = Plan(stack, _labels(options.labels, stack), subjects, batch_size=options.batch_size)
-        return _follow(EvaluationService(RecognitionService(settings)).evaluate(plan))
+        plan = EvaluationPlan(stack, _labels(options.labels, stack), subjects, batch_size=options.batch_size)
+        return _judge(EvaluationService(RecognitionService(settings)).evaluate(plan))
     finally:
         store.close()
 
 
 def _labels(source: str, stack: ImageStack) -> KnownClasses:
     names = [entry.name for entry in stack.entries]
-    return from_folders(names) if source == FOLDERS else from_csv(Path(source).read_bytes(), names)
+    return known_from_folders(names) if source == FOLDERS else known_from_csv(Path(source).read_bytes(), names)
 
 
-def _follow(job: EvaluationJob) -> tuple[Evaluation, EvaluationReport]:
+def _judge(job: EvaluationJob) -> tuple[Evaluation, EvaluationReport]:
     """Show progress until the job ends; what it found."""
-    try:
-        with tqdm(total=job.progress.total, unit="image", file=sys.stderr) as bar:
-            while job.status == "running":
-                job.wait(_POLL_SECONDS)
-                progress = job.progress
-                bar.set_description(progress.label, refresh=False)
-                bar.update(progress.done - bar.n)
-    except KeyboardInterrupt:
-        job.cancel()
-        job.wait()
-        raise
-    if job.evaluation is None or job.report is None:
-        raise (job.error or AppError)(job.message)
+    with tqdm(total=job.progress.total, unit="image", file=sys.stderr) as bar:
+
+        def show() -> None:
+            progress = job.progress
+            bar.set_description(progress.label, refresh=False)
+            bar.update(progress.done - bar.n)
+
+        follow(job, show)
+    assert job.evaluation is not None and job.report is not None  # noqa: S101 - it is done
     return job.evaluation, job.report
 
 
@@ -142,7 +132,7 @@ def _print(report: EvaluationReport) -> None:
     for run in report.runs:
         _print_run(run)
     for pair in report.comparisons:
-        print(f"\n{pair.first} and {pair.second} name the same class on {share(pair.agreement)} of images.")
+        print(f"\n{pair.first} and {pair.second} name the same class on {share_text(pair.agreement)} of images.")
         print(comparison_sentence(pair))
 
 

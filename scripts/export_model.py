@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.base.errors import AppError
 from core.base.settings import get_settings
 from core.models.model_server import write_repository
 from core.models.registry import ModelRegistry
+from scripts._running import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("model", nargs="?", help="an installed model; default: the one in use")
     parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="of the repository")
     options = parser.parse_args(arguments)
-    try:
-        print(write_repository(ModelRegistry(get_settings()).get(options.model), options.to))
-    except (AppError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    return run_command(lambda: _export(options))
+
+
+def _export(options: argparse.Namespace) -> int:
+    print(write_repository(ModelRegistry(get_settings()).get(options.model), options.to))
     return 0
 
 

@@ -16,32 +16,31 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.base.errors import AppError
-from core.base.settings import get_settings
+from core.base.settings import Settings, get_settings
 from core.models.foreign.importer import Order, import_model
 from core.models.foreign.preprocessing_files import preprocessing_of, read_json
 from core.models.install import installed_folder
 from scripts import optimize
+from scripts._running import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     options = _parser().parse_args(arguments)
-    try:
-        given: Path | None = options.preprocessing
-        order = Order(
-            options.file,
-            options.title or options.name,
-            architecture=options.architecture,
-            labels=options.labels.read_bytes() if options.labels else b"",
-            settings=options.config,
-            preprocessing=preprocessing_of(read_json(given), given.name) if given else None,
-        )
-        settings = get_settings()
-        model = import_model(order, installed_folder(options.name, settings), settings)
-    except (AppError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    return run_command(lambda: _run(options, get_settings()))
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> int:
+    given: Path | None = options.preprocessing
+    order = Order(
+        options.file,
+        options.title or options.name,
+        architecture=options.architecture,
+        labels=options.labels.read_bytes() if options.labels else b"",
+        settings=options.config,
+        preprocessing=preprocessing_of(read_json(given), given.name) if given else None,
+    )
+    model = import_model(order, installed_folder(options.name, settings), settings)
     facts = model.card.graph
     print(f"Imported as {options.name}: {len(model.card.classes):,} classes, {model.preprocessing.words}")
     if facts is not None and not facts.maps:

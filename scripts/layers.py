@@ -20,7 +20,6 @@ from threading import Event
 
 from tqdm import tqdm
 
-from core.base.errors import AppError
 from core.base.settings import Settings, get_settings
 from core.engines.openvino import FP32, INT8
 from core.models.install import copy_model, installed_folder
@@ -36,22 +35,14 @@ from core.recognition.service import Order, RecognitionService, Watcher
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.trust.disagreement import flips
-from scripts.dev._stacks import open_stack
-
-_POLL_SECONDS = 0.2
+from scripts._running import follow, run_command
+from scripts._stacks import open_stack
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     options = _parser().parse_args(arguments)
-    try:
-        return _explain(options, get_settings())
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return 130
-    except (AppError, OSError) as error:
-        print(f"{options.stack}: {error}", file=sys.stderr)
-        return 2
+    return run_command(lambda: _explain(options, get_settings()), about=options.stack)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,7 +65,7 @@ def _explain(options: argparse.Namespace, settings: Settings) -> int:
         if not found:
             return 1
         job = LayerErrorsJob(model, stack, found, store.folder)
-        _follow(job)
+        follow(job)
         errors = worst_first(job.errors)
         _print(errors, job.images)
         if options.json is not None:
@@ -110,7 +101,7 @@ def _kept(model: Model, stack: ImageStack, layers: tuple[str, ...], store: Stack
     count = min(DEFAULT_CALIBRATION_IMAGES, len(stack) // 2)
     plan = CalibrationPlan(stack, split(len(stack), count), float_layers=layers)
     job = OptimizationJob(model, plan, recipe_of(model.card), store.folder / "models" / "kept", settings)
-    _follow(job)
+    follow(job)
     assert job.model is not None  # noqa: S101 - it is done
     print(f"\nIn FP32: {'; '.join(layers)}")
     for when, report in (("before", job.before), ("after", job.report)):
@@ -123,19 +114,6 @@ def _kept(model: Model, stack: ImageStack, layers: tuple[str, ...], store: Stack
     if job.speed is not None:
         print(job.speed.sentence)
     return job.model
-
-
-def _follow(job: LayerErrorsJob | OptimizationJob) -> None:
-    """Wait for a job, and raise what went wrong; Ctrl+C ends it."""
-    try:
-        while job.status == "running":
-            job.wait(_POLL_SECONDS)
-    except KeyboardInterrupt:
-        job.cancel()
-        job.wait()
-        raise
-    if job.status != "done":
-        raise (job.error or AppError)(job.message)
 
 
 def _print(errors: Sequence[LayerError], images: int) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core.base.errors import AppError, InvalidRequest, ModelError
+from core.base.errors import Int8NotGoodEnough, InvalidRequest
 from core.base.settings import Settings, get_settings
 from core.models import imagenet
 from core.models.install import copy_model, installed_folder, write_model
@@ -36,31 +36,20 @@ from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.stacks.sample import make_sample_stack
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
-from scripts.dev._stacks import open_stack
+from scripts._running import INTERRUPTED, follow, printing_steps, run_command
+from scripts._stacks import open_stack
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     options = _parser().parse_args(arguments)
-    try:
-        _optimize(options, get_settings())
-        return 0
-    except KeyboardInterrupt:
-        print("Interrupted. The INT8 model was not installed.", file=sys.stderr)
-        return 130
-    except _NotGoodEnough as error:
-        code, reason = 1, str(error)
-    except (AppError, OSError) as error:
-        code, reason = 2, str(error)
-    print(reason, file=sys.stderr)
-    return 0 if options.optional else code
+    code = run_command(
+        lambda: _optimize(options, get_settings()), interrupted="Interrupted. The INT8 model was not installed."
+    )
+    return 0 if options.optional and code != INTERRUPTED else code
 
 
-class _NotGoodEnough(Exception):
-    """No recipe passed the gate."""
-
-
-def _optimize(options: argparse.Namespace, settings: Settings) -> None:
+def _optimize(options: argparse.Namespace, settings: Settings) -> int:
     store = StackStore(settings)
     try:
         model = _model(options, settings)
@@ -72,6 +61,7 @@ def _optimize(options: argparse.Namespace, settings: Settings) -> None:
         name = name or f"{model.card.name}-calibrated"
         installed = copy_model(made, installed_folder(name, settings), title=model.card.title, settings=settings)
         print(f"Installed as {name}: {installed.folder}")
+        return 0
     finally:
         store.close()
 
@@ -136,14 +126,8 @@ def _climb(
     """Try recipes until one passes the gate; print each run's steps."""
     for recipe in recipes:
         job = OptimizationJob(model, plan, recipe, store.folder / "models" / recipe.name, settings)
-        try:
-            _follow(job)
-        except KeyboardInterrupt:
-            job.cancel()
-            job.wait()
-            raise
-        if job.model is None or job.report is None:
-            raise ModelError(job.message)
+        follow(job, printing_steps(job, sys.stdout))
+        assert job.model is not None and job.report is not None  # noqa: S101 - it is done
         same = job.report.agreement
         print(
             f"{recipe.title}: same class as FP32 on {same.top1:.2%} of {same.images} images "
@@ -156,21 +140,7 @@ def _climb(
             print(f"The INT8 model before does better: {job.before.agreement.top1:.2%} of the same images.")
         if job.report.passed:
             return job.model
-    raise _NotGoodEnough(f"INT8 stays below {plan.asked:.0%} agreement with FP32; it was not installed.")
-
-
-def _follow(job: OptimizationJob) -> None:
-    """Print each step as it ends."""
-    shown = 0
-    while True:
-        ended = job.status != "running"
-        done = [step for step in job.steps if step.status == "done"]
-        for step in done[shown:]:
-            print(f"{step.seconds:7.2f} s  {step.title}: {step.detail}", flush=True)
-        shown = len(done)
-        if ended:
-            return
-        job.wait(0.2)
+    raise Int8NotGoodEnough(f"INT8 stays below {plan.asked:.0%} agreement with FP32; it was not installed.")
 
 
 if __name__ == "__main__":

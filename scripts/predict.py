@@ -17,30 +17,30 @@ from typing import get_args
 
 from tqdm import tqdm
 
-from core.base.errors import AppError
 from core.base.settings import MIB, get_settings
 from core.engines.registry import default_engine, engine_label, engine_names
 from core.models.registry import ModelRegistry
 from core.recognition.recognize import recognize
-from core.recognition.report import to_csv, to_json
+from core.recognition.report import predictions_csv, predictions_json
 from core.recognition.results import Prediction, Recognition
 from core.stacks.store import StackStore
 from core.trust.map_folder import Form, MapFolder
 from scripts._arguments import add_range_argument, batch_size_argument
-from scripts.dev._stacks import open_stack
+from scripts._running import run_command
+from scripts._stacks import open_stack, print_skipped
 
 MAPS_WAITING = 4 * MIB  # of maps on their way to the disk
-FORMATS = {".csv": to_csv, ".json": to_json}
+FORMATS = {".csv": predictions_csv, ".json": predictions_json}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     options = _parser().parse_args(arguments)
-    try:
-        result = _predict(options)
-    except (AppError, OSError) as error:
-        print(f"{options.stack}: {error}", file=sys.stderr)
-        return 2
+    return run_command(lambda: _run(options), about=options.stack)
+
+
+def _run(options: argparse.Namespace) -> int:
+    result = _predict(options)
     _write(result, options.out)
     timing = result.timing
     print(
@@ -86,8 +86,7 @@ def _predict(options: argparse.Namespace) -> Recognition:
     store = StackStore(settings)
     try:
         stack = open_stack(store, options.stack, options.value_range)
-        for skipped in stack.skipped:
-            print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
+        print_skipped(stack)
         maps = MapFolder(stack, model, options.maps, options.maps_form) if options.maps else None
         with tqdm(total=len(stack), unit="image", file=sys.stderr) as bar:
 

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from core.base.errors import AppError, Int8NotGoodEnough, ModelError
 from core.base.settings import Settings, get_settings
 from core.engines.registry import default_engine
 from core.models import imagenet
@@ -35,26 +34,21 @@ from core.teach.job import TeachingJob
 from core.teach.lesson import Lesson
 from core.teach.report import TeachingReport
 from core.trust.label_files import from_csv, from_folders
-from scripts._arguments import add_range_argument
-from scripts.dev._stacks import open_stack
-
-FOLDERS = "folders"
+from scripts._arguments import FOLDERS, add_range_argument
+from scripts._running import follow, printing_steps, run_command
+from scripts._stacks import open_stack, print_skipped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     options = _parser().parse_args(arguments)
-    try:
-        report = _teach(options, get_settings())
-    except KeyboardInterrupt:
-        print("Interrupted. No model was installed.", file=sys.stderr)
-        return 130
-    except Int8NotGoodEnough as error:
-        print(error, file=sys.stderr)
-        return 1
-    except (AppError, OSError) as error:
-        print(f"{options.stack}: {error}", file=sys.stderr)
-        return 2
+    return run_command(
+        lambda: _run(options, get_settings()), about=options.stack, interrupted="Interrupted. No model was installed."
+    )
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> int:
+    report = _teach(options, settings)
     if options.report is not None:
         options.report.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     _print(report)
@@ -90,16 +84,17 @@ def _teach(options: argparse.Namespace, settings: Settings) -> TeachingReport:
         backbone = registry.get(options.backbone)
         folder = installed_folder(options.name, settings)
         stack = open_stack(store, options.stack, options.value_range)
-        for skipped in stack.skipped:
-            print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
+        print_skipped(stack)
         labels = _labels(options.labels, stack)
         learnt = labels if options.per_class is None else choose(labels, options.per_class, options.seed)
         classes = tuple(sorted(set(labels.values())))
         looker = Looker(RecognitionService(settings), stack, backbone)
         lesson = Lesson(learnt, classes, folder, options.name, options.stages, longer=options.train_longer)
-        report = _follow(TeachingJob(looker, lesson, settings))
+        job = TeachingJob(looker, lesson, settings)
+        follow(job, printing_steps(job, sys.stderr))
+        assert job.report is not None  # noqa: S101 - it is done
         held_out = [index for index in sorted(labels) if index not in learnt and stack.error(index) is None]
-        return report.model_copy(update=_judge(stack, labels, held_out, options.name, settings))
+        return job.report.model_copy(update=_judge(stack, labels, held_out, options.name, settings))
     finally:
         store.close()
 
@@ -122,28 +117,6 @@ def _labels(source: str, stack: ImageStack) -> dict[int, str]:
     if found.unknown:
         print(f"{source}: {found.unknown:,} lines name files that are not in the stack.", file=sys.stderr)
     return dict(found.by_image)
-
-
-def _follow(job: TeachingJob) -> TeachingReport:
-    """Print each step as it ends; the report at the end."""
-    shown = 0
-    try:
-        while True:
-            ended = job.status != "running"
-            done = [step for step in job.steps if step.status == "done"]
-            for step in done[shown:]:
-                print(f"{step.seconds:7.2f} s  {step.title}: {step.detail}", file=sys.stderr, flush=True)
-            shown = max(shown, len(done))
-            if ended:
-                break
-            job.wait(0.2)
-    except KeyboardInterrupt:
-        job.cancel()
-        job.wait()
-        raise
-    if job.report is None:
-        raise (job.error or ModelError)(job.message)
-    return job.report
 
 
 def _judge(

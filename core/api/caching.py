@@ -49,7 +49,7 @@ def ranged(request: Request, content: bytes, media_type: str, tag: str = "") -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ByteRange:
     """The bytes from ``start`` to before ``end``, and what the answer says of them."""
 
     start: int
@@ -58,7 +58,7 @@ class Part:
     headers: dict[str, str]
 
 
-def part_asked_for(request: Request, size: int, tag: str = "") -> Part:
+def part_asked_for(request: Request, size: int, tag: str = "") -> ByteRange:
     """The one range of ``size`` bytes that is asked for (RFC 9110, 14.2). Several ranges get the whole.
 
     Args:
@@ -69,7 +69,7 @@ def part_asked_for(request: Request, size: int, tag: str = "") -> Part:
     """
     asked = _ONE_RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
     headers = {"Accept-Ranges": "bytes"}
-    whole = Part(0, size, 200, headers)
+    whole = ByteRange(0, size, 200, headers)
     if asked is None or asked.groups() == ("", "") or request.headers.get("if-range", tag) != tag:
         return whole
     first, last = asked.groups()
@@ -81,7 +81,7 @@ def part_asked_for(request: Request, size: int, tag: str = "") -> Part:
         return whole
     if start > end:
         raise HTTPException(416, f"The file has {size} bytes.", headers | {"Content-Range": f"bytes */{size}"})
-    return Part(start, end + 1, 206, headers | {"Content-Range": f"bytes {start}-{end}/{size}"})
+    return ByteRange(start, end + 1, 206, headers | {"Content-Range": f"bytes {start}-{end}/{size}"})
 
 
 def _matches(if_none_match: str, tag: str) -> bool:

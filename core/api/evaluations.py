@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.api.clients import client_of
 from core.api.json_answer import json_answer
 from core.api.problems import responses
-from core.api.schemas import Count, EngineChoice, Text
+from core.api.schemas.fields import Count, EngineChoice, Text
 from core.base.errors import EvaluationNotDone, EvaluationNotFound
 from core.engines.registry import default_engine
 from core.models.registry import ModelRegistry
@@ -19,8 +19,8 @@ from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
 from core.trust.evaluation.evaluation import Subject
-from core.trust.evaluation.job import MAX_SUBJECTS, EvaluationJob, Plan
-from core.trust.evaluation.known import KnownClasses, from_csv, from_folders
+from core.trust.evaluation.job import MAX_SUBJECTS, EvaluationJob, EvaluationPlan
+from core.trust.evaluation.known import KnownClasses, known_from_csv, known_from_folders
 from core.trust.evaluation.report import EvaluationReport
 from core.trust.evaluation.service import EvaluationService
 from core.trust.evaluation.tables import classes_csv, images_csv
@@ -87,7 +87,7 @@ def evaluations_router(
         stack = store.get(stack_id)
         models = [registry.get(name) for name in body.models] if body.models else [registry.get()]
         subjects = tuple(Subject(model, engine) for model in models for engine in body.engines)
-        plan = Plan(stack, _known(body, stack, teaching), subjects, client_of(request), body.batch_size or 0)
+        plan = EvaluationPlan(stack, _known(body, stack, teaching), subjects, client_of(request), body.batch_size or 0)
         return EvaluationState.of(evaluation.evaluate(plan, "api"))
 
     @router.get(
@@ -121,9 +121,9 @@ def evaluations_router(
 def _known(body: EvaluationRequest, stack: ImageStack, teaching: TeachingService) -> KnownClasses:
     names = [entry.name for entry in stack.entries]
     if body.labels_csv is not None:
-        return from_csv(body.labels_csv.encode(), names)
+        return known_from_csv(body.labels_csv.encode(), names)
     if body.labels == "folders":
-        return from_folders(names)
+        return known_from_folders(names)
     return KnownClasses(teaching.labels(stack).by_image, "labels")
 
 

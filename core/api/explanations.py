@@ -16,7 +16,8 @@ from core.api.clients import client_of
 from core.api.image_threads import FREE_BYTES, ImageThreads
 from core.api.predictions import PredictionThreads, until_client_leaves
 from core.api.problems import responses
-from core.api.schemas import EngineChoice, Score, Text
+from core.api.schemas.fields import EngineChoice, Text
+from core.api.schemas.recognition import Score
 from core.engines.registry import default_engine
 from core.images.display import MEDIA_TYPE
 from core.models.model import Model

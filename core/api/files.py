@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from core.api.clients import client_of
 from core.api.problems import responses
 from core.api.receive import WEIGHTS_ENDINGS, receive_file
-from core.api.schemas import FileAnswer
+from core.api.schemas.stacks import FileAnswer
 from core.base.settings import Settings
 from core.stacks.files import FileStore
 

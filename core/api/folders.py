@@ -9,7 +9,7 @@ from core.api.clients import client_of
 from core.api.json_answer import json_answer
 from core.api.problems import responses
 from core.api.receive import stack_address
-from core.api.schemas import FolderRequest, Folders, StackIndex
+from core.api.schemas.stacks import FolderRequest, Folders, StackIndex
 from core.base.errors import NotAllowed
 from core.base.reach import names_this_computer
 from core.stacks.roots import StackRoots

@@ -15,7 +15,8 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from core.api.clients import client_of
-from core.base.budget import SMALL_BYTES, ByteBudget, Lane, Reservation
+from core.base.budget import SMALL_BYTES, ByteBudget
+from core.base.byte_lane import ByteLane, Reservation
 from core.base.settings import MIB, Settings
 from core.base.workers import yield_cores
 
@@ -47,7 +48,7 @@ class ImageThreads:
     nobody else's.
     """
 
-    def __init__(self, settings: Settings, memory: ByteBudget, answers: Lane) -> None:
+    def __init__(self, settings: Settings, memory: ByteBudget, answers: ByteLane) -> None:
         self._settings = settings
         self._memory = memory
         self._answers = answers

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.api.problems import responses
-from core.api.schemas import Number, Text
+from core.api.schemas.fields import Number, Text
 from core.base.errors import InvalidRequest
 from core.stacks.store import StackStore
 from core.teach.labels import Labels

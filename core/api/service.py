@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.api.metrics import Metrics
-from core.api.schemas import DamagedModelInfo, EngineInfo, Health, ModelInfo, ModelList
+from core.api.schemas.models import DamagedModelInfo, EngineInfo, Health, ModelInfo, ModelList
 from core.base.errors import ModelError
 from core.engines.registry import default_engine, engines
 from core.models.model import Model

@@ -18,7 +18,8 @@ from core.api.json_answer import json_answer
 from core.api.predictions import PredictionThreads, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
-from core.api.schemas import PredictAnswer, PredictRequest, UploadAnswer
+from core.api.schemas.recognition import PredictAnswer, PredictRequest
+from core.api.schemas.stacks import UploadAnswer
 from core.base.errors import ImageNotFound, InvalidRequest
 from core.base.settings import Settings
 from core.engines.engine import EngineDescription

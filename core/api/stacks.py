@@ -16,17 +16,15 @@ from core.api.json_answer import json_answer
 from core.api.predictions import PredictionThreads, check_count, until_client_leaves
 from core.api.problems import responses
 from core.api.receive import receive_stack
-from core.api.schemas import (
-    AnswerColumns,
-    ImageAnswers,
-    ImageColumns,
+from core.api.schemas.columns import AnswerColumns, ImageAnswers, ImageColumns
+from core.api.schemas.recognition import (
     ImagePrediction,
     RecognitionAnswer,
     RecognitionRequest,
     StackAnswers,
-    StackIndex,
     StreamFailure,
 )
+from core.api.schemas.stacks import StackIndex
 from core.api.short_routes import FORM_BODY
 from core.base.errors import AppError, InvalidRequest
 from core.base.settings import Settings

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.api.clients import client_of
 from core.api.json_answer import json_answer
 from core.api.problems import responses
-from core.api.schemas import Text
+from core.api.schemas.fields import Text
 from core.base.errors import InvalidRequest, TeachingNotFound
 from core.optimize.progress import StepState
 from core.stacks.stack import ImageStack

@@ -17,7 +17,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from enum import IntEnum
 
-from core.base.budget import SMALL_BYTES, ByteBudget, Reservation
+from core.base.budget import SMALL_BYTES, ByteBudget
+from core.base.byte_lane import Reservation
 
 CLOSE_SECONDS = 1.0
 LARGE_NICENESS = 10  # of threads that do large work: a tenth of the cores beside one that does small work
@@ -31,7 +32,7 @@ class Priority(IntEnum):
     INGEST = 2  # nobody waits yet
 
 
-class Job(Future[None]):
+class PoolJob(Future[None]):
     """Work that runs exactly once, however often it is submitted.
 
     ``memory`` is how many bytes it takes for a moment, which come out of the share of ``client``, and ``cost`` what it
@@ -76,7 +77,7 @@ class Job(Future[None]):
         return work
 
 
-_Queue = queue.PriorityQueue[tuple[int, int, Job | None]]
+_Queue = queue.PriorityQueue[tuple[int, int, PoolJob | None]]
 
 
 def _forget_locals(error: BaseException | None) -> None:
@@ -107,7 +108,7 @@ class WorkerPool:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, job: Job, priority: Priority) -> Job:
+    def submit(self, job: PoolJob, priority: Priority) -> PoolJob:
         """Queue ``job``, or move it forward when it already waits at a lower priority.
 
         Raises:
@@ -122,7 +123,7 @@ class WorkerPool:
             self._put(job)
         return job
 
-    def _submit_large(self, job: Job, priority: Priority) -> None:
+    def _submit_large(self, job: PoolJob, priority: Priority) -> None:
         with self._lock:
             job.priority = priority
             if job.reservation is not None:
@@ -142,7 +143,7 @@ class WorkerPool:
 
         reservation.granted.add_done_callback(granted)
 
-    def _put(self, job: Job) -> None:
+    def _put(self, job: PoolJob) -> None:
         assert job.priority is not None  # noqa: S101 - submit has set it
         jobs = self._small if job.memory <= SMALL_BYTES else self._large
         jobs.put((job.priority, next(self._order), job))

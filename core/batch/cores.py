@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from pathlib import Path
 from typing import IO
+
+from core.base.file_lock import open_locked
 
 
 def claim_cores(count: int, folder: Path | None = None) -> IO[str] | None:
@@ -21,12 +22,8 @@ def claim_cores(count: int, folder: Path | None = None) -> IO[str] | None:
     folder = folder or Path(tempfile.gettempdir()) / f"aisr-cores-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     for place in range(len(cores) // count if count < len(cores) else 0):
-        lock = (folder / str(place)).open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            continue
-        os.sched_setaffinity(0, cores[place * count : (place + 1) * count])
-        return lock
+        held = open_locked(folder / str(place))
+        if held is not None:
+            os.sched_setaffinity(0, cores[place * count : (place + 1) * count])
+            return held
     return None

@@ -9,7 +9,6 @@ Of several shards each has ``manifest`` and ``parts`` in a folder of its own, ``
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from typing import Any
 import pyarrow.fs as pafs
 
 from core.base.errors import InvalidRequest, OutputRefused
+from core.base.file_lock import open_locked
 from core.batch.manifest import Manifest
 from core.batch.stores import locate, store_errors, write_whole
 
@@ -109,11 +109,10 @@ class Output:
         """
         with ExitStack() as exits:
             if self.store.is_local:
-                try:
-                    lock = exits.enter_context((Path(self.folder) / "lock").open("w"))
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise OutputRefused(f"Another run is writing to {self.address}; wait for it.") from error
+                held = open_locked(Path(self.folder) / "lock")
+                if held is None:
+                    raise OutputRefused(f"Another run is writing to {self.address}; wait for it.")
+                exits.enter_context(held)
             yield
 
     def _is_taken(self) -> bool:

@@ -141,7 +141,7 @@ class Archives:
         self._store = store
         self._settings = settings
         self._patience = patience
-        self._scratch = Path(tempfile.gettempdir())
+        self._scratch = Scratch(Path(tempfile.gettempdir()), self._check_room)
         self._opened: tuple[Listed, Source] | None = None
 
     def open(self, listed: Listed) -> Source:
@@ -157,7 +157,7 @@ class Archives:
         self.close()
         if self._store.is_local:
             _check_unchanged(self._store, listed, self._patience)
-            source = open_source(Path(listed.path), self._settings, Scratch(self._scratch))
+            source = open_source(Path(listed.path), self._settings, self._scratch)
         else:
             source = self._of_copy(listed)
         self._opened = (listed, source)
@@ -169,11 +169,15 @@ class Archives:
             self._opened[1].close()
             self._opened = None
 
+    def _check_room(self, count: int) -> None:
+        if count > 0:
+            check_free(self._scratch.folder, count, self._settings.min_free_bytes)
+
     def _of_copy(self, listed: Listed) -> Source:
         """Of another machine's archive a copy is opened, and loses its name at once: it goes with whoever reads it."""
-        check_free(self._scratch, listed.size, self._settings.min_free_bytes)
+        self._check_room(listed.size)
         name = listed.path.rpartition("/")[2]
-        with tempfile.TemporaryDirectory(dir=self._scratch, prefix="aisr-batch-") as folder:
+        with tempfile.TemporaryDirectory(dir=self._scratch.folder, prefix="aisr-batch-") as folder:
             copy = Path(folder) / name
 
             def fetch() -> None:
@@ -183,4 +187,4 @@ class Archives:
             self._patience.keep_trying(fetch)
             if copy.stat().st_size != listed.size:
                 raise FileFailure("file_changed", _CHANGED)
-            return open_source(copy, self._settings, Scratch(self._scratch))
+            return open_source(copy, self._settings, self._scratch)

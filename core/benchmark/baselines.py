@@ -18,7 +18,7 @@ from PIL import Image
 
 from core.base.errors import EngineUnavailable
 from core.benchmark.plan import Mode, SubjectName
-from core.benchmark.subjects import Naming, check_cancelled, first_classes
+from core.benchmark.subjects import Naming, first_classes, stop_if_cancelled
 from core.engines.openvino import convolution_precision, shared_core
 from core.images.preprocessing import Preprocessing
 from core.models.model import Model
@@ -31,7 +31,7 @@ Classify = Callable[[list[Any]], NDArray[np.float32]]
 
 
 class Baseline:
-    """A sequential pipeline over files' bytes; see ``core.benchmark.subjects.Subject``.
+    """A sequential pipeline over files' bytes; see ``core.benchmark.subjects.BenchmarkSubject``.
 
     Attributes:
         transform: what makes a model input of an RGB image.
@@ -72,7 +72,7 @@ class Baseline:
         answers: list[str] = []
         spent = dict.fromkeys(self._spent, 0.0)
         for start in range(0, len(indices), batch_size):
-            check_cancelled(cancelled)
+            stop_if_cancelled(cancelled)
             batch = []
             for index in indices[start : start + batch_size]:
                 with _cpu_time(spent, "read"):

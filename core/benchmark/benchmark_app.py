@@ -12,7 +12,7 @@ from threading import Event
 
 from core.base.errors import EngineUnavailable
 from core.benchmark.report import AppComparison
-from core.benchmark.subjects import check_cancelled
+from core.benchmark.subjects import stop_if_cancelled
 from core.engines.batch_size import throughput
 from core.engines.openvino import INT8
 from core.models.model import Model
@@ -35,7 +35,7 @@ def compare_with_benchmark_app(
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(rounds):
-        check_cancelled(cancelled)
+        stop_if_cancelled(cancelled)
         ours.append(throughput(engine, batch_size, seconds))
         theirs.append(_benchmark_app(model.int8_path, batch_size, engine.input_shape, seconds, main))
     return AppComparison(

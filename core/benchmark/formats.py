@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from core.base.spreadsheet import write_csv
 from core.benchmark.plan import MODE_LABELS, SUBJECT_LABELS
-from core.benchmark.report import Report, Run
+from core.benchmark.report import BenchmarkRun, Report
 
 _STAGES = ("read", "decode", "preprocess", "infer", "postprocess", "rest")
-_COLUMNS = [name for name in Run.model_fields if name != "stages_ms"] + [f"{stage}_ms" for stage in _STAGES]
+_COLUMNS = [name for name in BenchmarkRun.model_fields if name != "stages_ms"] + [f"{stage}_ms" for stage in _STAGES]
 
 
-def to_csv(report: Report) -> str:
-    """One line for each run; the columns are the fields of ``Run``, its stages each in a column of its own."""
+def report_csv(report: Report) -> str:
+    """One line for each run; the columns are the fields of ``BenchmarkRun``, its stages each in a column of its own."""
     return write_csv(
         _COLUMNS,
         (
@@ -23,12 +23,12 @@ def to_csv(report: Report) -> str:
     )
 
 
-def to_json(report: Report) -> str:
+def report_json(report: Report) -> str:
     """The report as ``read_report`` takes it."""
     return report.model_dump_json(indent=1)
 
 
-def to_markdown(report: Report) -> str:
+def report_markdown(report: Report) -> str:
     """The main figures of every run as a table, with what is needed to read them below it."""
     titles = [
         "engine", "mode", "images", "batch", "seconds (spread)", "images/s", "vs PyTorch FP32", "of roofline",
@@ -36,10 +36,10 @@ def to_markdown(report: Report) -> str:
     ]  # fmt: skip
     lines = ["| " + " | ".join(titles) + " |", "| " + " | ".join(["---", "---", *["---:"] * (len(titles) - 2)]) + " |"]
     lines += ["| " + " | ".join(_cells(run)) + " |" for run in report.runs]
-    return "\n".join([*lines, "", *(f"- {note}" for note in notes(report)), ""])
+    return "\n".join([*lines, "", *(f"- {note}" for note in notes_of(report)), ""])
 
 
-def notes(report: Report) -> list[str]:
+def notes_of(report: Report) -> list[str]:
     """Sentences that belong to the figures."""
     found = []
     repeated = {run.mode: run.distinct_images for run in report.runs if run.distinct_images < run.images}
@@ -79,11 +79,11 @@ def notes(report: Report) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class RunPair:
     """The same engine, mode and count in two reports."""
 
-    before: Run
-    after: Run
+    before: BenchmarkRun
+    after: BenchmarkRun
 
     @property
     def ratio(self) -> float:
@@ -91,14 +91,14 @@ class Pair:
         return self.after.images_per_second / self.before.images_per_second
 
 
-def compare(before: Report, after: Report) -> list[Pair]:
+def compare_reports(before: Report, after: Report) -> list[RunPair]:
     """What two reports have in common, in the order of the second."""
     known = {(run.engine, run.mode, run.images): run for run in before.runs}
     keys = ((run, known.get((run.engine, run.mode, run.images))) for run in after.runs)
-    return [Pair(found, run) for run, found in keys if found is not None]
+    return [RunPair(found, run) for run, found in keys if found is not None]
 
 
-def _cells(run: Run) -> list[str]:
+def _cells(run: BenchmarkRun) -> list[str]:
     repeated = "*" if run.distinct_images < run.images else ""
     p90 = "" if run.latency_ms_p90 is None else f" / {run.latency_ms_p90:.1f}"
     return [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.base.background import BackgroundJob, TakeTurn
 from core.base.settings import Settings
-from core.benchmark.plan import Plan
+from core.benchmark.plan import BenchmarkPlan
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
 from core.models.model import Model
@@ -40,7 +40,7 @@ class BenchmarkJob(BackgroundJob):
 
     def __init__(
         self,
-        plan: Plan,
+        plan: BenchmarkPlan,
         stack: ImageStack,
         model: Model,
         settings: Settings,

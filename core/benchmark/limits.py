@@ -17,7 +17,7 @@ from core.base.errors import ImageError
 from core.base.settings import Settings
 from core.benchmark.plan import SubjectName
 from core.benchmark.report import Limits
-from core.benchmark.subjects import check_cancelled
+from core.benchmark.subjects import stop_if_cancelled
 from core.engines.batch_size import keep_busy
 from core.engines.engine import LOGITS, Engine
 from core.images import pixels
@@ -53,7 +53,7 @@ def stage_costs(stack: ImageStack, preprocessing: Preprocessing, settings: Setti
     """
 
     def cost(index: int) -> tuple[float, float, float] | None:
-        check_cancelled(cancelled)
+        stop_if_cancelled(cancelled)
         marks = [time.thread_time()]
         try:
             entry = stack.entries[index]

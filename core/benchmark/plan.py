@@ -60,7 +60,7 @@ class Effort:
     ready_inputs: int = 600
 
 
-class Plan(BaseModel):
+class BenchmarkPlan(BaseModel):
     """What to measure.
 
     Attributes:

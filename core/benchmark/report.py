@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.base.errors import InvalidRequest
 from core.benchmark.environment import Environment
-from core.benchmark.plan import Mode, Plan, SubjectName
+from core.benchmark.plan import BenchmarkPlan, Mode, SubjectName
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
-class Run(_Frozen):
+class BenchmarkRun(_Frozen):
     """One engine in one mode on one number of images.
 
     Attributes:
@@ -111,10 +111,10 @@ class Report(_Frozen):
     model_checksum: str
     stack: str
     stack_images: int
-    plan: Plan
+    plan: BenchmarkPlan
     environment: Environment
     limits: Limits | None
-    runs: tuple[Run, ...]
+    runs: tuple[BenchmarkRun, ...]
     sweep: Sweep | None = None
     benchmark_app: AppComparison | None = None
 

@@ -18,16 +18,16 @@ from core.benchmark.baselines import make_baseline
 from core.benchmark.environment import read_environment
 from core.benchmark.limits import engine_costs, stage_costs
 from core.benchmark.measure import Meter, Sample
-from core.benchmark.plan import BASELINE_NAMES, MODE_LABELS, SUBJECT_LABELS, Effort, Mode, Plan, SubjectName
+from core.benchmark.plan import BASELINE_NAMES, MODE_LABELS, SUBJECT_LABELS, BenchmarkPlan, Effort, Mode, SubjectName
 from core.benchmark.report import Report, Sweep
 from core.benchmark.subjects import (
+    BenchmarkSubject,
     EngineAlone,
     Ingested,
     Pipeline,
-    Subject,
     Workshop,
-    check_cancelled,
     ready_inputs,
+    stop_if_cancelled,
     wait_until_decoded,
 )
 from core.benchmark.summary import Findings, summarize
@@ -62,7 +62,7 @@ class _Steps:
 class _Task:
     """What a benchmark works on and with."""
 
-    plan: Plan
+    plan: BenchmarkPlan
     effort: Effort
     stack: ImageStack
     model: Model
@@ -73,7 +73,7 @@ class _Task:
 
 
 def run_benchmark(
-    plan: Plan,
+    plan: BenchmarkPlan,
     stack: ImageStack,
     model: Model,
     settings: Settings,
@@ -93,7 +93,7 @@ def run_benchmark(
         cancelled: set it from another thread to stop.
 
     Raises:
-        InvalidRequest: the plan makes no sense, see ``Plan.check``.
+        InvalidRequest: the plan makes no sense, see ``BenchmarkPlan.check``.
         Cancelled: the event was set.
         ModelError, EngineUnavailable: an engine cannot be loaded.
     """
@@ -132,7 +132,7 @@ def _measure(task: _Task) -> Findings:
     sizes: dict[SubjectName, int] = {}
     for name in engine_names():
         if name in plan.engines:
-            check_cancelled(cancelled)  # loading may take long: the FP32 form is made from the weights the first time
+            stop_if_cancelled(cancelled)  # loading may take long: the FP32 form is made from the weights the first time
             task.steps.begin(f"Preparing {SUBJECT_LABELS[name]}")
             engines[name] = model.engine(name)
             sizes[name] = Classifier(model, name).batch_size(plan.batch_size, settings)
@@ -146,7 +146,7 @@ def _measure(task: _Task) -> Findings:
             # The limits belong to the same minutes as what is compared with them.
             findings.stages.append(stage_costs(task.stack, model.preprocessing, settings, cancelled))
             for name, engine in engines.items():
-                check_cancelled(cancelled)
+                stop_if_cancelled(cancelled)
                 costs = engine_costs(engine, inputs, sizes[name], model.card.classes, effort.inference_seconds)
                 findings.engines.setdefault(name, []).append(costs)
             for subject in subjects:
@@ -158,8 +158,8 @@ def _measure(task: _Task) -> Findings:
 
 def _subject(
     task: _Task, name: SubjectName, mode: Mode, inputs: NDArray[np.uint8], sizes: Mapping[SubjectName, int]
-) -> Subject:
-    check_cancelled(task.cancelled)
+) -> BenchmarkSubject:
+    stop_if_cancelled(task.cancelled)
     if name in BASELINE_NAMES:
         return make_baseline(name, task.model, lambda index: task.stack.as_file(index % len(task.stack))[1])
     if mode == "inference-only":
@@ -168,7 +168,7 @@ def _subject(
     return make(task.model.engine(name), sizes[name], task.model, task.stack, task.workshop, task.settings)
 
 
-def _warm_up(subject: Subject, count: int, cancelled: Event) -> None:
+def _warm_up(subject: BenchmarkSubject, count: int, cancelled: Event) -> None:
     """A short pass with the same batches, the smaller last one included: new shapes build their kernels now."""
     batches = min(count // subject.batch_size, WARM_UP_BATCHES)
     images = batches * subject.batch_size + count % subject.batch_size
@@ -178,7 +178,7 @@ def _warm_up(subject: Subject, count: int, cancelled: Event) -> None:
         recognizer([0], 1, cancelled)
 
 
-def _pass(subject: Subject, count: int, singles: int, cancelled: Event) -> Sample:
+def _pass(subject: BenchmarkSubject, count: int, singles: int, cancelled: Event) -> Sample:
     with subject.ready(count) as recognizer, Meter() as meter:
         answers = recognizer(range(count), subject.batch_size, cancelled)
     latencies = []
@@ -204,5 +204,5 @@ def _sweep(task: _Task) -> Sweep:
     return sweep(task.model, task.plan.repeats, task.effort.sweep_seconds, on_turn, task.cancelled)
 
 
-def _title(subject: Subject) -> str:
+def _title(subject: BenchmarkSubject) -> str:
     return f"{SUBJECT_LABELS[subject.name]}, {MODE_LABELS[subject.mode].lower()}"

@@ -29,7 +29,7 @@ Naming = Callable[[Sequence[int], int, Event], list[str]]
 """First class of the images at these positions, in batches of this size; raises Cancelled once the event is set."""
 
 
-class Subject(Protocol):
+class BenchmarkSubject(Protocol):
     """Something that names images, in one mode.
 
     Attributes:
@@ -70,17 +70,17 @@ class EngineAlone:
         self._inputs = inputs
 
     def stage_seconds(self) -> Mapping[str, float]:
-        """See ``Subject.stage_seconds``."""
+        """See ``BenchmarkSubject.stage_seconds``."""
         return {}
 
     @contextmanager
     def ready(self, count: int) -> Iterator[Naming]:
-        """See ``Subject.ready``."""
+        """See ``BenchmarkSubject.ready``."""
         with ThreadPoolExecutor(self._engine.parallelism, thread_name_prefix="infer") as pool:
 
             def run(indices: Sequence[int], batch_size: int, cancelled: Event) -> list[str]:
                 def infer(start: int) -> list[str]:
-                    check_cancelled(cancelled)
+                    stop_if_cancelled(cancelled)
                     batch = self._inputs.take(indices[start : start + batch_size], axis=0, mode="wrap")
                     return first_classes(self._engine.infer(batch)[LOGITS], self._classes)
 
@@ -107,12 +107,12 @@ class Pipeline:
         self._settings = settings
 
     def stage_seconds(self) -> Mapping[str, float]:
-        """See ``Subject.stage_seconds``."""
+        """See ``BenchmarkSubject.stage_seconds``."""
         return {}
 
     @contextmanager
     def ready(self, count: int) -> Iterator[Naming]:
-        """See ``Subject.ready``."""
+        """See ``BenchmarkSubject.ready``."""
         stack = self._workshop.fresh_stack(self._stack, count)
         self._prepare(stack)
 
@@ -197,7 +197,7 @@ def ready_inputs(stack: ImageStack, preprocessing: Preprocessing, count: int) ->
 def wait_until_decoded(stack: ImageStack, preprocessing: Preprocessing, cancelled: Event) -> None:
     """Wait for a stack's background decoding, which would otherwise go on beside the first passes."""
     for _, job in stack.inputs(preprocessing).prepare_ahead(range(len(stack))):
-        check_cancelled(cancelled)
+        stop_if_cancelled(cancelled)
         job.result()
 
 
@@ -206,7 +206,7 @@ def first_classes(logits: NDArray[np.float32], classes: tuple[str, ...]) -> list
     return [classes[column] for column in logits.argmax(axis=1)]
 
 
-def check_cancelled(cancelled: Event) -> None:
+def stop_if_cancelled(cancelled: Event) -> None:
     """Raise Cancelled once the event is set."""
     if cancelled.is_set():
         raise Cancelled("Cancelled. Nothing was saved.")

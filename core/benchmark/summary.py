@@ -15,9 +15,9 @@ from core.benchmark.limits import (
     roofline,
 )
 from core.benchmark.measure import Sample, percentile
-from core.benchmark.plan import Mode, Plan, SubjectName
-from core.benchmark.report import Limits, Run
-from core.benchmark.subjects import Subject
+from core.benchmark.plan import BenchmarkPlan, Mode, SubjectName
+from core.benchmark.report import BenchmarkRun, Limits
+from core.benchmark.subjects import BenchmarkSubject
 from core.engines.registry import reference_engine
 
 MB = 1e6
@@ -37,12 +37,12 @@ class Findings:
 
     stack_images: int
     ready_inputs: int
-    subjects: dict[tuple[SubjectName, Mode], Subject] = field(default_factory=dict)
+    subjects: dict[tuple[SubjectName, Mode], BenchmarkSubject] = field(default_factory=dict)
     samples: dict[_Key, list[Sample]] = field(default_factory=dict)
     stages: list[StageCosts] = field(default_factory=list)
     engines: dict[SubjectName, list[EngineCosts]] = field(default_factory=dict)
 
-    def add(self, subject: Subject, images: int, sample: Sample) -> None:
+    def add(self, subject: BenchmarkSubject, images: int, sample: Sample) -> None:
         """Keep a pass."""
         self.subjects[subject.name, subject.mode] = subject
         self.samples.setdefault(_Key(subject.name, subject.mode, images), []).append(sample)
@@ -52,7 +52,7 @@ class Findings:
         return min(key.images, self.ready_inputs if key.mode == "inference-only" else self.stack_images)
 
 
-def summarize(plan: Plan, findings: Findings, cores: float) -> tuple[Limits | None, tuple[Run, ...]]:
+def summarize(plan: BenchmarkPlan, findings: Findings, cores: float) -> tuple[Limits | None, tuple[BenchmarkRun, ...]]:
     """The limits of the fastest engine, and one run for each engine, mode and count."""
     stages = middle_stage_costs(findings.stages)
     engines = {name: middle_engine_costs(rounds) for name, rounds in findings.engines.items()}
@@ -68,7 +68,9 @@ def summarize(plan: Plan, findings: Findings, cores: float) -> tuple[Limits | No
     return fastest, runs
 
 
-def _run(key: _Key, findings: Findings, stages: StageCosts, costs: EngineCosts | None, limits: Limits | None) -> Run:
+def _run(
+    key: _Key, findings: Findings, stages: StageCosts, costs: EngineCosts | None, limits: Limits | None
+) -> BenchmarkRun:
     subject = findings.subjects[key.name, key.mode]
     samples = findings.samples[key]
     seconds = [sample.seconds for sample in samples]
@@ -83,7 +85,7 @@ def _run(key: _Key, findings: Findings, stages: StageCosts, costs: EngineCosts |
         reference = findings.samples.get(_Key(name, mode, key.images))
         return median(sample.seconds for sample in reference) / middle if reference else None
 
-    return Run(
+    return BenchmarkRun(
         engine=key.name,
         mode=key.mode,
         precision=subject.precision,
@@ -113,7 +115,9 @@ def _run(key: _Key, findings: Findings, stages: StageCosts, costs: EngineCosts |
     )
 
 
-def _stages(subject: Subject, stages: StageCosts, costs: EngineCosts | None, cpu_ms: float) -> dict[str, float]:
+def _stages(
+    subject: BenchmarkSubject, stages: StageCosts, costs: EngineCosts | None, cpu_ms: float
+) -> dict[str, float]:
     """CPU milliseconds per image by stage: timed by the subject itself, or as each costs alone."""
     split = dict(subject.stage_seconds())
     if costs is not None:

@@ -8,7 +8,7 @@ from threading import Event
 
 from core.base.cpu import cpu_count
 from core.benchmark.report import Sweep, SweepCell
-from core.benchmark.subjects import check_cancelled
+from core.benchmark.subjects import stop_if_cancelled
 from core.engines.batch_size import CANDIDATES, NEAR_BEST, throughput
 from core.engines.engine import Engine
 from core.engines.openvino import FP32, INT8, OpenVinoEngine
@@ -56,11 +56,11 @@ def measure_sweep(
     settings = [(size, streams) for streams in engines for size in CANDIDATES]
     rates: dict[tuple[int, int], list[float]] = {setting: [] for setting in settings}
     for size, streams in settings:
-        check_cancelled(cancelled)
+        stop_if_cancelled(cancelled)
         throughput(engines[streams], size, 0.0)  # builds the kernels of the shape
     for _ in range(repeats):
         for size, streams in settings:
-            check_cancelled(cancelled)
+            stop_if_cancelled(cancelled)
             rates[size, streams].append(throughput(engines[streams], size, seconds))
             on_turn()
     cells = [

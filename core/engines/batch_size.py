@@ -51,7 +51,7 @@ def automatic_batch_size(engine: Engine, model_checksum: str, cache_dir: Path) -
 
 
 def measure_batch_size(engine: Engine, seconds: float = SECONDS_PER_TURN) -> int:
-    """Sweep ``CANDIDATES`` in several rounds, all parallel requests busy; see ``choose``.
+    """Sweep ``CANDIDATES`` in several rounds, all parallel requests busy; see ``choose_size``.
 
     A turn takes ``seconds``. Parallel requests keep all cores busy whatever the size, so the CPU time of an image tells
     their speed, and hardly depends on what else the machine does. A single request may leave cores idle: its time is
@@ -61,10 +61,10 @@ def measure_batch_size(engine: Engine, seconds: float = SECONDS_PER_TURN) -> int
     for size in CANDIDATES:
         throughput(engine, size, 0.0)  # the first calls of a new shape build its kernels
     rounds = [[throughput(engine, size, seconds, clock) for size in CANDIDATES] for _ in range(ROUNDS)]
-    return choose(dict(zip(CANDIDATES, map(max, zip(*rounds, strict=True)), strict=True)))
+    return choose_size(dict(zip(CANDIDATES, map(max, zip(*rounds, strict=True)), strict=True)))
 
 
-def choose(rates: Mapping[int, float]) -> int:
+def choose_size(rates: Mapping[int, float]) -> int:
     """Of the batch sizes whose rate, in any unit, is within noise of the best, the one nearest to ``PREFERRED``."""
     best = max(rates.values())
     near = [size for size, rate in sorted(rates.items()) if rate >= NEAR_BEST * best]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import EngineUnavailable, ModelError
+from core.base.file_lock import lock
 from core.base.telemetry import forbid_telemetry
 from core.engines.engine import (
     LOGITS,
@@ -28,6 +28,9 @@ from core.engines.engine import (
 )
 from core.engines.openvino_network import only_network
 from core.engines.openvino_outputs import add_outputs, has_stages, name_stages, output_names
+
+# Without it "FP32" silently runs in bf16 on CPUs with AMX.
+EXACT: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
 
 forbid_telemetry()  # before anything below imports OpenVINO
 _core_lock = threading.Lock()
@@ -59,8 +62,7 @@ def _sole_user(cache_dir: Path | None) -> Iterator[None]:
         if cache_dir is not None:
             with suppress(OSError):
                 cache_dir.mkdir(parents=True, exist_ok=True)
-                lock = exits.enter_context((cache_dir / "lock").open("w"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                lock(exits.enter_context((cache_dir / "lock").open("w")))
         yield
 
 
@@ -139,11 +141,7 @@ class _Compiled:
         import openvino.properties as props
         import openvino.properties.hint as hints
 
-        config = {
-            hints.performance_mode: hints.PerformanceMode.THROUGHPUT,
-            # Without it "FP32" silently runs in bf16 on CPUs with AMX.
-            hints.inference_precision: "f32",
-        }
+        config = EXACT | {hints.performance_mode: hints.PerformanceMode.THROUGHPUT}
         if streams is not None:
             config[props.num_streams] = streams
         cached = {props.cache_dir: str(cache_dir)} if cache_dir is not None else {}

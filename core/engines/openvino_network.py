@@ -16,6 +16,13 @@ PIXELS = "pixels"
 """The tensor inside that is a model input: uint8 ``[batch, side, side, 3]``."""
 
 
+def named_outputs(model: Any) -> dict[str, Any]:
+    """All outputs of an ``ov.Model``'s nodes that have names, by each of those."""
+    return {
+        name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.get_names()
+    }
+
+
 def only_network(model: Any) -> Any:
     """Make an ``ov.Model`` begin at its model inputs and end in its logits, and return it.
 
@@ -23,9 +30,7 @@ def only_network(model: Any) -> Any:
     """
     from openvino import opset13 as ops
 
-    named = {
-        name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.get_names()
-    }
+    named = named_outputs(model)
     if IMAGE not in named or PIXELS not in named:
         return model
     pixels, logits = named[PIXELS], named[LOGITS]

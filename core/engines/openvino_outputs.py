@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.engines.engine import FEATURES, LOGITS, Stage, map_name
+from core.engines.openvino_network import named_outputs
 
 
 def name_stages(model: Any, stages: Sequence[Stage]) -> None:
@@ -16,7 +17,7 @@ def name_stages(model: Any, stages: Sequence[Stage]) -> None:
 
 def stages_of(model: Any) -> tuple[Stage, ...]:
     """The stages that have names in an imported graph: one, or none."""
-    found = _named(model).get(map_name(1))
+    found = named_outputs(model).get(map_name(1))
     return () if found is None else (Stage("", found.get_partial_shape()[1].get_length()),)
 
 
@@ -25,12 +26,12 @@ def output_names(model: Any, stages: Sequence[Stage]) -> tuple[str, ...]:
     maps = [map_name(number) for number in range(1, len(stages) + 1)]
     if has_stages(model, stages):
         return (LOGITS, FEATURES, *maps)
-    return (LOGITS, FEATURES) if FEATURES in _named(model) else (LOGITS,)
+    return (LOGITS, FEATURES) if FEATURES in named_outputs(model) else (LOGITS,)
 
 
 def has_stages(model: Any, stages: Sequence[Stage]) -> bool:
     """Whether all ``stages`` have names in the graph."""
-    return bool(stages) and set(_named(model)) >= {map_name(number) for number in range(1, len(stages) + 1)}
+    return bool(stages) and set(named_outputs(model)) >= {map_name(number) for number in range(1, len(stages) + 1)}
 
 
 def add_outputs(model: Any, asked: Sequence[str], stages: Sequence[Stage]) -> None:
@@ -38,7 +39,7 @@ def add_outputs(model: Any, asked: Sequence[str], stages: Sequence[Stage]) -> No
     from openvino import opset13 as ops
 
     (logits,) = model.outputs
-    named = _named(model)
+    named = named_outputs(model)
     maps = {number: named[map_name(number)] for number in range(1, len(stages) + 1)}
     results = []
     for name in asked:
@@ -81,7 +82,3 @@ def adds_branches(node: Any) -> bool:
 def _quantized(output: Any) -> Any:
     followers = [target.get_node() for target in output.get_target_inputs()]
     return next((node.output(0) for node in followers if node.get_type_name() == "FakeQuantize"), output)
-
-
-def _named(model: Any) -> dict[str, Any]:
-    return {name: port for node in model.get_ordered_ops() for port in node.outputs() for name in port.get_names()}

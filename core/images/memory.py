@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.images.formats.format import ImageFormat, ImageHeader, Size, decoded
+from core.images.formats.format import ImageFormat, ImageHeader, Size, decoded_header
 from core.images.strips import is_large, strip_bytes
 
 # Samples a pixel may come to have: any kind without alpha can have a transparent colour beside the header.
@@ -23,7 +23,7 @@ def decoding_bytes(image_format: ImageFormat, header: ImageHeader, file_size: in
 
 def preparing_bytes(image_format: ImageFormat, header: ImageHeader, file_size: int, at_least: Size) -> int:
     """The same where a frame of ``at_least`` this width and height is enough."""
-    smaller = decoded(image_format, header, at_least)
+    smaller = decoded_header(image_format, header, at_least)
     if smaller.pixels == header.pixels:
         return decoding_bytes(image_format, header, file_size)
     return whole_bytes(smaller, file_size) + header.working_bytes

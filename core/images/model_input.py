@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.images import pixels, strips
-from core.images.formats.format import FileReader, ImageFormat, ImageHeader, Pixels, decoded
+from core.images.formats.format import FileReader, ImageFormat, ImageHeader, Pixels, decoded_header
 from core.images.memory import preparing_bytes
 from core.images.preprocessing import Preprocessing
 
@@ -35,7 +35,7 @@ def make_input(
     """
     size = header.width, header.height
     enough = pixels.enough_of(header, preprocessing)
-    if strips.is_large(decoded(image_format, header, enough)):
+    if strips.is_large(decoded_header(image_format, header, enough)):
 
         def read() -> Iterator[Pixels]:
             return strips.read_strips(image_format, file, frame, max_pixels=max_pixels)

@@ -65,6 +65,13 @@ class Preprocessing(BaseModel):
         return set() if self.stretch else {"stretch"}
 
     @property
+    def fit(self) -> str:
+        """How an image comes to the size of an input, for people, as the end of a sentence."""
+        if self.stretch:
+            return f"stretched to {self.crop} × {self.crop} px"
+        return f"scaled to {self.resize} px on its shorter side and cut to the central {self.crop} × {self.crop} px"
+
+    @property
     def words(self) -> str:
         """For people."""
         cut = f"shorter side to {self.resize} px (antialiased {self.interpolation}), centre crop {self.crop}"

@@ -60,7 +60,7 @@ def write_forms(
         onnx_export.export_onnx(network, onnx_path, preprocessing.crop)
         tell(file_fact(onnx_path))
     with enter(check) as tell:
-        difference = onnx_export.check_onnx(network, onnx_path, preprocessing.crop)
+        difference = onnx_export.check_export(network, onnx_path, preprocessing.crop)
         tell(f"logits differ by at most {difference:.1e}")
     with enter(convert) as tell:
         openvino_ir.save_ir(openvino_ir.convert(onnx_path), ir_path, preprocessing, architecture.stages)

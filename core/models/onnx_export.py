@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.base.errors import ModelError
-from core.engines.openvino import shared_core
+from core.engines.openvino import EXACT, shared_core
 from core.models.openvino_ir import convert
 
 MAX_EXPORT_DIFFERENCE = 1e-3  # largest difference of any logit between PyTorch and the exported graph
@@ -31,14 +31,13 @@ def export_onnx(network: Any, path: Path, side: int) -> None:
     )
 
 
-def check_onnx(network: Any, path: Path, side: int, *, allowed: float = MAX_EXPORT_DIFFERENCE) -> float:
+def check_export(network: Any, path: Path, side: int, *, allowed: float = MAX_EXPORT_DIFFERENCE) -> float:
     """Check an exported graph and return its largest absolute difference of any logit from PyTorch's.
 
     Raises:
         ModelError: the graph breaks ONNX's rules, or differs from ``network`` by more than ``allowed``.
     """
     import onnx
-    import openvino.properties.hint as hints
     import torch
 
     try:
@@ -49,7 +48,7 @@ def check_onnx(network: Any, path: Path, side: int, *, allowed: float = MAX_EXPO
     probe = torch.randn(3, 3, side, side, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = network(probe).numpy()
-    compiled = shared_core().compile_model(convert(path), "CPU", {hints.inference_precision: "f32"})
+    compiled = shared_core().compile_model(convert(path), "CPU", EXACT)
     difference = float(np.abs(compiled(probe.numpy())[0] - expected).max())
     if difference > allowed:
         raise ModelError(f"The exported model differs from PyTorch by {difference:.4f}; it was not kept.")

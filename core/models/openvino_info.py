@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.engines.engine import LOGITS, Stage, map_name
-from core.engines.openvino_network import IMAGE, PIXELS
+from core.engines.openvino_network import IMAGE, PIXELS, named_outputs
 from core.images.preprocessing import Preprocessing
 
 RAW_SCORES, FEATURE_VECTOR, SALIENCY_MAP = "raw_scores", "feature_vector", "saliency_map"
@@ -36,7 +36,7 @@ class Facts:
 UNKNOWN_FACTS = Facts()
 
 
-def describe(model: Any, preprocessing: Preprocessing, stages: Sequence[Stage], facts: Facts) -> None:
+def describe_graph(model: Any, preprocessing: Preprocessing, stages: Sequence[Stage], facts: Facts) -> None:
     """Complete an ``ov.Model`` of a network alone, in place.
 
     It comes to take uint8 RGB images ``[batch, height, width, 3]`` of any size and gives:
@@ -154,9 +154,7 @@ def _saliency(model: Any, stages: Sequence[Stage], weight: Any) -> Any | None:
     """Class activation maps as ``core.trust.maps`` makes them, uint8; None where the head looks at something else."""
     from openvino import opset13 as ops
 
-    named = {
-        name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.get_names()
-    }
+    named = named_outputs(model)
     width = weight.get_partial_shape()[1].get_length()
     first = next((place for place in range(len(stages)) if sum(s.channels for s in stages[place:]) == width), None)
     if first is None or map_name(len(stages)) not in named:

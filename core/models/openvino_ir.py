@@ -14,7 +14,7 @@ from core.engines.openvino import shared_core
 from core.engines.openvino_network import IMAGE, only_network
 from core.engines.openvino_outputs import has_stages, name_stages
 from core.images.preprocessing import Preprocessing
-from core.models.openvino_info import UNKNOWN_FACTS, Facts, describe
+from core.models.openvino_info import UNKNOWN_FACTS, Facts, describe_graph
 
 _COUNTED_NAME = re.compile(r"([A-Z][A-Za-z]*)_\d+")
 
@@ -29,7 +29,7 @@ def convert(path: Path) -> Any:
 def save_ir(
     model: Any, path: Path, preprocessing: Preprocessing, stages: Sequence[Stage], facts: Facts = UNKNOWN_FACTS
 ) -> None:
-    """Write ``path`` (.xml, weights beside it as .bin) so that it says all of itself; see ``openvino_info.describe``.
+    """Write ``path`` (.xml, weights beside it as .bin) so that it says all of itself: ``openvino_info.describe_graph``.
 
     Preprocessing is part of the graph, so that no engine or caller normalises by itself; the outputs of its stages are
     tensors called ``maps.1`` and so on.
@@ -53,7 +53,7 @@ def save_ir(
     complete = processor.build()
     if not has_stages(complete, stages):
         name_stages(complete, stages)
-    describe(complete, preprocessing, stages, facts)
+    describe_graph(complete, preprocessing, stages, facts)
     path.parent.mkdir(parents=True, exist_ok=True)
     _save(complete, path)
 
@@ -71,7 +71,7 @@ def describe_again(path: Path, preprocessing: Preprocessing, stages: Sequence[St
         raise ModelError(f"The model file {path.name} cannot be read; install the model again.") from error
     if not has_stages(network, stages):
         name_stages(network, stages)
-    describe(network, preprocessing, stages, facts)
+    describe_graph(network, preprocessing, stages, facts)
     with tempfile.TemporaryDirectory(dir=path.parent) as name:  # the weights are being read while they are written
         draft = Path(name) / path.name
         _save(network, draft)

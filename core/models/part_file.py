@@ -5,7 +5,6 @@ The part is its own lock (``flock``), so nothing but the part itself can be left
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import threading
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from core.base.errors import Cancelled
+from core.base.file_lock import try_lock
 
 LOCK_POLL_SECONDS = 0.2
 
@@ -50,7 +50,7 @@ class PartFile:
         while True:
             with path.open("ab", buffering=0) as file:
                 part = cls(file, path, place)
-                while not _locked(file):
+                while not try_lock(file):
                     on_wait(part.size)
                     if cancelled.wait(LOCK_POLL_SECONDS):
                         raise Cancelled("Cancelled. The same file is still on its way for another session.")
@@ -106,11 +106,3 @@ def has_checksum(path: Path, sha256_prefix: str) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest().startswith(sha256_prefix)
     except OSError:
         return False
-
-
-def _locked(file: FileIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -10,7 +10,7 @@ from core.models.openvino_info import Facts
 from core.models.openvino_ir import describe_again
 
 
-def facts_of(card: ModelCard) -> Facts:
+def facts_of_card(card: ModelCard) -> Facts:
     """What of a card its INT8 IR says."""
     found = card.confidence.get(INT8.name)
     return Facts(card.classes, found.value if found else 1.0)
@@ -29,6 +29,6 @@ def describe_model(card: ModelCard, folder: Path) -> ModelCard:
     path = folder / card.kind.int8_name
     if path.name not in card.checksums:
         return card
-    describe_again(path, card.preprocessing, card.stages, facts_of(card))
+    describe_again(path, card.preprocessing, card.stages, facts_of_card(card))
     made = {file.name: file_checksum(file) for file in (path, path.with_suffix(".bin"))}
     return card.model_copy(update={"checksums": dict(sorted((card.checksums | made).items()))})

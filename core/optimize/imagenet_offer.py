@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from core.base.background import BackgroundJob, Status, TakeTurn
 from core.base.errors import Cancelled, ModelError, StackNotFound
+from core.base.file_lock import try_lock
 from core.base.settings import Settings
 from core.models import imagenet
 from core.models.install import copy_model, installed_folder
@@ -58,9 +59,7 @@ class ImageNetOffer:
         self.job: ImageNetJob | None = None
         self._settings = settings
         self._registry = registry
-        self._store = store
-        self._give_turn = give_turn
-        self._new_folder = new_folder
+        self._new_job = partial(ImageNetJob, settings, registry, store, give_turn, new_folder)
         self._lock = threading.Lock()
 
     @property
@@ -118,16 +117,7 @@ class ImageNetOffer:
         with self._lock:
             job = self.running
             if job is None:
-                job = self.job = ImageNetJob(
-                    self._settings,
-                    self._registry,
-                    self._store,
-                    self._give_turn,
-                    self._new_folder,
-                    client=client,
-                    own_stacks=self.own_stacks,
-                    after=after,
-                )
+                job = self.job = self._new_job(client=client, own_stacks=self.own_stacks, after=after)
             return job
 
 
@@ -249,13 +239,9 @@ class ImageNetJob(BackgroundJob):
         path = self._settings.data_dir / "downloads" / "imagenet.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if self.cancelled.wait(POLL_SECONDS):
-                        raise Cancelled(CANCELLED) from None
+            while not try_lock(file):
+                if self.cancelled.wait(POLL_SECONDS):
+                    raise Cancelled(CANCELLED)
             yield
 
     def _on_progress(self, done: int, total: int | None) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import ModelError
 from core.engines.engine import Stage
-from core.engines.openvino import shared_core
+from core.engines.openvino import EXACT, shared_core
 from core.engines.openvino_layers import Layer, layers_of
 from core.engines.openvino_network import only_network
 
@@ -113,12 +113,10 @@ def _in_parts(layers: Sequence[Layer]) -> Callable[[_Values], _Values]:
 def _compiled(outputs: Sequence[Any], parameters: Sequence[Any]) -> Callable[[Sequence[NDArray[Any]]], _Values]:
     """What of a graph leads from ``parameters`` to ``outputs``, ready to run."""
     import openvino as ov
-    import openvino.properties.hint as hints
     from openvino import opset13 as ops
 
     graph = ov.Model([ops.result(output) for output in outputs], list(parameters))
-    # Without it "FP32" silently runs in bf16 on CPUs with AMX.
-    model = shared_core().compile_model(graph, "CPU", {hints.inference_precision: "f32"})
+    model = shared_core().compile_model(graph, "CPU", EXACT)
     request = model.create_infer_request()
 
     def run(values: Sequence[NDArray[Any]]) -> _Values:

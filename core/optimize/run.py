@@ -7,10 +7,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +20,12 @@ from core.base.disk import folder_bytes
 from core.base.errors import DiskFull, InvalidRequest
 from core.base.settings import Settings
 from core.base.worker_process import Event, WorkerEnded, WorkerProcess
-from core.engines.engine import EngineName
 from core.engines.openvino import FP32, INT8, OpenVinoEngine
-from core.models.card import CARD_NAME, KNOWN_NAME, WEIGHTS_NAME, KnownImages, Temperature, file_checksum, write_card
+from core.models.card import CARD_NAME, KNOWN_NAME, WEIGHTS_NAME, write_card
 from core.models.exported import EXPORT_STEPS, are_made, file_fact, make_forms_with
 from core.models.model import Model
 from core.models.self_description import describe_model
+from core.optimize.calibrated_card import calibrated_card
 from core.optimize.calibration import MIN_IMAGES, Split, load_inputs
 from core.optimize.gate import GATE_AGREEMENT, GateReport, judge
 from core.optimize.progress import StepProgress, StepState
@@ -39,8 +38,6 @@ from core.stacks.stack import ImageStack
 
 WORKER = "core.optimize.worker"
 CANCELLED = "Cancelled. The model in use is unchanged."
-_CALIBRATED = "Calibrated on "
-VERSIONED = ("torch", "torchvision", "onnx", "nncf", "openvino")
 
 _IMAGES, _REFERENCE, _JUDGE, _KEEP = (
     "Prepare images",
@@ -217,7 +214,19 @@ class OptimizationJob(BackgroundJob):
         if known is None and self.plan.labels is not None:
             both, given = np.concatenate([calibration, evaluation]), self.plan.labels[[*used, *judged]]
             known = write_known_by_labels(draft / KNOWN_NAME, stack.name, engine, both, given, source.card.classes)
-        self._write_card(draft, len(used), report, confidence, known)
+        card = calibrated_card(
+            source.card,
+            draft,
+            name=self._folder.name,
+            stack=stack.name,
+            images=len(used),
+            recipe=self.recipe,
+            float_layers=self.plan.float_layers,
+            report=report,
+            confidence=confidence,
+            known=known,
+        )
+        write_card(describe_model(card, draft), draft)
         self._steps.tell(CARD_NAME)
         return report, before
 
@@ -264,36 +273,6 @@ class OptimizationJob(BackgroundJob):
             float_layers=self.plan.float_layers,
         )
 
-    def _write_card(
-        self,
-        draft: Path,
-        calibrated_on: int,
-        report: GateReport,
-        confidence: Mapping[EngineName, Temperature],
-        known: KnownImages | None,
-    ) -> None:
-        same = report.agreement
-        card = self.source.card.model_copy(
-            update={
-                "name": self._folder.name,
-                "title": f"{_CALIBRATED}{self.plan.stack.name} · {_original_title(self.source.card.title)}",
-                "quantization": {
-                    "method": "NNCF post-training quantization, INT8",
-                    "recipe": self.recipe.title,
-                    "calibration": f"{calibrated_on} images of one stack",
-                    **({"kept in FP32": "; ".join(self.plan.float_layers)} if self.plan.float_layers else {}),
-                    "agreement with FP32": f"{same.top1:.2%} of {same.images} others "
-                    f"(95% interval {same.low:.2%} to {same.high:.2%})",
-                },
-                "confidence": dict(confidence),
-                "known": known,
-                "scores": {},  # measured on the source's own data, with the source's INT8 model
-                "versions": {package: version(package) for package in VERSIONED},
-                "checksums": {path.name: file_checksum(path) for path in sorted(draft.iterdir())},
-            }
-        )
-        write_card(describe_model(card, draft), draft)
-
     def _on_event(self, event: Event) -> None:
         match event["event"]:
             case "step":
@@ -303,10 +282,6 @@ class OptimizationJob(BackgroundJob):
             case "progress":
                 words = _DOING.get(event["doing"], "working, {done:,} of {total:,}").format(**event)
                 self._steps.tell(words, event["done"] / max(event["total"], 1))
-
-
-def _original_title(title: str) -> str:
-    return title.rpartition(" · ")[2] if title.startswith(_CALIBRATED) else title
 
 
 def _link(source: Path, target: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import Cancelled
 from core.base.settings import Settings
-from core.base.workers import Job
+from core.base.workers import PoolJob
 from core.engines.engine import EngineName
 from core.images.pixels import RangeOf
 from core.models.model import Model
@@ -179,7 +179,7 @@ def find_range(
         on_image()
 
 
-def wait_for(job: Job, on_wait: Callable[[], None], cancelled: Event) -> None:
+def wait_for(job: PoolJob, on_wait: Callable[[], None], cancelled: Event) -> None:
     """Block until an image is ready; see ``recognize_with`` for ``on_wait``.
 
     Raises:

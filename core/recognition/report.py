@@ -15,7 +15,7 @@ COLUMNS = (
 )
 
 
-def to_csv(predictions: Iterable[Prediction]) -> str:
+def predictions_csv(predictions: Iterable[Prediction]) -> str:
     """One line for each prediction under a header of ``COLUMNS``; positions count from 1, as on the pages.
 
     No text runs as a formula in a spreadsheet: see ``core.base.spreadsheet``.
@@ -29,7 +29,7 @@ def to_csv(predictions: Iterable[Prediction]) -> str:
     return write_csv(COLUMNS, rows)
 
 
-def to_json(predictions: Iterable[Prediction]) -> str:
+def predictions_json(predictions: Iterable[Prediction]) -> str:
     """A list of objects with the keys of ``COLUMNS``; ``top5`` is a list of ``{"class", "confidence"}``."""
     return json.dumps([_row(prediction) for prediction in predictions], indent=1, ensure_ascii=False)
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from core.base.errors import FileNotKept
-from core.stacks.quota import Place, Share
-from core.stacks.upload import Upload
+from core.stacks.quota import Place, QuotaShare
+from core.stacks.upload import ID_BYTES, Upload
 
-ID_BYTES = 16  # 128 random bits, as of stacks
 KEPT_SECONDS = 3600.0  # long enough to find the labels that go with the weights
 
 
@@ -35,12 +34,12 @@ class FileStore:
     """
 
     def __init__(
-        self, folder: Path, place_for: Callable[[str], Share], clock: Callable[[], float] = time.monotonic
+        self, folder: Path, place_for: Callable[[str], QuotaShare], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._folder = folder
         self._place_for = place_for
         self._clock = clock
-        self._files: dict[str, tuple[KeptFile, Share, float]] = {}
+        self._files: dict[str, tuple[KeptFile, QuotaShare, float]] = {}
         self._lock = threading.Lock()
 
     def receive(self, client: str, limit: int, ending: str = "") -> Upload[KeptFile]:

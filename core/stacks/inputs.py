@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from core.base.workers import Job, Priority
+from core.base.workers import PoolJob, Priority
 from core.images.pixels import RangeOf
 from core.images.preprocessing import Preprocessing
 
@@ -23,7 +23,7 @@ class ModelInputs:
     def __init__(
         self,
         preprocessing: Preprocessing,
-        prepare: Callable[[int, Priority], Job],
+        prepare: Callable[[int, Priority], PoolJob],
         read: Callable[[int, NDArray[np.uint8]], None],
         scaled_by: Callable[[int], RangeOf | None] = lambda index: None,
     ) -> None:
@@ -37,7 +37,7 @@ class ModelInputs:
         """Of one of them; see ``Preprocessing.input_shape``."""
         return self.preprocessing.input_shape
 
-    def prepare(self, index: int, priority: Priority) -> Job:
+    def prepare(self, index: int, priority: Priority) -> PoolJob:
         """Have the image decoded, unless it was, and return the future; ``ImageStack.error`` tells if it is broken.
 
         Raises:
@@ -48,9 +48,9 @@ class ModelInputs:
         """
         return self._prepare(index, priority)
 
-    def prepare_ahead(self, indices: Iterable[int]) -> Iterator[tuple[int, Job]]:
+    def prepare_ahead(self, indices: Iterable[int]) -> Iterator[tuple[int, PoolJob]]:
         """Each image with the job that decodes it, in order, for a caller who waits for one after the other."""
-        ahead: deque[tuple[int, Job]] = deque()
+        ahead: deque[tuple[int, PoolJob]] = deque()
         for index in indices:
             ahead.append((index, self._prepare(index, Priority.RECOGNIZE)))
             if len(ahead) > LOOKAHEAD:

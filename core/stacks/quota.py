@@ -76,11 +76,11 @@ class Quota:
         with self._lock:
             return Usage(self._stacks.total(), self._bytes.total())
 
-    def open_without_place(self, client: str) -> Share:
+    def open_without_place(self, client: str) -> QuotaShare:
         """What ``client`` stores beside its stacks, such as a model of its own: only its bytes count."""
-        return Share(self, client, stacks=0)
+        return QuotaShare(self, client, stacks=0)
 
-    def open(self, client: str) -> Share:
+    def open(self, client: str) -> QuotaShare:
         """Room for one more stack of ``client``.
 
         Raises:
@@ -95,7 +95,7 @@ class Quota:
             if self._stacks.total() >= self._settings.max_stacks:
                 raise TooManyStacks("The server holds as many stacks as it can. Try again in a few minutes.")
             self._stacks[client] += 1
-        return Share(self, client, stacks=1)
+        return QuotaShare(self, client, stacks=1)
 
     def _grow(self, client: str, count: int) -> None:
         limits = self._settings
@@ -117,7 +117,7 @@ class Quota:
                     del counts[client]
 
 
-class Share:
+class QuotaShare:
     """What one stack of ``client``, or something else of theirs, takes of the quota, in ``bytes``."""
 
     def __init__(self, quota: Quota, client: str, stacks: int) -> None:

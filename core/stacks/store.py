@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
-import os
 import secrets
 import shutil
-import stat
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
-from core.base.budget import ByteBudget, Lane
+from core.base.budget import ByteBudget
+from core.base.byte_lane import ByteLane
 from core.base.disk import disk_errors
 from core.base.errors import StackNotFound, TooManyStacks
 from core.base.memory import give_memory_back
 from core.base.settings import MIB, Settings
 from core.base.workers import WorkerPool
 from core.stacks.files import FileStore
-from core.stacks.quota import Place, Quota, Share, Usage, place_to_free
+from core.stacks.quota import Place, Quota, QuotaShare, Usage, place_to_free
 from core.stacks.resumable import ResumableUploads
+from core.stacks.run_folder import open_run_folder
 from core.stacks.sources import open_parts, open_source
 from core.stacks.sources.parts import Part
 from core.stacks.sources.source import Scratch, Source
 from core.stacks.stack import ImageStack, prepared_bytes
-from core.stacks.upload import Upload
+from core.stacks.upload import ID_BYTES, Upload
 
-ID_BYTES = 16  # 128 random bits: guessing one is out of reach
 COPY_BYTES = 16 * MIB
 SWEEP_SECONDS = 30.0
 OWN_ENTRIES = 10_000_000  # of a stack that the server's own commands open in place; their names alone take 2 GB
@@ -44,7 +41,7 @@ class _Kept:
     """A stack, its part of the quota, and when it was last used (by the store's clock)."""
 
     stack: ImageStack
-    share: Share
+    share: QuotaShare
     used: float
 
 
@@ -71,12 +68,9 @@ class StackStore:
         self._stacks: dict[str, _Kept] = {}
         self._lock = threading.Lock()
         self.memory = ByteBudget(settings.image_memory_bytes, large_at_once=settings.decode_workers)
-        self.answers = Lane(settings.image_memory_bytes // 4, per_client=settings.image_memory_bytes // 16)
+        self.answers = ByteLane(settings.image_memory_bytes // 4, per_client=settings.image_memory_bytes // 16)
         self._pool = WorkerPool(settings.decode_workers, self.memory)
-        _make_private(settings.work_dir)
-        with _alone_in(settings.work_dir):
-            _remove_abandoned_runs(settings.work_dir)
-            self.folder, self._run_lock = _create_run_folder(settings.work_dir)
+        self.folder, self._run_lock = open_run_folder(settings.work_dir)
         self._quota = Quota(settings, self.folder)
         self.files = FileStore(self.folder / "files", self._place_for, clock)
         self.resumable = ResumableUploads(self.receive, clock)
@@ -157,7 +151,7 @@ class StackStore:
             share.release()
             raise
 
-    def share(self, client: str) -> Share:
+    def share(self, client: str) -> QuotaShare:
         """The part of the quota that something else than a stack takes, such as a client's own model: bytes alone."""
         return self._quota.open_without_place(client)
 
@@ -210,7 +204,7 @@ class StackStore:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._run_lock.close()
 
-    def _place_for(self, client: str) -> Share:
+    def _place_for(self, client: str) -> QuotaShare:
         try:
             return self._quota.open(client)
         except TooManyStacks:
@@ -244,8 +238,8 @@ class StackStore:
         source = open_parts(upload.path, parts, self._settings, Scratch(upload.folder, upload.share.grow))
         return self._add(source, name, upload.folder, upload.share)
 
-    def _add(self, source: Source, name: str, folder: Path, share: Share) -> ImageStack:
-        share.grow(prepared_bytes(len(source.entries)) + source.scratch_bytes)
+    def _add(self, source: Source, name: str, folder: Path, share: QuotaShare) -> ImageStack:
+        share.grow(prepared_bytes(len(source.entries)))
         stack = ImageStack(
             folder.name, name, source, folder, self._pool, self._settings, client=share.client, grow=share.grow
         )
@@ -257,58 +251,3 @@ class StackStore:
     def _sweep_until_stopped(self) -> None:
         while not self._stopping.wait(self._sweep_seconds):
             self.sweep()
-
-
-def _try_lock(folder: Path) -> TextIO | None:
-    """Lock a run folder; None where a living process holds it. The lock ends with the process, however it ends."""
-    try:
-        handle = (folder / "lock").open("w")
-    except OSError:  # no folder of ours, or another process has just removed it
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        return None
-    return handle
-
-
-def _make_private(folder: Path) -> None:
-    """Make ``folder``, or take it if it is ours: in a shared temporary folder somebody else may have made it before.
-
-    Raises:
-        PermissionError: it is a link, or belongs to another user (root, who can do everything anyway, excepted).
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.getuid(), 0):
-        raise PermissionError(f"{folder} belongs to somebody else; name another folder in AISR_WORK_DIR.")
-    if found.st_uid == os.getuid():
-        folder.chmod(0o700)
-
-
-@contextmanager
-def _alone_in(work_dir: Path) -> Iterator[None]:
-    """Wait until no other process is making or removing folders there: one that is new has no lock yet."""
-    descriptor = os.open(work_dir, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _create_run_folder(work_dir: Path) -> tuple[Path, TextIO]:
-    folder = work_dir / f"run-{secrets.token_hex(8)}"
-    folder.mkdir(mode=0o700)
-    lock = _try_lock(folder)
-    assert lock is not None, "nobody else looks at it now"  # noqa: S101
-    return folder, lock
-
-
-def _remove_abandoned_runs(work_dir: Path) -> None:
-    for folder in (*work_dir.glob("run-*"), *work_dir.glob("new-*")):  # the latter by earlier versions
-        lock = _try_lock(folder)
-        if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.close()

@@ -12,9 +12,10 @@ from core.base.disk import disk_errors, write_at
 from core.base.errors import LimitExceeded
 from core.base.settings import MIB
 from core.images.formats import format_names, format_of_name, says_nothing
-from core.stacks.quota import Share
+from core.stacks.quota import QuotaShare
 from core.stacks.sources.names import is_archive
 
+ID_BYTES = 16  # 128 random bits of what stacks and files are found by: guessing one is out of reach
 GRANT_BYTES = MIB  # quota and free space are looked at once for so much
 Made = TypeVar("Made")  # what becomes of it
 
@@ -42,7 +43,12 @@ class Upload(Generic[Made]):
     """
 
     def __init__(
-        self, folder: Path, share: Share, limit: int, make: Callable[[Upload[Made], str], Made], filename: str = "file"
+        self,
+        folder: Path,
+        share: QuotaShare,
+        limit: int,
+        make: Callable[[Upload[Made], str], Made],
+        filename: str = "file",
     ) -> None:
         self._limit = limit
         self._make = make

@@ -41,7 +41,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class CrossValidation:
     """What cross-validation finds; each example is judged by a head that has not seen it nor its mirror image.
 
     Attributes:
@@ -67,9 +67,9 @@ class Evaluation:
     notes: tuple[str, ...]
 
 
-def evaluate(
+def cross_validate(
     given: Examples, *, curve: bool = True, seed: int = 0, check: Callable[[], None] = lambda: None
-) -> Evaluation:
+) -> CrossValidation:
     """Cross-validate; ``curve`` fits three times as many heads. Before each fit, ``check`` may raise what ends it.
 
     Raises:
@@ -85,7 +85,7 @@ def evaluate(
     np.add.at(confusion, (given.numbers, named), 1)
     shares = {share: _held_out(given, share, seed, check) for share in SHARES} if curve else {}
     points = [(share, found.argmax(axis=1)) for share, found in shares.items()] + [(1.0, named)]
-    return Evaluation(
+    return CrossValidation(
         classes=given.classes,
         accuracy=_share(named == given.numbers),
         per_class=tuple(_share((named == number)[given.numbers == number]) for number in range(len(given.classes))),

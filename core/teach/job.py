@@ -28,17 +28,17 @@ from core.optimize.run import STEPS as INT8_STEPS
 from core.optimize.run import CalibrationPlan, OptimizationJob
 from core.recognition.known import Known
 from core.teach import longer
-from core.teach.evaluate import evaluate
+from core.teach.evaluate import cross_validate
 from core.teach.features import Looker
 from core.teach.head import Examples, Head, examples, fit
 from core.teach.lesson import Lesson
-from core.teach.report import Estimate, TeachingReport
+from core.teach.report import CrossValidationReport, TeachingReport
 from core.teach.taught import (
     EXAMPLES_NAME,
-    facts_of,
     head_input,
     joined,
     known_images,
+    teaching_of,
     temperature_of,
     write_examples,
     write_taught,
@@ -145,12 +145,12 @@ class TeachingJob(BackgroundJob):
         seconds_fit = time.perf_counter() - started
         self._steps.tell(f"{len(seen):,} images of {len(seen.classes)} classes")
         self._steps.begin(_JUDGE)
-        found = evaluate(seen)
+        found = cross_validate(seen)
         self._steps.tell(f"{found.accuracy.value:.1%} right ({found.accuracy.low:.1%} to {found.accuracy.high:.1%})")
         labels = {self.looker.stack.entries[index].name: label for index, label in lesson.labels.items()}
         with tempfile.TemporaryDirectory(dir=lesson.folder.parent, prefix="teaching.") as name:
             scratch = Path(name)
-            facts = facts_of(backbone, given, labels, found.accuracy)
+            facts = teaching_of(backbone, given, labels, found.accuracy)
             trained, said = self._train_longer(scratch, seen, head, facts)
             confidence = (
                 temperature_of(trained.logits, seen.numbers[trained.rows])
@@ -169,7 +169,7 @@ class TeachingJob(BackgroundJob):
             made, gate = self._quantize(base, scratch, found.accuracy.value)
             self.check_cancelled(CANCELLED)
             self.model = copy_model(made, lesson.folder, title=lesson.title, settings=self._settings, beside=(kept,))
-        estimate = Estimate.of(found, files)
+        estimate = CrossValidationReport.of(found, files)
         self.report = TeachingReport(
             model=lesson.folder.name,
             backbone=backbone.card.name,

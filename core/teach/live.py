@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 
 from core.base.errors import AppError, Cancelled, InvalidRequest
-from core.teach.evaluate import Evaluation
+from core.teach.evaluate import CrossValidation
 from core.teach.session import TeachingSession
 from core.teach.suggest import Suggestions
 
@@ -27,7 +27,7 @@ class Judgement:
     """
 
     version: int
-    evaluation: Evaluation
+    evaluation: CrossValidation
     images: tuple[int, ...]
     labels: tuple[str, ...]
 

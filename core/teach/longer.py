@@ -30,7 +30,7 @@ ONE_SPLIT_ABOVE = 300  # examples: then a fifth of them judges, and training onc
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class LongerComparison:
     """The linear head and what was learnt for longer, on examples that neither has seen.
 
     Attributes:
@@ -70,7 +70,7 @@ class Trained:
     """
 
     parameters: dict[str, NDArray[np.float32]]
-    judgement: Judgement
+    judgement: LongerComparison
     logits: NDArray[np.float32]
     rows: NDArray[np.int64]
 
@@ -83,13 +83,15 @@ def check(given: Examples) -> None:
         raise InvalidRequest(f"Training longer needs at least {MIN_EACH} labelled images of each class.")
 
 
-def judge(what: str, linear: NDArray[np.float32], longer: NDArray[np.float32], numbers: NDArray[np.int64]) -> Judgement:
+def compare_longer(
+    what: str, linear: NDArray[np.float32], longer: NDArray[np.float32], numbers: NDArray[np.int64]
+) -> LongerComparison:
     """Compare logits float32 ``[N, C]`` of the same images, of classes int64 ``[N]``."""
     rows = np.arange(len(numbers))
     tiny = np.finfo(np.float32).tiny
     before, after = (np.log(np.maximum(softmax(logits)[rows, numbers], tiny)) for logits in (linear, longer))
     gains = (after - before).astype(np.float64)
-    return Judgement(
+    return LongerComparison(
         what=what,
         images=len(numbers),
         linear=int((linear.argmax(axis=1) == numbers).sum()),
@@ -106,7 +108,7 @@ def train_longer(
     look: Look,
     scratch: Path,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[Judgement, Trained | None]:
+) -> tuple[LongerComparison, Trained | None]:
     """Judge by held-out examples whether either way is better than the linear head, and where one is, learn from all.
 
     Args:
@@ -137,7 +139,7 @@ def train_longer(
     )
     stage = np.concatenate([run["logits"][rows] for run, (_, rows) in zip(runs, folds, strict=True)])
     numbers = given.numbers[held_out]
-    best = _better_way(judge(HEAD, linear, head, numbers), judge(STAGE, linear, stage, numbers))
+    best = _better_way(compare_longer(HEAD, linear, head, numbers), compare_longer(STAGE, linear, stage, numbers))
     if not best.is_better:
         return best, None
     everything = np.arange(len(given))
@@ -149,7 +151,7 @@ def train_longer(
     return best, Trained(trained, best, stage, held_out)
 
 
-def _better_way(head: Judgement, stage: Judgement) -> Judgement:
+def _better_way(head: LongerComparison, stage: LongerComparison) -> LongerComparison:
     """The stage where it is better than the linear head, and than the head in another light if that is, too."""
     if not stage.is_better:
         return head

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.teach.evaluate import Evaluation
+from core.teach.evaluate import CrossValidation
 from core.trust.share import ShareRight
 
 MISTAKES_TOLD = 100
@@ -33,7 +33,7 @@ class CurveStep(BaseModel):
     accuracy: ShareRight
 
 
-class Estimate(BaseModel):
+class CrossValidationReport(BaseModel):
     """What cross-validation found: each image judged by a head that has not seen it."""
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +47,7 @@ class Estimate(BaseModel):
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, found: Evaluation, files: Sequence[str]) -> Self:
+    def of(cls, found: CrossValidation, files: Sequence[str]) -> Self:
         """``files`` are the names of the examples, in their order."""
         return cls(
             accuracy=ShareRight.of(found.accuracy),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import InvalidRequest
-from core.teach.evaluate import Evaluation, evaluate
+from core.teach.evaluate import CrossValidation, cross_validate
 from core.teach.features import CONTENT_BYTES, Looker, OnImages
 from core.teach.head import Examples, Head, examples, fit
 from core.teach.labels import Labels
@@ -34,7 +34,7 @@ class TeachingSession:
         self._head: Head | None = None
         self._suggester: tuple[object, Suggester] | None = None
         self._suggestions: tuple[object, Suggestions] | None = None
-        self._evaluation: tuple[object, Evaluation] | None = None
+        self._evaluation: tuple[object, CrossValidation] | None = None
 
     def look(self, cancelled: Event, on_images: OnImages = lambda count: None) -> None:
         """Have the features of all images, which recognised ones have already. See ``Looker.look``."""
@@ -55,7 +55,7 @@ class TeachingSession:
                 self._suggestions = key, suggester.suggest(known, self.looker.read(known))
             return self._suggestions[1]
 
-    def evaluation(self, cancelled: Event, check: Callable[[], None] = lambda: None) -> Evaluation:
+    def evaluation(self, cancelled: Event, check: Callable[[], None] = lambda: None) -> CrossValidation:
         """How good the head is; takes as long as a few dozen fits, and ``check`` may end it. Raises as ``suggestions``.
 
         Rows of ``mistakes`` are places in ``labelled()``.
@@ -63,29 +63,13 @@ class TeachingSession:
         with self._lock:
             version = self.labels.version
             if self._evaluation is None or self._evaluation[0] != version:
-                self._evaluation = version, evaluate(self._examples(cancelled), check=check)
+                self._evaluation = version, cross_validate(self._examples(cancelled), check=check)
             return self._evaluation[1]
 
     def labelled(self) -> list[int]:
         """Positions of labelled images that can be read, ascending."""
         stack = self.looker.stack
         return [index for index in self.labels.by_image if stack.error(index) is None]
-
-    def review_queue(self, cancelled: Event, count: int) -> list[int]:
-        """The ``count`` unlabelled images that teach most, the best first. Raises as ``suggestions``."""
-        return self.suggestions(cancelled).review_queue(list(self.labels.by_image))[:count]
-
-    def accept_above(self, name: str, confidence: float, cancelled: Event, threshold: float | None = None) -> list[int]:
-        """Label all unlabelled images that are suggested to be ``name`` so surely, in one change; their positions.
-
-        ``threshold`` is that of the known score, below which an image shows none of the classes. Raises as
-        ``suggestions``.
-        """
-        labelled = self.labels.by_image
-        found = self.suggestions(cancelled).above(name, confidence, threshold)
-        accepted = [index for index in found if index not in labelled]
-        self.labels.assign(accepted, name)
-        return accepted
 
     def similar(self, index: int, count: int) -> list[int]:
         """The images most like one, best first, among those that were looked at.

@@ -135,7 +135,7 @@ def write_taught(
     return Model(folder, cache_dir)
 
 
-def facts_of(
+def teaching_of(
     backbone: Model, given: Examples, labels: Mapping[str, str], estimate: Share, longer: str = ""
 ) -> Teaching:
     """What the card says of a teaching; ``labels`` are those of the stack by file name."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from core.base.file_lock import open_locked
 
 NEWEST, BEFORE = "checkpoint.pt", "checkpoint.before.pt"
 
@@ -49,9 +50,8 @@ def only_one(folder: Path) -> Iterator[None]:
         SystemExit: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SystemExit(f"Another training runs in {folder}.") from None
+    held = open_locked(folder / "lock")
+    if held is None:
+        raise SystemExit(f"Another training runs in {folder}.")
+    with held:
         yield

@@ -25,7 +25,7 @@ from core.base.settings import PROJECT_ROOT
 from scripts.dev._app_server import app_server
 from scripts.dev._memory import PeakMemory
 from scripts.dev.attacks import ATTACKS
-from scripts.dev.attacks.registry import MB, Attack, Outcome, Target
+from scripts.dev.attacks.registry import MB, Attack, AttackOutcome, Target
 from scripts.dev.mixed_attack import run_mixed
 
 READY_SECONDS = 1.0  # after the start, for the model to be loaded, so that its memory is not the attack's
@@ -36,7 +36,7 @@ class Result:
     """What one attack did."""
 
     attack: Attack
-    outcome: Outcome
+    outcome: AttackOutcome
     seconds: float
     memory: float  # MB above what the server had before
 
@@ -89,7 +89,7 @@ def run(one: Attack) -> Result:
                 try:
                     outcome = one.run(target)
                 except Exception as error:  # the server may be beyond answering
-                    outcome = Outcome(held=False, figures=f"{type(error).__name__}: {error}"[:200])
+                    outcome = AttackOutcome(held=False, figures=f"{type(error).__name__}: {error}"[:200])
             return Result(one, outcome, time.monotonic() - started, (peak.peak - before) / MB)
 
 

@@ -28,10 +28,10 @@ from core.models.card import WEIGHTS_NAME, EngineScore, ModelCard, file_checksum
 from core.models.exported import make_forms
 from core.models.model import Model
 from core.models.openvino_ir import convert, save_ir
+from core.optimize.calibrated_card import VERSIONED
 from core.optimize.calibration import DEFAULT_CALIBRATION_IMAGES
 from core.optimize.quantize import RECIPES, quantize
 from core.optimize.reference_logits import engine_logits
-from core.optimize.run import VERSIONED
 from core.trust.agreement import accuracy, agreement
 from scripts.dev._photos import find_photos, load, load_photos, model_inputs
 from scripts.dev.train_starter import recipe

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.base.errors import AppError
 from core.base.settings import PROJECT_ROOT
 from core.models.card import check_file, read_card, write_card
 from core.models.self_description import describe_model
+from scripts._running import run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,14 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     starter = PROJECT_ROOT / "models" / "starter"
     parser.add_argument("folder", type=Path, nargs="?", default=starter, help="of the model; default: the starter's")
     folder: Path = parser.parse_args(arguments).folder
-    try:
-        card = read_card(folder)
-        for name in card.checksums:
-            check_file(folder / name, card)
-        write_card(describe_model(card, folder), folder)
-    except (AppError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    return run_command(lambda: _describe(folder))
+
+
+def _describe(folder: Path) -> int:
+    card = read_card(folder)
+    for name in card.checksums:
+        check_file(folder / name, card)
+    write_card(describe_model(card, folder), folder)
     return 0
 
 

@@ -44,7 +44,7 @@ Answers = list[tuple[str, str, float]]  # name, class and probability of each im
 
 
 @dataclass(slots=True)
-class Visit:
+class SimulatedVisit:
     """What one client got: seconds from request to answer, its answers, and how often it was sent away."""
 
     upload_seconds: float = 0.0
@@ -58,7 +58,7 @@ class Visit:
 class Load:
     """All visits of one part of the measurement, and how long they took together."""
 
-    visits: list[Visit]
+    visits: list[SimulatedVisit]
     seconds: float
 
     @property
@@ -126,9 +126,9 @@ def measure(server: AppServer, archives: Sequence[bytes], overload: int) -> int:
     return int(wrong > 0)
 
 
-def visit(address: str, archive: bytes) -> Visit:
+def visit(address: str, archive: bytes) -> SimulatedVisit:
     """Upload, recognise, look at an image, delete. Refused requests are sent again when the server says so."""
-    result = Visit()
+    result = SimulatedVisit()
     with requests.Session() as session:
         started = time.perf_counter()
         created = _insist(
@@ -158,7 +158,7 @@ def visit(address: str, archive: bytes) -> Visit:
     return result
 
 
-def agree(one: Visit, other: Visit) -> bool:
+def agree(one: SimulatedVisit, other: SimulatedVisit) -> bool:
     """Whether both got the same answers, for images that were theirs."""
     return (
         one.own
@@ -227,7 +227,7 @@ def _insist(send: Callable[[], requests.Response], refused: Counter[int]) -> Any
         time.sleep(float(response.headers["Retry-After"]))
 
 
-def _timed(work: Callable[[], list[Visit]]) -> Load:
+def _timed(work: Callable[[], list[SimulatedVisit]]) -> Load:
     started = time.perf_counter()
     visits = work()
     return Load(visits, time.perf_counter() - started)

@@ -35,8 +35,8 @@ from core.stacks.store import StackStore
 from core.trust.agreement import wilson_interval
 from core.trust.map_folder import MapFolder
 from core.trust.maps import maps_of, outputs_for_maps
+from scripts._stacks import open_stack
 from scripts.dev._photos import load_photos
-from scripts.dev._stacks import open_stack
 
 TRUTH_TARGET = 0.85
 COST_TARGET = 0.05

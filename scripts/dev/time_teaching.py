@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from core.models.architectures import STAGED_RESNET18
-from core.teach.evaluate import evaluate
+from core.teach.evaluate import cross_validate
 from core.teach.head import Examples, fit
 from core.teach.suggest import Suggester, most_similar
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     suggester = Suggester(head, given)
     _tell("fit", lambda: fit(given))
     _tell("fit after one more example", lambda: fit(given, head))
-    _tell("cross-validation with its learning curve", lambda: evaluate(given), repeats=1)
+    _tell("cross-validation with its learning curve", lambda: cross_validate(given), repeats=1)
     _tell(f"suggestions for {len(images):,} images", lambda: suggester.suggest(range(len(images)), images))
     _tell(f"the most similar of {len(images):,} images", lambda: most_similar(images, 0, 50))
     return 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fastapi.testclient import TestClient
 
-from core.api.schemas import AnswerColumns, ImageAnswers
+from core.api.schemas.columns import AnswerColumns, ImageAnswers
 from core.engines.engine import EngineName
 from core.recognition.results import THRESHOLD, ClassScore, Prediction
 from core.recognition.stack_results import StackResults

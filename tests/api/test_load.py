@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from core.models.registry import ModelRegistry
-from scripts.dev.load import Visit, agree, main, make_archive
+from scripts.dev.load import SimulatedVisit, agree, main, make_archive
 from tests.api.conftest import MakeService
 from tests.api.server import running
 from tests.helpers import FakeEngine
@@ -74,8 +74,8 @@ def test_stacks_have_the_same_names_and_no_image_in_common() -> None:
     ],
 )
 def test_what_counts_as_the_same(answers: list[tuple[str, str, float]], own: bool, expected: bool) -> None:
-    alone = Visit(answers=[("a", "cat", 0.5), ("b", "dog", 0.9)])
-    assert agree(alone, Visit(answers=answers, own=own, refused=Counter({429: 3}))) is expected
+    alone = SimulatedVisit(answers=[("a", "cat", 0.5), ("b", "dog", 0.9)])
+    assert agree(alone, SimulatedVisit(answers=answers, own=own, refused=Counter({429: 3}))) is expected
 
 
 def test_a_stack_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:

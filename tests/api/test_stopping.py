@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.api.conftest import Gate, MakeService, Service
+from tests.api.prediction_requests import NDJSON, create, send
 from tests.api.server import Connection, running
-from tests.api.test_predictions import NDJSON, create, send
 from tests.helpers import SECONDS, wait_until
 
 Begin = Callable[[Service, Connection, Gate], None]

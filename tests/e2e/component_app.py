@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from core.api.schemas import AnswerColumns, AnswerRun, ImageColumns, PixelKind
+from core.api.schemas.columns import AnswerColumns, AnswerRun, ImageColumns, PixelKind
 from core.images.display import to_picture
 from core.images.pixels import to_rgb
 from core.images.samples import pack

@@ -23,7 +23,7 @@ from core.base.settings import Settings
 from core.images import pixels
 from core.images.formats import avif, bmp, dicom, gif, jpeg, jpeg2000, pnm, tiff, webp
 from core.images.formats import png as png_format
-from core.images.formats.format import FileReader, ImageFormat, ImageHeader, InMemory, decoded, for_browsers
+from core.images.formats.format import FileReader, ImageFormat, ImageHeader, InMemory, decoded_header, for_browsers
 from core.images.formats.png import HEADER_BYTES, SIGNATURE, decode, read_header, strip
 from core.stacks.sources import open_source
 from core.stacks.sources.source import Scratch, Source
@@ -96,7 +96,7 @@ def _check_frame(image_format: ImageFormat, file: FileReader, frame: int, header
     rgb = pixels.shown(found, header)
     assert (rgb.shape, rgb.dtype) == ((header.height, header.width, 3), np.uint8)
     half = (header.width + 1) // 2, (header.height + 1) // 2
-    announced = decoded(image_format, header, half)
+    announced = decoded_header(image_format, header, half)
     with suppress(ImageError):  # smaller sizes may be another library's work
         smaller = image_format.decode(file, frame, max_pixels=LIMITS.max_pixels, at_least=half)
         assert smaller.shape[:2] == (announced.height, announced.width)

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from scripts.dev import attack, mixed_attack
-from scripts.dev.attacks.registry import ATTACKS, Attack, Outcome, Target
+from scripts.dev.attacks.registry import ATTACKS, Attack, AttackOutcome, Target
 from scripts.dev.attacks.uploads import ZIP, small_zip
 
 
@@ -20,10 +20,10 @@ def test_it_names_what_broke_and_holds(capsys: pytest.CaptureFixture[str]) -> No
     assert table.count("| held |") == 3
     assert "BROKEN" not in table
 
-    def fails(_: Target) -> Outcome:
+    def fails(_: Target) -> AttackOutcome:
         raise ConnectionResetError("no server is left")
 
-    broken = [Attack("one", "does it", lambda _: Outcome(False, "42 of 42 stand")), Attack("two", "fails", fails)]
+    broken = [Attack("one", "does it", lambda _: AttackOutcome(False, "42 of 42 stand")), Attack("two", "fails", fails)]
     assert attack.main([], broken) == 1
     table = capsys.readouterr().out
     assert "| one | does it | **BROKEN** | 42 of 42 stand |" in table
@@ -34,17 +34,17 @@ def test_all_at_once_beside_honest_clients(capsys: pytest.CaptureFixture[str]) -
     """How fast those are depends on the machine; that all are answered, and nothing is left behind, does not."""
     ran: list[str] = []
 
-    def uploads(target: Target) -> Outcome:
+    def uploads(target: Target) -> AttackOutcome:
         ran.append("uploads")
         if len(ran) > 1:
             time.sleep(0.1)
-            return Outcome(True, "it is run again, and that is enough")
+            return AttackOutcome(True, "it is run again, and that is enough")
         address = f"{target.address}/api/v1/stacks"
         stack = requests.post(address, data=small_zip(), headers=ZIP, timeout=60).json()["stack_id"]
         requests.delete(f"{address}/{stack}", timeout=60)
         raise ConnectionResetError("and nobody minds")
 
-    def stops(_: Target) -> Outcome:
+    def stops(_: Target) -> AttackOutcome:
         raise AssertionError("it needs a server of its own")
 
     mixed_attack.run_mixed([Attack("one", "uploads", uploads), Attack("two", "stops it", stops, alone=True)], seconds=3)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.benchmark.formats import to_json
+from core.benchmark.formats import report_json
 from core.benchmark.report import Sweep, SweepCell
 from core.runtime import get_runtime
 from pages._ui.benchmark.state import Benchmarks
@@ -157,7 +157,7 @@ def test_a_saved_benchmark_is_opened_and_other_files_are_refused(app: AppTest) -
     app.file_uploader[0].set_value(("photo.json", b"{}", "application/json")).run()
     assert "no saved benchmark" in texts(app)
     assert benchmarks(app).reports == []
-    app.file_uploader[0].set_value(("saved.json", to_json(saved).encode(), "application/json")).run()
+    app.file_uploader[0].set_value(("saved.json", report_json(saved).encode(), "application/json")).run()
     assert not app.exception
     assert benchmarks(app).reports == [saved]
     assert "no saved benchmark" not in texts(app)

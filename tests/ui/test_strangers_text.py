@@ -18,7 +18,7 @@ from core.models.card import CARD_NAME
 from core.models.model import Model
 from core.runtime import get_runtime
 from core.trust.evaluation.evaluation import Subject
-from core.trust.evaluation.job import Plan
+from core.trust.evaluation.job import EvaluationPlan
 from core.trust.evaluation.known import KnownClasses
 from pages._ui.benchmark.state import Benchmarks
 from tests.builders import photo_png, zip_bytes
@@ -110,7 +110,7 @@ def evaluated(app: AppTest) -> None:
     classes = own.chosen_model.card.classes
     known = KnownClasses({0: classes[0], 1: classes[1], 2: f"no class {ONE_TEXT}"}, "labels")
     subjects = tuple(Subject(own.chosen_model, engine) for engine in ("openvino-int8", "pytorch-fp32"))
-    own.evaluation = get_runtime().evaluation.evaluate(Plan(own.stack, known, subjects))
+    own.evaluation = get_runtime().evaluation.evaluate(EvaluationPlan(own.stack, known, subjects))
     own.evaluation.wait(SECONDS)
     own.evaluation_error = ONE_TEXT
     own.evaluation_cell = (ONE_TEXT, ONE_TEXT, (0, 1))

@@ -119,7 +119,7 @@ def row_bytes(header: PngHeader, width: int) -> int:
     return (width * header.bit_depth * samples(header) + 7) // 8
 
 
-class Order:
+class ChunkOrder:
     """Watches, chunk by chunk, that those for pixels are where they may be, and not there again.
 
     The image data alone may come in several chunks, with none between them.

@@ -205,7 +205,7 @@ def _parts(stream: _Stream) -> Iterator[_Part]:
 
     The image data is given before its checksum is reached, which raises where it is wrong.
     """
-    order = png.Order()
+    order = png.ChunkOrder()
     for _ in range(png.MAX_CHUNKS):
         length, kind = struct.unpack(">I4s", stream.take(8))
         order.check(kind, length)

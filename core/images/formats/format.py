@@ -298,7 +298,7 @@ def for_browsers(image_format: ImageFormat, header: ImageHeader) -> FormatForBro
     return None
 
 
-def decoded(image_format: ImageFormat, header: ImageHeader, at_least: Size) -> ImageHeader:
+def decoded_header(image_format: ImageFormat, header: ImageHeader, at_least: Size) -> ImageHeader:
     """The header of what ``decode`` gives of a frame where ``at_least`` is enough."""
     if not isinstance(image_format, FormatInSizes):
         return header

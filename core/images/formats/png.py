@@ -40,7 +40,7 @@ from core.images.formats._png_parts import (
     TOO_MANY_CHUNKS,
     TRUNCATED,
     Bytes,
-    Order,
+    ChunkOrder,
     PngHeader,
     chunk,
     extras,
@@ -195,7 +195,7 @@ def _read_chunks(data: bytes) -> dict[bytes, bytearray]:
     """
     view = memoryview(data)
     chunks = {kind: bytearray() for kind in NEEDED}
-    position, order = HEADER_BYTES, Order()
+    position, order = HEADER_BYTES, ChunkOrder()
     for _ in range(MAX_CHUNKS):
         if position + 12 > len(data):
             raise ImageError(TRUNCATED)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.base.errors import ModelError
 from core.engines.engine import FEATURES, LOGITS
 from core.engines.openvino import shared_core
+from core.engines.openvino_network import named_outputs
 from core.models.card import WEIGHTS_NAME
 from core.models.graph_files import GRAPH_BIN, GRAPH_XML
 from core.models.new_head import BIAS, WEIGHT
@@ -33,8 +34,7 @@ def write_graph_with_head(source: Path, folder: Path, weight: NDArray[np.float32
     from openvino import opset13 as ops
 
     model = shared_core().read_model(str(source / GRAPH_XML), str(source / GRAPH_BIN))
-    ports = [port for node in model.get_ordered_ops() for port in node.outputs()]
-    features = next((port for port in ports if FEATURES in port.get_names()), None)
+    features = named_outputs(model).get(FEATURES)
     if features is None:
         raise ModelError("This model does not end in a linear layer, so it cannot be taught; choose another.")
     (before,) = model.get_results()

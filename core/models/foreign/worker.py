@@ -13,6 +13,7 @@ import numpy as np
 from core.base.errors import ModelError, WeightsInvalid
 from core.base.settings import MAX_WEIGHTS_BYTES, MIB
 from core.base.worker_main import Events, serve
+from core.engines.openvino import EXACT
 from core.models.foreign.checks import check_ir, check_onnx
 from core.models.foreign.graph import Found, head_of, unify
 from core.models.foreign.ir_zip import unpack_ir
@@ -50,7 +51,7 @@ def read_graph(events: Events, source: str, draft: str, side: int, limit: int = 
         found = unify(model, side)
         expected.reshape([-1, 3, found.side, found.side])
         _write(
-            core, model, found, Path(draft), info, lambda probe: core.compile_model(expected, "CPU", _EXACT)(probe)[0]
+            core, model, found, Path(draft), info, lambda probe: core.compile_model(expected, "CPU", EXACT)(probe)[0]
         )
     except (RuntimeError, MemoryError) as error:
         raise WeightsInvalid(_words(path, error)) from error
@@ -78,9 +79,6 @@ def read_state(events: Events, source: str, draft: str, side: int, architecture:
         raise WeightsInvalid(_words(path, error)) from error
 
 
-_EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
-
-
 def _write(core: Any, model: Any, found: Found, draft: Path, info: dict[str, Any], origin: Any) -> None:
     """Save the graph, and hold its logits against those of its ``origin``."""
     import openvino as ov
@@ -88,7 +86,7 @@ def _write(core: Any, model: Any, found: Found, draft: Path, info: dict[str, Any
     head = head_of(model)
     ov.save_model(model, str(draft / GRAPH_XML), compress_to_fp16=False)
     probe = np.random.default_rng(0).normal(size=(3, 3, found.side, found.side)).astype(np.float32)
-    ours = core.compile_model(core.read_model(str(draft / GRAPH_XML)), "CPU", _EXACT)(probe)[0]
+    ours = core.compile_model(core.read_model(str(draft / GRAPH_XML)), "CPU", EXACT)(probe)[0]
     theirs = np.asarray(origin(probe)).reshape(ours.shape)
     if not np.isfinite(ours).all():
         raise ModelError("The model gives NaN or infinity; the training went wrong. Use an earlier checkpoint.")

@@ -18,7 +18,7 @@ _MOST_PREFIXES = 3  # in front of each other
 _READERS = {".safetensors": safetensors.describe, ".pth": torch_files.describe, ".pt": torch_files.describe}
 
 
-def convert(source: Path, target: Path, network: str, max_bytes: int) -> None:
+def convert_weights(source: Path, target: Path, network: str, max_bytes: int) -> None:
     """Write the weights in ``source`` as safetensors to ``target``, with torchvision's names.
 
     It takes little more memory than the largest tensor, whatever is in the file.

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from core.models.weight_files.tensors import BadFile, shown
+from core.models.weight_files.tensors import BadFile, printable
 
 MAX_PICKLE_BYTES = 8 * 1024 * 1024  # a ResNet18's has 15,000, with its optimizer's state 60,000
 MAX_OPCODES = 200_000  # a ResNet18's has 3,000, with its optimizer's state 10,000
@@ -244,7 +244,7 @@ class PickleReader:
 
 
 def _refuse(what: str) -> NoReturn:
-    raise BadFile(f"holds more than weights ({shown(what)}), which is never run; {SAVE_AGAIN}")
+    raise BadFile(f"holds more than weights ({printable(what)}), which is never run; {SAVE_AGAIN}")
 
 
 def _pairs(pairs: Any) -> dict[Any, Any]:

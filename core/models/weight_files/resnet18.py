@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from core.base.errors import WeightsInvalid
-from core.models.weight_files.tensors import FLOATS, Described, shown
+from core.models.weight_files.tensors import FLOATS, Described, printable
 
 COUNTER = ".num_batches_tracked"  # of BatchNorm: used in training only, and often left out
 
@@ -87,7 +87,7 @@ def _check_names(expected: Iterable[str], given: Mapping[str, Described]) -> Non
     unknown = [name for name in given if name not in known]
     if missing or unknown:
         listed = "; ".join(
-            f"{len(names)} {what}: {', '.join(shown(name) for name in names[:_NAMES_SHOWN])}"
+            f"{len(names)} {what}: {', '.join(printable(name) for name in names[:_NAMES_SHOWN])}"
             + (", ..." if len(names) > _NAMES_SHOWN else "")
             for what, names in (("missing", missing), ("unknown", unknown))
             if names

@@ -45,7 +45,7 @@ _NUMPY: dict[str, str] = {"float64": "<f8", "float32": "<f4", "float16": "<f2", 
 FLOATS = tuple(_NUMPY)
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """A stranger's name for a message: one line, not long, nothing in it that cannot be written."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name[:_SHOWN])
 

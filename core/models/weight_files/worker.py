@@ -1,9 +1,9 @@
-"""``convert`` as a process of its own, which the system holds to limits; ``core.models.weights`` starts it.
+"""``convert_weights`` as a process of its own, which the system holds to limits; ``core.models.weights`` starts it.
 
 The reader is made to need little whatever it reads. The limits are for what nobody thought of: they are set before the
 first byte of the file is looked at, and the kernel keeps them, also when the server that asked is gone.
 
-Arguments: those of ``convert``. Writes one line of JSON to standard output: an empty object,
+Arguments: those of ``convert_weights``. Writes one line of JSON to standard output: an empty object,
 or the error.
 """
 
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import WeightsInvalid
-from core.models.weight_files.convert import convert
+from core.models.weight_files.convert import convert_weights
 from core.models.weight_files.tensors import MIB
 
 MEMORY_BYTES = 64 * MIB  # beyond what the started process has, and three times the file: one tensor and its copies
@@ -42,7 +42,7 @@ def main(source: Path, target: Path, network: str, max_bytes: int, *, seconds: S
     _confine(source, max_bytes, seconds)
     answer: dict[str, object] = {}
     try:
-        convert(source, target, network, max_bytes)
+        convert_weights(source, target, network, max_bytes)
     except WeightsInvalid as error:
         answer = {"message": str(error)}
     except MemoryError:

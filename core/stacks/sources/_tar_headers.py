@@ -16,7 +16,7 @@ from typing import NamedTuple
 from core.base.errors import ArchiveError, ArchiveTruncated, LimitExceeded
 from core.base.giving_way import giving_way
 from core.base.settings import MIB, Settings
-from core.stacks.sources.names import decoded
+from core.stacks.sources.names import decoded_name
 
 BLOCK = 512
 _ZEROS = bytes(BLOCK)
@@ -90,7 +90,7 @@ def members(file: io.FileIO, settings: Settings) -> Iterator[Member]:
         count += 1
         total += size
         _check_limits(count, total, settings)
-        path = decoded(_path(block) if more.path is None else more.path)
+        path = decoded_name(_path(block) if more.path is None else more.path)
         path = path.rstrip("/") + "/" if kind == _FOLDER else path
         yield Member(
             path, position, size, kind in (b"0", b"\0", b"7", _FOLDER, _SPARSE), more.is_sparse or kind == _SPARSE

@@ -20,8 +20,8 @@ from core.base.errors import ArchiveError, ImageError, LimitExceeded
 from core.base.giving_way import giving_way
 from core.base.settings import Settings
 from core.images.formats.format import PIECE_BYTES, FileReader
-from core.stacks.sources.names import MAX_FOLDERS, decoded, tidy
-from core.stacks.sources.rules import Candidate, Refusal, is_hidden, select, shown
+from core.stacks.sources.names import MAX_FOLDERS, decoded_name, tidy
+from core.stacks.sources.rules import Candidate, Refusal, is_hidden, select, shown_name
 from core.stacks.sources.source import Scratch, Skipped, Source
 
 _DEVICE = Refusal("special_file", "A device and not an image; it cannot be read.")
@@ -230,9 +230,9 @@ def _walk(root: _Root, skipped: list[Skipped], most: int) -> Iterator[tuple[str,
 
 
 def _left_out(path: str, code: str, reason: str) -> Skipped:
-    return Skipped(shown(tidy(_name(path))), code, reason)
+    return Skipped(shown_name(tidy(_name(path))), code, reason)
 
 
 def _name(path: str) -> str:
     """The path as text: what the system has may be any bytes."""
-    return decoded(os.fsencode(path))
+    return decoded_name(os.fsencode(path))

@@ -30,7 +30,7 @@ _STEM_ENDS, _FOLDER_ENDS, _NUMBER = "\x00", "\x01", "\x02"
 _DIGITS = re.compile(r"\d{1,100}")  # nobody counts further, and reading a number takes quadratic time
 
 
-def decoded(name: bytes) -> str:
+def decoded_name(name: bytes) -> str:
     """The name as it was meant: programs write UTF-8 without saying so, and other bytes where they say it."""
     try:
         return name.decode("utf-8")

@@ -118,7 +118,7 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     return Selection(entries, [places[index] for index in order], tuple(skipped))
 
 
-def shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """The name with U+FFFD in the place of what cannot be shown, or would make it pose as another one."""
     return _UNSAFE_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", name)
 
@@ -130,7 +130,7 @@ def is_hidden(name: str) -> bool:
 
 def _refuse(candidate: Candidate, name: str, settings: Settings) -> Skipped | None:
     """Why the file is left out; ``None`` if it is worth opening."""
-    label = shown(name)
+    label = shown_name(name)
     if complaint := _complaint(candidate, name, label, settings):
         return Skipped(label, *complaint)
     return Skipped(label, candidate.refused.code, candidate.refused.reason) if candidate.refused else None

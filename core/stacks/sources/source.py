@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, overload
 
-from core.base.settings import Settings
+from core.base.disk import disk_errors, write_at
+from core.base.settings import MIB, Settings
 from core.images.formats.format import FileReader, ImageFormat, ImageHeader
+
+_GRANT_BYTES = MIB  # quota and free space are looked at once for so much
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +113,6 @@ class Source(ABC):
     entries: Sequence[Entry]
     skipped: tuple[Skipped, ...]
 
-    @property
-    def scratch_bytes(self) -> int:
-        """What it has written to disk beside what it was opened from, which goes with it."""
-        return 0
-
     @abstractmethod
     def file(self, index: int) -> FileReader:
         """The file that ``entries[index]`` is in."""
@@ -141,11 +141,36 @@ class Source(ABC):
 class Scratch:
     """Where a source may keep what it unpacks, in files without a name.
 
-    ``grow`` is told of bytes before they are written, and raises where there is no room for them.
+    ``grow`` is told of bytes before they are written, and raises where there is no room for them; a negative count
+    gives room back.
     """
 
     folder: Path
     grow: Callable[[int], None] = lambda count: None
+
+    def keep(self, pieces: Iterable[bytes]) -> io.FileIO:
+        """A new file of ``pieces``, one after the other, to be read by position; there is none where that fails.
+
+        Raises:
+            TooManyStacks, QuotaExceeded, DiskFull: there is no room for it.
+        """
+        with disk_errors():
+            file = tempfile.TemporaryFile(dir=self.folder, buffering=0)  # noqa: SIM115 - whoever asks for it closes it
+        assert isinstance(file, io.FileIO)  # noqa: S101 - without a buffer it is
+        size, granted = 0, 0
+        try:
+            for piece in pieces:
+                while size + len(piece) > granted:
+                    self.grow(_GRANT_BYTES)
+                    granted += _GRANT_BYTES
+                write_at(file.fileno(), piece, size)
+                size += len(piece)
+        except BaseException:
+            file.close()
+            self.grow(-granted)
+            raise
+        self.grow(size - granted)
+        return file
 
 
 class SourceKind(Protocol):

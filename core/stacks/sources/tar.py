@@ -7,11 +7,9 @@ found by its format. Names are only labels, and nothing but whole files is looke
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.base.disk import disk_errors, write_at
 from core.base.errors import ArchiveError, LimitExceeded
 from core.base.settings import MIB, Settings
 from core.images.formats.format import FileReader
@@ -21,7 +19,6 @@ from core.stacks.sources.rules import Candidate, Refusal, select
 from core.stacks.sources.source import Scratch, Source
 from core.stacks.sources.span import Span
 
-_GRANT_BYTES = MIB  # quota and free space are looked at once for so much
 _RATIO_CHECK_BYTES = MIB  # smaller archives are harmless at any ratio
 
 _SPECIAL = Refusal("special_file", "A link or a device and not an image; pack the image itself.")
@@ -103,23 +100,15 @@ def _unpack(archive: io.FileIO, compression: Compression, settings: Settings, sc
         ArchiveError: as for ``Compression.pieces``.
         TooManyStacks, QuotaExceeded, DiskFull: there is no room for it.
     """
-    with disk_errors():
-        unpacked = tempfile.TemporaryFile(dir=scratch.folder, buffering=0)  # noqa: SIM115 - closed with the source
-    size, granted = 0, 0
-    try:
+
+    def within_limits() -> Iterator[bytes]:
+        size = 0
         for piece in compression.pieces(archive.read):
-            end = size + len(piece)
-            _check(end, archive.tell(), settings)
-            while end > granted:
-                scratch.grow(_GRANT_BYTES)
-                granted += _GRANT_BYTES
-            write_at(unpacked.fileno(), piece, size)
-            size = end
-    except BaseException:
-        unpacked.close()
-        raise
-    assert isinstance(unpacked, io.FileIO)  # noqa: S101 - without a buffer it is
-    return unpacked
+            size += len(piece)
+            _check(size, archive.tell(), settings)
+            yield piece
+
+    return scratch.keep(within_limits())
 
 
 def _check(unpacked: int, packed: int, settings: Settings) -> None:

@@ -63,16 +63,11 @@ class ZipSource(Source):
         try:
             directory = _read_directory(file, settings)
             places = _places(file, directory)
-            archive = _Archive(file, Unpacked(scratch.folder, settings.min_free_bytes))
+            archive = _Archive(file, Unpacked(scratch))
             return cls(archive, select(_candidates(archive, directory, places, settings), settings), places)
         except BaseException:
             file.close()
             raise
-
-    @property
-    def scratch_bytes(self) -> int:
-        """See ``Source.scratch_bytes``."""
-        return self._archive.unpacked.bytes
 
     def file(self, index: int) -> FileReader:
         """See ``Source.file``."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.base.errors import ArchiveError, LimitExceeded
-from core.stacks.sources.names import decoded
+from core.stacks.sources.names import decoded_name
 
 _END_SIGNATURE = b"PK\x05\x06"
 _END = struct.Struct("<4s4H2LH")
@@ -74,7 +74,7 @@ class Directory:
             if signature != _SIGNATURE:
                 raise ArchiveError(_DAMAGED)
             position += _ENTRY.size
-            path = decoded(self.data[position : position + name_bytes])
+            path = decoded_name(self.data[position : position + name_bytes])
             position += name_bytes
             extra = self.data[position : position + extra_bytes]
             position += extra_bytes + comment_bytes

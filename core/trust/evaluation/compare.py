@@ -12,7 +12,7 @@ from core.trust.share import Share
 
 
 @dataclass(frozen=True, slots=True)
-class Flip:
+class ClassFlip:
     """Images of one class that two runs call differently; names of classes, and positions."""
 
     truth: str
@@ -47,10 +47,10 @@ class Comparison:
     low: float
     high: float
     p_value: float
-    flips: tuple[Flip, ...]
+    flips: tuple[ClassFlip, ...]
 
 
-def compare(
+def compare_runs(
     first: Judged, first_classes: tuple[str, ...], second: Judged, second_classes: tuple[str, ...]
 ) -> Comparison | None:
     """Compare two runs, whose classes may differ; None where they share no image."""
@@ -81,7 +81,7 @@ def compare(
         high=high,
         p_value=float(binomtest(only, only + but).pvalue) if only + but else 1.0,
         flips=tuple(
-            Flip(*names, tuple(places))
+            ClassFlip(*names, tuple(places))
             for names, places in sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
         ),
     )

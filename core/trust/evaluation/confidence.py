@@ -9,7 +9,7 @@ import numpy as np
 
 from core.trust.bins import BINS, binned_error, bins_of
 from core.trust.evaluation.answers import Judged
-from core.trust.evaluation.figures import share
+from core.trust.evaluation.figures import share_of
 from core.trust.share import Share
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -78,7 +78,7 @@ def reliability(judged: Judged, *, draws: int = DRAWS, seed: int = 0) -> Reliabi
     groups = [(place, number == place) for place in np.unique(number).tolist()]
     return Reliability(
         bins=tuple(
-            Bin(place / BINS, (place + 1) / BINS, float(confidence[rows].mean()), share(right[rows]))
+            Bin(place / BINS, (place + 1) / BINS, float(confidence[rows].mean()), share_of(right[rows]))
             for place, rows in groups
         ),
         error=error,
@@ -92,7 +92,7 @@ def reliability(judged: Judged, *, draws: int = DRAWS, seed: int = 0) -> Reliabi
 def coverage(judged: Judged, threshold: float) -> Coverage:
     """What answering only with a confidence of at least ``threshold`` would bring."""
     answered = judged.confidence >= np.float32(threshold)
-    return Coverage(threshold, share(answered), share(judged.right[answered]))
+    return Coverage(threshold, share_of(answered), share_of(judged.right[answered]))
 
 
 def curve(judged: Judged, points: int = CURVE_POINTS) -> tuple[Coverage, ...]:

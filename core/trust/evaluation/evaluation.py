@@ -11,7 +11,7 @@ from core.engines.engine import EngineName
 from core.engines.registry import engine_label
 from core.models.model import Model
 from core.trust.evaluation.answers import Judged
-from core.trust.evaluation.compare import Comparison, compare
+from core.trust.evaluation.compare import Comparison, compare_runs
 from core.trust.evaluation.known import KnownClasses, Match
 from core.trust.evaluation.notes import Note, of_judged, of_labels, of_match
 
@@ -97,7 +97,7 @@ def evaluate(
     pairings = []
     for first, second in combinations(range(len(runs)), 2):
         one, other = runs[first], runs[second]
-        if (comparison := compare(one.judged, one.classes, other.judged, other.classes)) is not None:
+        if (comparison := compare_runs(one.judged, one.classes, other.judged, other.classes)) is not None:
             pairings.append(Pairing(first, second, comparison))
     return Evaluation(stack, names, known, tuple(runs), tuple(pairings), (*of_labels(known, len(names)), *shared))
 

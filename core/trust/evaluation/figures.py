@@ -36,7 +36,7 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ConfusedPair:
     """Images that show the class at place ``truth`` and were called ``said``; ``images`` are positions."""
 
     truth: int
@@ -46,12 +46,12 @@ class Pair:
 
 def top_1(judged: Judged) -> Share:
     """Images whose known class was named."""
-    return share(judged.right)
+    return share_of(judged.right)
 
 
 def top_5(judged: Judged, classes: int) -> Share | None:
     """Images whose known class is among the five best; None of a model that knows no more than these."""
-    return share(judged.rank > 0) if classes > TOP_K else None
+    return share_of(judged.rank > 0) if classes > TOP_K else None
 
 
 def per_class(judged: Judged) -> tuple[ClassFigures, ...]:
@@ -78,7 +78,7 @@ def _class_figures(place: int, hits: int, shown: int, called: int, score: float)
     return ClassFigures(place, Share(hits, shown), Share(hits, called), score, low, high)
 
 
-def pairs(judged: Judged) -> tuple[Pair, ...]:
+def pairs(judged: Judged) -> tuple[ConfusedPair, ...]:
     """Who was taken for whom, the most frequent first; of equally many, the class that is taken wrong more often."""
     wrong = np.flatnonzero(~judged.right)
     found: dict[tuple[int, int], list[int]] = {}
@@ -86,7 +86,7 @@ def pairs(judged: Judged) -> tuple[Pair, ...]:
         found.setdefault((int(judged.truth[row]), int(judged.said[row])), []).append(int(judged.images[row]))
     shown = np.bincount(judged.truth)
     ordered = sorted(found.items(), key=lambda one: (-len(one[1]), -len(one[1]) / shown[one[0][0]], one[0]))
-    return tuple(Pair(truth, said, tuple(images)) for (truth, said), images in ordered)
+    return tuple(ConfusedPair(truth, said, tuple(images)) for (truth, said), images in ordered)
 
 
 def images_of(judged: Judged, truth: int, said: int) -> list[int]:
@@ -137,6 +137,6 @@ def known_confidence(judged: Judged) -> NDArray[np.float32]:
     return np.where(rank > 0, judged.confidences[rows, np.maximum(rank, 1) - 1], np.float32(0))
 
 
-def share(hits: NDArray[np.bool_]) -> Share:
+def share_of(hits: NDArray[np.bool_]) -> Share:
     """The share of True."""
     return Share(int(hits.sum()), len(hits))

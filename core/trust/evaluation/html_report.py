@@ -10,7 +10,7 @@ from core.recognition.results import THRESHOLD
 from core.trust.evaluation.charts import confusion_chart, coverage_chart, known_chart, reliability_chart, svg
 from core.trust.evaluation.known import SOURCE_TITLES
 from core.trust.evaluation.report import ClassReport, EvaluationReport, RunReport
-from core.trust.evaluation.sentences import comparison_sentence, interval, known_sentence, percent, share
+from core.trust.evaluation.sentences import comparison_sentence, interval, known_sentence, percent, share_text
 
 MATRIX_CLASSES = 25
 CLASSES_SHOWN = 200
@@ -34,7 +34,7 @@ def to_html(report: EvaluationReport) -> str:
         known_sentence=known_sentence,
         threshold=THRESHOLD,
         comparison=comparison_sentence,
-        share=share,
+        share=share_text,
         interval=interval,
         percent=percent,
     )

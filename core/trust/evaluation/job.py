@@ -24,7 +24,7 @@ Phase = Literal[Activity, "judging"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """What to evaluate on what, and for whom; ``batch_size`` is images per inference call, 0 is automatic."""
 
     stack: ImageStack
@@ -52,7 +52,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class EvaluationProgress:
     """How far it is: ``done`` of ``total`` answers over all subjects; ``label`` names the one at work."""
 
     phase: Phase
@@ -69,7 +69,7 @@ class EvaluationJob(BackgroundJob, Watcher):
 
     def __init__(
         self,
-        plan: Plan,
+        plan: EvaluationPlan,
         recognition: RecognitionService,
         keep: Callable[[ImageStack, Subject], KeptAnswers],
         door: Door = "page",
@@ -77,10 +77,10 @@ class EvaluationJob(BackgroundJob, Watcher):
         """``keep`` gives the answers to a stack's images that are known of a subject, to which new ones are added.
 
         Raises:
-            AppError: as ``Plan.matches``.
+            AppError: as ``EvaluationPlan.matches``.
         """
         super().__init__("evaluation")
-        self._plan: Plan | None = plan
+        self._plan: EvaluationPlan | None = plan
         self.evaluation: Evaluation | None = None
         self.report: EvaluationReport | None = None
         self._matches = plan.matches()
@@ -96,9 +96,9 @@ class EvaluationJob(BackgroundJob, Watcher):
         self.start()
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> EvaluationProgress:
         """A snapshot."""
-        return Progress(self._phase, self._labels[self._place], min(self._done, self._total), self._total)
+        return EvaluationProgress(self._phase, self._labels[self._place], min(self._done, self._total), self._total)
 
     def work(self) -> None:
         """Recognise and judge."""
@@ -114,7 +114,7 @@ class EvaluationJob(BackgroundJob, Watcher):
         self.report = EvaluationReport.of(self.evaluation)
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> EvaluationPlan:
         """As long as the job runs."""
         assert self._plan is not None  # noqa: S101
         return self._plan

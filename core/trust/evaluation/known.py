@@ -69,7 +69,7 @@ class Match:
     strangers: tuple[int, ...] = ()
 
 
-def from_folders(names: Sequence[str]) -> KnownClasses:
+def known_from_folders(names: Sequence[str]) -> KnownClasses:
     """The name of the folder that each image lies in.
 
     Raises:
@@ -78,7 +78,7 @@ def from_folders(names: Sequence[str]) -> KnownClasses:
     return KnownClasses(label_files.folder_names(names), "folders")
 
 
-def from_csv(data: bytes, names: Sequence[str]) -> KnownClasses:
+def known_from_csv(data: bytes, names: Sequence[str]) -> KnownClasses:
     """Lines of file name and class; see ``core.trust.label_files.from_csv``, also for what it raises."""
     found = label_files.from_csv(data, names)
     return KnownClasses(found.by_image, "csv", found.unknown, found.unknown_names, found.without_class)

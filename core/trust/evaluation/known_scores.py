@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.trust.agreement import Z95
 from core.trust.evaluation.answers import Judged
-from core.trust.evaluation.figures import share
+from core.trust.evaluation.figures import share_of
 from core.trust.share import Share
 
 CURVE = tuple(step / 100 for step in range(101))
@@ -46,7 +46,9 @@ def can_tell(judged: Judged) -> bool:
 def passing(judged: Judged, thresholds: Sequence[float] = CURVE) -> tuple[Passing, ...]:
     """What passes at each threshold."""
     known, foreign = judged.known_scores, judged.foreign_scores
-    return tuple(Passing(one, share(known >= np.float32(one)), share(foreign >= np.float32(one))) for one in thresholds)
+    return tuple(
+        Passing(one, share_of(known >= np.float32(one)), share_of(foreign >= np.float32(one))) for one in thresholds
+    )
 
 
 def area(judged: Judged) -> Area | None:

@@ -11,7 +11,7 @@ def percent(value: float) -> str:
     return f"{value:.1%}".replace(".0%", "%")
 
 
-def share(found: ShareRight) -> str:
+def share_text(found: ShareRight) -> str:
     """``97.4% (96.6% to 98.0%)``."""
     return f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%})"
 
@@ -23,8 +23,8 @@ def interval(found: Value) -> str:
 
 def accuracy_sentence(run: RunReport) -> str:
     """How often a run is right."""
-    five = "" if run.top5 is None else f"; among the five best {share(run.top5)}"
-    return f"{share(run.top1)} right of {run.images:,} images{five}."
+    five = "" if run.top5 is None else f"; among the five best {share_text(run.top5)}"
+    return f"{share_text(run.top1)} right of {run.images:,} images{five}."
 
 
 def coverage_sentence(found: CoverageReport) -> str:
@@ -34,19 +34,19 @@ def coverage_sentence(found: CoverageReport) -> str:
         return f"No image has a confidence of {threshold}."
     return (
         f"Answering only from {threshold} on leaves {percent(found.answered.value)} of images "
-        f"({found.answered.low:.1%} to {found.answered.high:.1%}) and {share(found.right)} right."
+        f"({found.answered.low:.1%} to {found.answered.high:.1%}) and {share_text(found.right)} right."
     )
 
 
 def known_sentence(found: KnownReport, threshold: float) -> str:
     """What passes at a threshold of the known score, and how well known and foreign images are told apart."""
     at = min(found.passing, key=lambda one: abs(one.threshold - threshold))
-    kept = f"At a threshold of {at.threshold:.2f}, {share(at.known)} of {found.images:,} known images pass"
+    kept = f"At a threshold of {at.threshold:.2f}, {share_text(at.known)} of {found.images:,} known images pass"
     if found.area is None:
         return f"{kept}. No image has a label that is none of the classes, so what foreign ones do is not known."
     return (
-        f"{kept}, and {share(at.foreign)} of {found.foreign:,} whose label is none of the classes. Area under the ROC "
-        f"curve: {interval(found.area)}."
+        f"{kept}, and {share_text(at.foreign)} of {found.foreign:,} whose label is none of the classes. Area under the "
+        f"ROC curve: {interval(found.area)}."
     )
 
 

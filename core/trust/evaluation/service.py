@@ -13,7 +13,7 @@ from core.recognition.service import Door, RecognitionService
 from core.stacks.stack import ImageStack
 from core.trust.evaluation.answers import KeptAnswers
 from core.trust.evaluation.evaluation import Subject
-from core.trust.evaluation.job import EvaluationJob, Plan
+from core.trust.evaluation.job import EvaluationJob, EvaluationPlan
 
 # Runs whose answers are kept of one stack; 20,000 images take 0.8 MB. The one unused for longest makes room.
 MOST_KEPT = 12
@@ -34,11 +34,11 @@ class EvaluationService:
         """The latest evaluation of a stack."""
         return self._jobs.get(stack)
 
-    def evaluate(self, plan: Plan, door: Door = "page") -> EvaluationJob:
+    def evaluate(self, plan: EvaluationPlan, door: Door = "page") -> EvaluationJob:
         """Begin an evaluation.
 
         Raises:
-            AppError: as ``Plan.matches``.
+            AppError: as ``EvaluationPlan.matches``.
             Busy: the stack is being evaluated already.
         """
         with self._lock:

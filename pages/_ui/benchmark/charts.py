@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from core.benchmark.plan import BASELINE_NAMES, MODE_LABELS, SUBJECT_LABELS, SUBJECT_NAMES, Mode, SubjectName
-from core.benchmark.report import Report, Run, Sweep
+from core.benchmark.report import BenchmarkRun, Report, Sweep
 from core.engines.registry import engine_names
 
 # At least 3:1 against both of the theme's backgrounds (WCAG 2.2, 1.4.11): test_benchmark_charts.py.
@@ -149,7 +149,7 @@ def _against_images(report: Report, mode: Mode, field: str, title: str) -> Chart
     return alt.LayerChart(layer=[marks, spread]).properties(height=HEIGHT)
 
 
-def _row(run: Run, field: str) -> dict[str, object]:
+def _row(run: BenchmarkRun, field: str) -> dict[str, object]:
     rates = field == "images/s"
     low, high = (run.seconds_max, run.seconds_min) if rates else (run.seconds_min, run.seconds_max)
     low, high = (run.images / low, run.images / high) if rates else (low, high)

@@ -15,7 +15,7 @@ from core.benchmark.plan import (
     MODES,
     SUBJECT_LABELS,
     SUBJECT_NAMES,
-    Plan,
+    BenchmarkPlan,
 )
 from core.engines.registry import engine_names
 from core.runtime import get_runtime
@@ -23,8 +23,8 @@ from core.stacks.stack import ImageStack
 from pages._ui.benchmark.state import Benchmarks
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
+from pages._ui.shell.steps import REFRESH_SECONDS
 
-_REFRESH_SECONDS = 0.5
 _FIRST_COUNTS = ("50", "100")  # a first run that takes half a minute
 
 _MODES_HELP = (
@@ -101,7 +101,7 @@ def plan_form(session: Session, stack: ImageStack, found: Benchmarks) -> None:
             "Sweep batch sizes × streams", help="Where the fastest OpenVINO engine is fastest; takes half a minute."
         )
         if st.button("Run benchmark", type="primary", icon=":material/speed:"):
-            plan = Plan(
+            plan = BenchmarkPlan(
                 engines=tuple(engines),
                 modes=tuple(modes),
                 counts=tuple(sorted(_number(text) for text in typed)),
@@ -113,7 +113,7 @@ def plan_form(session: Session, stack: ImageStack, found: Benchmarks) -> None:
         _outcome(found)
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def progress(session: Session, found: Benchmarks) -> None:
     """The measurement that runs or waits for its turn, and a button to stop it."""
     job = found.job
@@ -130,7 +130,7 @@ def progress(session: Session, found: Benchmarks) -> None:
             job.cancel()
 
 
-def _start(session: Session, stack: ImageStack, found: Benchmarks, plan: Plan) -> None:
+def _start(session: Session, stack: ImageStack, found: Benchmarks, plan: BenchmarkPlan) -> None:
     runtime = get_runtime()
     try:
         plan.check(runtime.settings)

@@ -7,22 +7,22 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.benchmark.formats import notes
+from core.benchmark.formats import notes_of
 from core.benchmark.plan import MODE_LABELS, SUBJECT_LABELS, Mode
-from core.benchmark.report import Report, Run, Sweep
+from core.benchmark.report import BenchmarkRun, Report, Sweep
 from pages._ui.benchmark.charts import rate_chart, stage_chart, sweep_chart, time_chart
 from pages._ui.benchmark.state import Benchmarks
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
 
 
-def results(session: Session, found: Benchmarks) -> None:
+def benchmark_results(session: Session, found: Benchmarks) -> None:
     """The report on show; a list to choose from where there are several."""
     st.subheader("Results")
     if len(found.reports) > 1:
         places = range(len(found.reports))
         found.shown = st.selectbox(
-            "Benchmark", places, index=found.shown, format_func=lambda place: label(found.reports, place)
+            "Benchmark", places, index=found.shown, format_func=lambda place: label_of(found.reports, place)
         )
     report = found.reports[found.shown]
     if len(found.reports) == 1:
@@ -47,7 +47,7 @@ def results(session: Session, found: Benchmarks) -> None:
         with tabs[3]:
             _sweep(session, report.sweep)
     _table(report)
-    st.markdown("\n".join(f"- {escape(note)}" for note in notes(report)))
+    st.markdown("\n".join(f"- {escape(note)}" for note in notes_of(report)))
 
 
 def _chart_title(report: Report, mode: Mode) -> str:
@@ -55,7 +55,7 @@ def _chart_title(report: Report, mode: Mode) -> str:
     return MODE_LABELS[mode] + (f", {counts.pop():,} images" if len(counts) == 1 else "")
 
 
-def label(reports: list[Report], place: int) -> str:
+def label_of(reports: list[Report], place: int) -> str:
     """A saved benchmark in a list; the number tells those of the same minute apart."""
     return f"{place + 1}: {reports[place].title}"
 
@@ -72,7 +72,7 @@ def _headline(report: Report) -> None:
                 )
 
 
-def _metric(run: Run, mode: Mode) -> None:
+def _metric(run: BenchmarkRun, mode: Mode) -> None:
     against = run.speedup_vs_pytorch_fp32
     st.metric(
         f"{MODE_LABELS[mode]} · {run.images:,} images",

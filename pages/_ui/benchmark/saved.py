@@ -8,37 +8,30 @@ import pandas as pd
 import streamlit as st
 
 from core.base.errors import AppError
-from core.benchmark.formats import compare, to_csv, to_json, to_markdown
+from core.benchmark.formats import compare_reports, report_csv, report_json, report_markdown
 from core.benchmark.plan import MODE_LABELS, SUBJECT_LABELS
 from core.benchmark.report import Report, read_report
 from pages._ui.benchmark.charts import chart_sheet
-from pages._ui.benchmark.results import label
+from pages._ui.benchmark.results import label_of
 from pages._ui.benchmark.state import Benchmarks
+from pages._ui.shell.downloads import download_button
 from pages._ui.shell.messages import escape
 
 _PNG_SCALE = 2  # device pixels per CSS pixel: sharp in a document
 
 
-def downloads(report: Report) -> None:
+def benchmark_downloads(report: Report) -> None:
     """The report in every form, each made when asked for."""
     name = f"benchmark-{report.created[:16].replace(':', '').replace('T', '-')}"
     with st.container(horizontal=True):
-        for title, make, ending, kind in (
-            ("CSV", lambda: to_csv(report), "csv", "text/csv"),
-            ("JSON", lambda: to_json(report), "json", "application/json"),
-            ("Markdown", lambda: to_markdown(report), "md", "text/markdown"),
-            ("Charts as PNG", lambda: picture(report, "png"), "png", "image/png"),
-            ("Charts as SVG", lambda: picture(report, "svg"), "svg", "image/svg+xml"),
+        for title, make, ending in (
+            ("CSV", lambda: report_csv(report), "csv"),
+            ("JSON", lambda: report_json(report), "json"),
+            ("Markdown", lambda: report_markdown(report), "md"),
+            ("Charts as PNG", lambda: picture(report, "png"), "png"),
+            ("Charts as SVG", lambda: picture(report, "svg"), "svg"),
         ):
-            st.download_button(
-                title,
-                make,
-                f"{name}.{ending}",
-                kind,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"benchmark-{ending}",
-            )
+            download_button(title, make, f"{name}.{ending}", key=f"benchmark-{ending}")
 
 
 def open_saved(found: Benchmarks) -> None:
@@ -55,7 +48,7 @@ def open_saved(found: Benchmarks) -> None:
         st.rerun()
 
 
-def comparison(found: Benchmarks) -> None:
+def benchmark_comparison(found: Benchmarks) -> None:
     """Two benchmarks side by side, once there are two."""
     if len(found.reports) < 2:
         return
@@ -63,12 +56,12 @@ def comparison(found: Benchmarks) -> None:
     places = range(len(found.reports))
     left, right = st.columns(2)
     before = left.selectbox(
-        "Before", places, index=len(places) - 2, format_func=lambda place: label(found.reports, place)
+        "Before", places, index=len(places) - 2, format_func=lambda place: label_of(found.reports, place)
     )
     after = right.selectbox(
-        "After", places, index=len(places) - 1, format_func=lambda place: label(found.reports, place)
+        "After", places, index=len(places) - 1, format_func=lambda place: label_of(found.reports, place)
     )
-    pairs = compare(found.reports[before], found.reports[after])
+    pairs = compare_reports(found.reports[before], found.reports[after])
     if not pairs:
         st.info("They have no engine, mode and number of images in common.", icon=":material/compare_arrows:")
         return

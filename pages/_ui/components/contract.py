@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from core.api.live_teaching import AlikeImages, LabelAction, TeachingColumns
-from core.api.schemas import AnswerColumns, ImageAnswers, ImageColumns
+from core.api.schemas.columns import AnswerColumns, ImageAnswers, ImageColumns
 
 
 class _Message(BaseModel):

@@ -12,7 +12,7 @@ from core.trust.evaluation.report import ClassReport, RunReport
 from core.trust.share import ShareRight
 
 
-def classes(run: RunReport) -> None:
+def classes_of_run(run: RunReport) -> None:
     """A chart of the worst classes, and a table of all."""
     st.caption(
         "Recall: of the images that show the class, those that were called so. Precision: of the images called so, "

@@ -16,7 +16,7 @@ from pages._ui.shell.session import Session
 _MOST_FLIPS = 100
 
 
-def comparison(session: Session, found: Evaluation, report: EvaluationReport) -> None:
+def evaluation_comparison(session: Session, found: Evaluation, report: EvaluationReport) -> None:
     """Each pair; a choice where there are several."""
     pairs = report.comparisons
     place = 0

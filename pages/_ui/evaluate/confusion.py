@@ -24,7 +24,7 @@ _OTHERS = "(others)"
 _RIGHT, _WRONG = "47,134,214", "208,112,10"  # red, green, blue of cells on and beside the diagonal
 
 
-def confusion(session: Session, stack: ImageStack, run: Run) -> None:
+def confusion_section(session: Session, stack: ImageStack, run: Run) -> None:
     """The matrix, the pairs, and the images of the cell or pair chosen last."""
     places = figures.most_confused(run.judged, MOST_CLASSES)
     normalised = st.toggle(
@@ -147,7 +147,7 @@ def _pairs(session: Session, run: Run) -> None:
         st.caption(f"{_MOST_PAIRS} of {len(pairs):,}; the report has more, the JSON all.")
 
 
-def _pair_chosen(session: Session, run: Run, pairs: tuple[figures.Pair, ...]) -> None:
+def _pair_chosen(session: Session, run: Run, pairs: tuple[figures.ConfusedPair, ...]) -> None:
     for row in st.session_state["evaluate-pairs"].get("selection", {}).get("rows", ()):
         if 0 <= int(row) < len(pairs):
             pair = pairs[int(row)]

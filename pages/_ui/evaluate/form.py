@@ -12,14 +12,14 @@ from core.models.model import Model
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from core.trust.evaluation.evaluation import Subject
-from core.trust.evaluation.job import MAX_SUBJECTS, Plan, Progress
-from core.trust.evaluation.known import SOURCE_TITLES, KnownClasses, Source, from_csv, from_folders
+from core.trust.evaluation.job import MAX_SUBJECTS, EvaluationPlan, EvaluationProgress
+from core.trust.evaluation.known import SOURCE_TITLES, KnownClasses, Source, known_from_csv, known_from_folders
 from core.trust.label_files import MAX_BYTES
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import teachable_models, told_apart
 from pages._ui.shell.session import Session
+from pages._ui.shell.steps import REFRESH_SECONDS
 
-_REFRESH_SECONDS = 0.5
 _CSV_MIB = min(MAX_BYTES // MIB, 4)  # Streamlit's own field holds it in memory
 
 
@@ -80,7 +80,7 @@ def form(session: Session, stack: ImageStack) -> None:
         )
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def _progress(session: Session) -> None:
     """How far it is, and a button to stop it."""
     job = session.evaluation
@@ -94,7 +94,7 @@ def _progress(session: Session) -> None:
             job.cancel()
 
 
-def _text(state: Progress) -> str:
+def _text(state: EvaluationProgress) -> str:
     label = escape(state.label)
     if state.phase == "waiting":
         return "Waiting for the recognitions of other people…"
@@ -117,23 +117,23 @@ def _start(
     try:
         known = _known(stack, source, data)
         subjects = tuple(Subject(model, engine) for model in models for engine in engines)
-        plan = Plan(stack, known, subjects, session.client, session.batch_size or 0)
+        plan = EvaluationPlan(stack, known, subjects, session.client, session.batch_size or 0)
         session.evaluation = get_runtime().evaluation.evaluate(plan)
         session.evaluation_cell = None
     except AppError as error:
         session.evaluation_error = str(error)
     else:
         session.watch(session.evaluation)
-        session.evaluation.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress would only flicker
+        session.evaluation.wait(REFRESH_SECONDS)  # a short run is over by then, and its progress would only flicker
     st.rerun()
 
 
 def _known(stack: ImageStack, source: Source, data: bytes | None) -> KnownClasses:
     names = [entry.name for entry in stack.entries]
     if source == "folders":
-        return from_folders(names)
+        return known_from_folders(names)
     if source == "csv":
-        return from_csv(data or b"", names)
+        return known_from_csv(data or b"", names)
     return KnownClasses(get_runtime().teaching.labels(stack).by_image, "labels")
 
 

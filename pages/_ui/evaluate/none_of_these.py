@@ -8,13 +8,13 @@ import streamlit as st
 from core.recognition.results import THRESHOLD
 from core.trust.evaluation.charts import known_chart
 from core.trust.evaluation.report import KnownReport
-from core.trust.evaluation.sentences import known_sentence, share
+from core.trust.evaluation.sentences import known_sentence, share_text
 from pages._ui.shell.messages import escape
 
 _TOLD = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
-def none_of_these(known: KnownReport, threshold: float | None) -> None:
+def known_scores(known: KnownReport, threshold: float | None) -> None:
     """Which images pass; ``threshold`` is the stack's own, if somebody has moved it."""
     left, right = st.columns(2)
     with left:
@@ -25,8 +25,8 @@ def none_of_these(known: KnownReport, threshold: float | None) -> None:
         rows = [
             {
                 "Threshold": f"{one.threshold:.2f}",
-                "Known images that pass": share(one.known),
-                "Foreign ones that pass": share(one.foreign) if known.foreign else "none here",
+                "Known images that pass": share_text(one.known),
+                "Foreign ones that pass": share_text(one.foreign) if known.foreign else "none here",
             }
             for one in known.passing
             if one.threshold in _TOLD

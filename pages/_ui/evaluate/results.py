@@ -9,23 +9,23 @@ from core.stacks.stack import ImageStack
 from core.trust.evaluation.evaluation import Evaluation
 from core.trust.evaluation.notes import Note
 from core.trust.evaluation.report import EvaluationReport, RunReport
-from pages._ui.evaluate.classes import classes
-from pages._ui.evaluate.comparison import comparison
+from pages._ui.evaluate.classes import classes_of_run
+from pages._ui.evaluate.comparison import evaluation_comparison
 from pages._ui.evaluate.confidence import confidence
-from pages._ui.evaluate.confusion import confusion
-from pages._ui.evaluate.downloads import downloads
+from pages._ui.evaluate.confusion import confusion_section
+from pages._ui.evaluate.downloads import evaluation_downloads
 from pages._ui.evaluate.images import worst_images
-from pages._ui.evaluate.none_of_these import none_of_these
+from pages._ui.evaluate.none_of_these import known_scores
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
 
 _WARNED = ("few_images", "one_class_only")  # of the notes that leave nothing out
 
 
-def results(session: Session, stack: ImageStack, found: Evaluation, report: EvaluationReport) -> None:
+def evaluation_results(session: Session, stack: ImageStack, found: Evaluation, report: EvaluationReport) -> None:
     """Everything about the last evaluation."""
     st.subheader("Results")
-    notes(report.notes)
+    show_notes(report.notes)
     with st.container(horizontal=True):
         for run in report.runs:
             _headline(run)
@@ -40,29 +40,29 @@ def results(session: Session, stack: ImageStack, found: Evaluation, report: Eval
         )
         place = chosen or 0
     run = report.runs[min(place, len(report.runs) - 1)]
-    notes(run.notes)
+    show_notes(run.notes)
     titles = ["Confusion", "Classes", "Confidence", "Worst images"]
     titles += ["None of these"] if run.known else []
     titles += ["Comparison"] if report.comparisons else []
     tabs = dict(zip(titles, st.tabs(titles), strict=True))
     with tabs["Confusion"]:
-        confusion(session, stack, found.runs[place])
+        confusion_section(session, stack, found.runs[place])
     with tabs["Classes"]:
-        classes(run)
+        classes_of_run(run)
     with tabs["Confidence"]:
         confidence(report.runs, run, found.runs[place].judged)
     with tabs["Worst images"]:
         worst_images(session, stack, found.runs[place])
     if run.known:
         with tabs["None of these"]:
-            none_of_these(run.known, get_runtime().recognition.results(stack).threshold)
+            known_scores(run.known, get_runtime().recognition.results(stack).threshold)
     if report.comparisons:
         with tabs["Comparison"]:
-            comparison(session, found, report)
-    downloads(stack, found, report)
+            evaluation_comparison(session, found, report)
+    evaluation_downloads(stack, found, report)
 
 
-def notes(told: tuple[Note, ...]) -> None:
+def show_notes(told: tuple[Note, ...]) -> None:
     """What to know: loud where something was not judged or the figures say little, quiet otherwise."""
     for note in told:
         if note.left_out or note.code in _WARNED:

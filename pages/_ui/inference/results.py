@@ -11,11 +11,12 @@ from streamlit_image_select import image_select
 
 from core.engines.registry import engine_label
 from core.recognition.jobs import RecognitionJob
-from core.recognition.report import to_csv, to_json
+from core.recognition.report import predictions_csv, predictions_json
 from core.recognition.results import Prediction
 from core.recognition.stack_results import differs
 from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
+from pages._ui.shell.downloads import download_button, filename_of
 from pages._ui.shell.links import absolute, stack_links
 from pages._ui.shell.messages import escape, images
 
@@ -188,24 +189,9 @@ def meaning_of_confidence(predictions: Iterable[Prediction]) -> str:
     )
 
 
-def downloads(stack: ImageStack, found: Mapping[int, Sequence[Prediction]]) -> None:
+def result_downloads(stack: ImageStack, found: Mapping[int, Sequence[Prediction]]) -> None:
     """The answers as CSV and JSON, made when asked for."""
-    name = stack.name.removesuffix(".zip")
     predictions = [prediction for row in found.values() for prediction in row]
     with st.container(horizontal=True):
-        st.download_button(
-            "Download CSV",
-            lambda: to_csv(predictions),
-            f"{name}-results.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Download JSON",
-            lambda: to_json(predictions),
-            f"{name}-results.json",
-            "application/json",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        download_button("Download CSV", lambda: predictions_csv(predictions), filename_of(stack, "results.csv"))
+        download_button("Download JSON", lambda: predictions_json(predictions), filename_of(stack, "results.json"))

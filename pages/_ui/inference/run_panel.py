@@ -16,9 +16,9 @@ from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.session import Session
+from pages._ui.shell.steps import REFRESH_SECONDS
 
 FEW_CLASSES = 50  # up to here a list of the classes helps to understand a surprising answer
-_REFRESH_SECONDS = 0.5
 _ENGINE = "engine-choice"  # key of the field
 _DOING = {"decoding": "Decoding images", "ranging": "Finding the range of the stack"}
 _NEAREST = "Whatever else an image shows gets the nearest of these: this model cannot tell."
@@ -127,10 +127,10 @@ def start_run(session: Session, stack: ImageStack, indices: Sequence[int]) -> No
     order = Order(stack, indices, session.model, tuple(engines), session.client, session.batch_size or 0)
     session.job = RecognitionJob(order, runtime.recognition)
     session.watch(session.job)
-    session.job.wait(_REFRESH_SECONDS)  # a short run is over by then, and its progress bar would only flicker
+    session.job.wait(REFRESH_SECONDS)  # a short run is over by then, and its progress bar would only flicker
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def run_progress(session: Session) -> None:
     """How far the recognition is, and a button that ends it."""
     job = session.job

@@ -20,9 +20,9 @@ from pages._ui.shell.messages import escape, megabytes, waiting
 from pages._ui.shell.model_in_use import get_imagenet
 from pages._ui.shell.models import MAX_TITLE, keep_model
 from pages._ui.shell.session import Session
+from pages._ui.shell.steps import REFRESH_SECONDS
 from pages._ui.viewer.uploader import weights_uploader
 
-_REFRESH_SECONDS = 0.5
 _MAX_SMALL_MIB = 4  # of labels and settings
 # Those that tests import; every other name that torchvision or timm knows can be written.
 _NETWORKS = (
@@ -132,7 +132,7 @@ def _follow(session: Session, job: ImportJob) -> None:
         told = st.empty()
         while job.status == "running":
             told.caption(waiting(0) if job.waiting else "")  # also where a session that ends leaves
-            job.wait(_REFRESH_SECONDS)
+            job.wait(REFRESH_SECONDS)
     session.import_job = None
     session.preprocessing_unknown = job.error is PreprocessingUnknown
     if job.model is None:

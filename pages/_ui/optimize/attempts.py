@@ -15,12 +15,11 @@ from core.optimize.quantize import LADDER
 from core.optimize.run import OptimizationJob
 from pages._ui.optimize.form import start
 from pages._ui.optimize.gate_report import all_figures, figures, verdict
+from pages._ui.shell.downloads import download_button
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import keep_model
 from pages._ui.shell.session import Session
-from pages._ui.shell.steps import steps_progress, steps_table
-
-_REFRESH_SECONDS = 0.5
+from pages._ui.shell.steps import REFRESH_SECONDS, steps_progress, steps_table
 
 
 def model_facts(model: Model) -> None:
@@ -54,7 +53,7 @@ def _confidence(model: Model) -> str:
     return " · ".join(found) or "not calibrated: calibrate on a stack in which the classes of some images are known"
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def running_attempt(session: Session) -> None:
     """The running optimisation's steps with their times, and a button to stop it."""
     job = session.optimizations[-1]
@@ -148,14 +147,11 @@ def _choice(session: Session, job: OptimizationJob, model: Model, key: str) -> N
         ):
             keep_model(session, model)
             st.rerun()
-    st.download_button(
+    download_button(
         "Download this model",
         lambda: pack_model(model),
         f"{job.source.card.name}-calibrated.zip",
-        "application/zip",
-        icon=":material/download:",
         key=f"download-{key}",
-        on_click="ignore",
         help="The model's folder as a ZIP. Unpacked into the models folder of a server's data folder, it is "
         "installed there for everybody.",
     )

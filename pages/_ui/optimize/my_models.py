@@ -16,6 +16,7 @@ from core.models.install import pack_model
 from core.models.model import Model
 from core.models.model_server import pack_repository
 from core.runtime import get_runtime
+from pages._ui.shell.downloads import download_button
 from pages._ui.shell.messages import escape, megabytes
 from pages._ui.shell.models import MAX_TITLE, told_apart
 from pages._ui.shell.session import Session
@@ -49,22 +50,17 @@ def _use(session: Session, model: Model) -> None:
 
 
 def _downloads(model: Model) -> None:
-    st.download_button(
+    download_button(
         "Download its folder",
         lambda: pack_model(model),
         f"{model.card.name}.zip",
-        "application/zip",
-        icon=":material/download:",
-        on_click="ignore",
         help="Unpacked into the models folder of a server's data folder, it is installed there for everybody.",
     )
-    st.download_button(
+    download_button(
         "For OpenVINO Model Server",
         lambda: pack_repository(model),
         f"{model.card.name}-model-server.zip",
-        "application/zip",
         icon=":material/dns:",
-        on_click="ignore",
         disabled=not model.has_int8,
         help="A repository that the server reads: config.json, and the INT8 model that takes images as it decodes "
         "them. docs/models.md has the call of a client.",

@@ -15,10 +15,10 @@ from core.stacks.stack import ImageStack
 from pages._ui.shell.links import absolute, stack_links
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
+from pages._ui.shell.steps import REFRESH_SECONDS
 
 _IMAGES = 8
 _CLASSES = 3
-_REFRESH_SECONDS = 0.5
 
 
 def begin_trial(session: Session, model: Model) -> None:
@@ -57,7 +57,7 @@ def trial(session: Session) -> None:
             st.rerun()
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def _wait(session: Session) -> None:
     job = session.trial
     if job is None or job.status != "running":

@@ -23,9 +23,8 @@ from pages._ui.optimize.attempts import attempt, running_attempt
 from pages._ui.optimize.form import known_labels, start
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.session import Session
-from pages._ui.shell.steps import steps_progress
+from pages._ui.shell.steps import REFRESH_SECONDS, steps_progress
 
-_REFRESH_SECONDS = 0.5
 _WORST = 3  # that are proposed to stay FP32
 _SHOWN = 5
 
@@ -67,7 +66,7 @@ def _made_by(
     return [flip.index for flip in found if flip.index in first & second]
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def _running(session: Session) -> None:
     job = session.layer_errors
     if job is None or job.status != "running":

@@ -7,7 +7,7 @@ from pathlib import Path
 from weakref import WeakSet
 
 from core.base.background import BackgroundJob
-from core.stacks.quota import Share
+from core.stacks.quota import QuotaShare
 
 END_SECONDS = 10.0  # what a cancelled job may take to end before its folder is deleted under it
 
@@ -17,13 +17,13 @@ class Holdings:
 
     def __init__(self) -> None:
         self._jobs: WeakSet[BackgroundJob] = WeakSet()
-        self._folders: list[tuple[Path, Share]] = []
+        self._folders: list[tuple[Path, QuotaShare]] = []
 
     def watch(self, job: BackgroundJob) -> None:
         """Add a job that has been started."""
         self._jobs.add(job)
 
-    def keep(self, folder: Path, share: Share) -> None:
+    def keep(self, folder: Path, share: QuotaShare) -> None:
         """Add a folder, which need not exist yet."""
         self._folders.append((folder, share))
 

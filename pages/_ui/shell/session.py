@@ -25,7 +25,7 @@ from core.recognition.jobs import RecognitionJob
 from core.recognition.range_job import RangeJob
 from core.runtime import get_runtime
 from core.stacks.files import KeptFile
-from core.stacks.quota import Share
+from core.stacks.quota import QuotaShare
 from core.stacks.stack import ImageStack
 from core.teach.job import TeachingJob
 from core.teach.live import LiveTeaching
@@ -124,7 +124,7 @@ class Session:
         """Have a job that has been started cancelled when the session ends."""
         self._holdings.watch(job)
 
-    def new_model_room(self, name: str) -> tuple[Path, Share]:
+    def new_model_room(self, name: str) -> tuple[Path, QuotaShare]:
         """A folder, not made yet, for a model of this session, and its part of the quota; both go with the session."""
         folder, share = get_runtime().new_model_folder(name), get_runtime().store.share(self.client)
         self._holdings.keep(folder, share)

@@ -10,6 +10,7 @@ import streamlit as st
 from core.optimize.progress import StepState
 from pages._ui.shell.messages import escape
 
+REFRESH_SECONDS = 0.5  # how often a page looks at what is running
 _MARKS = {"waiting": "○", "running": "▸", "done": "✓", "stopped": "✕"}
 
 

@@ -22,6 +22,7 @@ from core.teach.saved import MAX_BYTES as MAX_SESSION_BYTES
 from core.teach.saved import SavedTeaching, read_saved
 from core.trust.label_files import MAX_BYTES, from_folders, to_csv
 from pages._ui.components.contract import Refusals, UploaderData
+from pages._ui.shell.downloads import download_button, filename_of
 from pages._ui.shell.links import LABELS, absolute, of_stack
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import teachable_models
@@ -32,7 +33,7 @@ from pages._ui.viewer.uploader import told, uploader_field
 _MAX_NAME = 100  # characters of a class
 
 
-def classes(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
+def class_field(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     """The field for a new class, and the menus beside it."""
     with st.container(key="classes", horizontal=True, vertical_alignment="bottom"):
         # Not cleared by the browser: a report of the gallery right after it would join it, and bring the empty field.
@@ -133,15 +134,12 @@ def _taken(session: Session, live: LiveTeaching) -> None:
 
 
 def _labels_out(stack: ImageStack, live: LiveTeaching) -> None:
-    name = stack.name.removesuffix(".zip")
     names = [entry.name for entry in stack.entries]
-    st.download_button(
+    download_button(
         "As CSV",
         lambda: to_csv(live.labels.by_image, names),
-        f"{name}-labels.csv",
-        "text/csv",
+        filename_of(stack, "labels.csv"),
         icon=":material/table:",
-        on_click="ignore",
     )
     st.link_button(
         "As folders in a ZIP",
@@ -157,13 +155,11 @@ def _session_file(session: Session, stack: ImageStack, live: LiveTeaching) -> No
         "open the same ZIP first, under whatever name."
     )
     results = get_runtime().recognition.results(stack)
-    st.download_button(
+    download_button(
         "Save session",
         lambda: _save(session, stack, live),
-        f"{stack.name.removesuffix('.zip')}-session.json",
-        "application/json",
+        filename_of(stack, "session.json"),
         icon=":material/save:",
-        on_click="ignore",  # a run that begins beside the download can take its file away
         disabled=not live.labels.classes and not results.engines,
     )
     given = st.file_uploader(

@@ -13,13 +13,12 @@ from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from core.teach.job import TeachingJob
 from core.teach.live import LiveTeaching
+from pages._ui.shell.downloads import download_button
 from pages._ui.shell.messages import escape, images
 from pages._ui.shell.models import keep_model, teachable_models, told_apart
 from pages._ui.shell.session import Session
-from pages._ui.shell.steps import steps_progress, steps_table
+from pages._ui.shell.steps import REFRESH_SECONDS, steps_progress, steps_table
 from pages._ui.teach.state import goes_on, looker_of, watch
-
-_REFRESH_SECONDS = 0.5
 
 
 def making(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
@@ -126,7 +125,7 @@ def _start(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
         session.taught = None
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def _running(session: Session) -> None:
     job = session.teaching_job
     if job is None or job.status != "running":
@@ -161,13 +160,10 @@ def _ended(session: Session, job: TeachingJob) -> None:
             st.caption(escape(report.train_longer))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.page_link("viewer.py", label="Recognise with it in the viewer", icon=":material/photo_library:")
-            st.download_button(
+            download_button(
                 "Download the model",
                 lambda: pack_model(model),
                 f"{model.card.name}.zip",
-                "application/zip",
-                icon=":material/download:",
-                on_click="ignore",
                 help="Weights, INT8 copy, card, and the features of the labelled images, so that it can be taught "
                 "further. Unpacked into the models folder of a server's data folder, it is installed there.",
             )

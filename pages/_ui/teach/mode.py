@@ -9,7 +9,7 @@ from core.stacks.stack import ImageStack
 from core.teach.live import LiveTeaching
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
-from pages._ui.teach.classes import classes
+from pages._ui.teach.classes import class_field
 from pages._ui.teach.state import next_step, watch
 
 
@@ -49,7 +49,7 @@ def watched(session: Session, stack: ImageStack) -> LiveTeaching | None:
 def label_panel(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     """What to do now, and the field for a new class."""
     next_step(live)
-    classes(session, stack, live)
+    class_field(session, stack, live)
 
 
 def to_the_model() -> None:

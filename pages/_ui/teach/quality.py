@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.stacks.stack import ImageStack
-from core.teach.evaluate import MORE, Evaluation
+from core.teach.evaluate import MORE, CrossValidation
 from core.teach.live import Judgement, LiveTeaching
 from pages._ui.shell.links import absolute, stack_links
 from pages._ui.shell.messages import escape, images
@@ -53,7 +53,7 @@ def quality(session: Session, stack: ImageStack, live: LiveTeaching) -> None:
     _mistakes(session, stack, judgement)
 
 
-def _figures(found: Evaluation) -> None:
+def _figures(found: CrossValidation) -> None:
     share = found.accuracy
     points = ", ".join(
         f"{point.examples_per_class:.0f} examples a class: {point.share.value:.0%}" for point in found.curve
@@ -75,7 +75,7 @@ def _figures(found: Evaluation) -> None:
             st.caption(f"So far: {points}.")
 
 
-def _per_class(found: Evaluation) -> None:
+def _per_class(found: CrossValidation) -> None:
     st.markdown("**Each class**")
     rows = [
         {

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from contextlib import suppress
 from typing import BinaryIO
 
 import pandas as pd
 import streamlit as st
 
-from core.base.errors import AppError
+from core.base.errors import AppError, ModelError
 from core.base.reach import names_this_computer
 from core.images.pixels import RENDERING_RULES
+from core.images.preprocessing import STANDARD
 from core.runtime import get_runtime
 from core.stacks.sample import make_sample_stack
 from core.stacks.stack import ImageStack
@@ -80,18 +82,24 @@ def stack_summary(stack: ImageStack) -> None:
 def skipped_files(stack: ImageStack) -> None:
     """A button with what was left out of the stack, and why; nothing where that is nothing."""
     if stack.skipped:
-        with st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"):
+        with (
+            st.container(key="skipped", width="content"),
+            st.popover(f"{len(stack.skipped):,} skipped", icon=":material/info:"),
+        ):
             st.caption("These files are not part of the stack.")
             rows = [(item.name, item.reason) for item in stack.skipped]
             st.dataframe(pd.DataFrame(rows, columns=["File", "Reason"]), hide_index=True, width="stretch")
 
 
-def rendering_note() -> None:
-    """How pixels are shown and given to the model."""
+def rendering_note(session: Session) -> None:
+    """How pixels are shown and given to the model in use."""
+    preprocessing = STANDARD
+    with suppress(ModelError):  # there is none; the choice of a model says so
+        preprocessing = session.model.preprocessing
     with st.popover("How images are shown and recognised", icon=":material/help:"):
         st.markdown(
             f"{RENDERING_RULES} Zoom, rotation and flips are for your eyes only: the model always gets the image "
-            "as it is in the file, scaled to 256 px on its shorter side and cut to the central 224 × 224 px."
+            f"as it is in the file, {escape(preprocessing.fit)}."
         )
 
 

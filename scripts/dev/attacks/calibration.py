@@ -8,7 +8,7 @@ import time
 
 import psutil
 
-from scripts.dev.attacks.registry import Outcome, Target, attack
+from scripts.dev.attacks.registry import AttackOutcome, Target, attack
 from scripts.dev.attacks.visitor import Visitor, connection_to_page
 
 VISITORS = 4
@@ -17,7 +17,7 @@ END_SECONDS = 180.0  # a browser that has lost its connection has two minutes to
 
 
 @attack("abandoned calibrations", "four visitors of as many addresses start a calibration each, and leave")
-def abandoned_calibrations(target: Target) -> Outcome:
+def abandoned_calibrations(target: Target) -> AttackOutcome:
     """Each takes a process of 1.5 GB for as long as it lasts."""
     started: list[str] = []
     most = 0
@@ -46,7 +46,7 @@ def abandoned_calibrations(target: Target) -> Outcome:
         time.sleep(1)
     seconds, behind = time.monotonic() - left, _workers(target)
     waiting = sum("Waiting for a turn" in text for text in started)
-    return Outcome(
+    return AttackOutcome(
         len(started) > 1 and most == 1 and not behind,
         f"{len(started)} started, {most} at a time, {waiting} told that they wait; "
         f"{behind} run {seconds:.0f} s after the visitors have left",

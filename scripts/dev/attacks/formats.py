@@ -14,7 +14,7 @@ import imagecodecs
 import numpy as np
 
 from scripts.dev.attacks.images import beside
-from scripts.dev.attacks.registry import TIMEOUT_SECONDS, Outcome, Target, attack
+from scripts.dev.attacks.registry import TIMEOUT_SECONDS, AttackOutcome, Target, attack
 from scripts.dev.attacks.uploads import session_from
 
 _SIDE, _PAGES, _FRAMES = 10_000, 2_000, 40
@@ -67,7 +67,7 @@ def packed_as(name: str, data: bytes) -> bytes:
 
 
 @attack("huge pages", f"a TIFF of {_PAGES:,} pages of 100 megapixels; thumbnails and windows asked for and hung up")
-def huge_pages(target: Target) -> Outcome:
+def huge_pages(target: Target) -> AttackOutcome:
     """All of one strip."""
     paths = [f"/images/{number}/thumbnail" for number in range(6)]
     paths += [f"/images/{number}/display?low=1&high=9" for number in range(6, 12)]
@@ -75,14 +75,14 @@ def huge_pages(target: Target) -> Outcome:
 
 
 @attack("huge frames", f"a DICOM file of {_FRAMES} frames of 100 megapixels; thumbnails asked for and hung up")
-def huge_frames(target: Target) -> Outcome:
+def huge_frames(target: Target) -> AttackOutcome:
     """Without an ending, too, so that its content has to tell."""
     paths = [f"/images/{number}/thumbnail" for number in range(12)]
     return beside(target, packed_as("IM0001", black_dicom(_FRAMES)), paths, hang_up_after=0.5)
 
 
 @attack("bottomless TAR", "a compressed TAR of a few megabytes that unfolds to gigabytes")
-def bottomless_tar(target: Target) -> Outcome:
+def bottomless_tar(target: Target) -> AttackOutcome:
     """Of zeros that are said to be an image."""
     header = tarfile.TarInfo("a.png")
     header.size = 8_000_000_000
@@ -97,14 +97,14 @@ def bottomless_tar(target: Target) -> Outcome:
             timeout=TIMEOUT_SECONDS,
         )
     seconds = time.monotonic() - started
-    return Outcome(
+    return AttackOutcome(
         400 <= answer.status_code < 500 and seconds <= _REFUSED_SECONDS,
         f"answer {answer.status_code} in {seconds:.1f} s",
     )
 
 
 @attack("endless form", "a form of files without bytes, sent until somebody says no")
-def endless_form(target: Target) -> Outcome:
+def endless_form(target: Target) -> AttackOutcome:
     """How many are taken before there is an answer."""
     head = (
         f"POST /api/v1/stacks HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary={_FORM}\r\n"
@@ -121,4 +121,4 @@ def endless_form(target: Target) -> Outcome:
             if select.select([connection], [], [], 0)[0]:
                 answer = connection.recv(100)
     seconds, code = time.monotonic() - started, answer[9:12].decode() or "none"
-    return Outcome(code.startswith("4"), f"answer {code} after {sent:,} files in {seconds:.1f} s")
+    return AttackOutcome(code.startswith("4"), f"answer {code} after {sent:,} files in {seconds:.1f} s")

@@ -16,7 +16,7 @@ import numpy as np
 import requests
 from PIL import Image
 
-from scripts.dev.attacks.registry import TIMEOUT_SECONDS, Outcome, Target, attack
+from scripts.dev.attacks.registry import TIMEOUT_SECONDS, AttackOutcome, Target, attack
 from scripts.dev.attacks.uploads import ZIP, session_from
 
 P95_SECONDS = 1.0
@@ -70,9 +70,7 @@ class Honest:
                 image = io.BytesIO()
                 Image.fromarray(noise.integers(0, 256, (64, 64, 3), np.uint8)).save(image, "PNG")
                 archive.writestr(f"{number}.png", image.getvalue())
-        started = time.monotonic()
         self.stack = upload(session, target, packed.getvalue())
-        self.first_upload = time.monotonic() - started
 
     def work(self, seconds: float) -> None:
         """Ask for so long."""
@@ -121,7 +119,7 @@ def asking(stack: str, paths: list[str], *, hang_up_after: float | None = None) 
         stopped.set()
 
 
-def beside(target: Target, archive: bytes, paths: list[str], hang_up_after: float | None = None) -> Outcome:
+def beside(target: Target, archive: bytes, paths: list[str], hang_up_after: float | None = None) -> AttackOutcome:
     """How long an honest client's requests take meanwhile."""
     with session_from(_ATTACKER) as attacker, session_from(_HONEST) as session:
         stack = upload(attacker, target, archive)
@@ -136,34 +134,34 @@ def beside(target: Target, archive: bytes, paths: list[str], hang_up_after: floa
         f"another's prediction {predictions:.2f} s, thumbnail and window {pictures:.2f} s (p95 of "
         f"{len(honest.predictions)}); deleted in {deleted:.1f} s"
     )
-    return Outcome(max(predictions, pictures, deleted) <= P95_SECONDS and not honest.refused, figures)
+    return AttackOutcome(max(predictions, pictures, deleted) <= P95_SECONDS and not honest.refused, figures)
 
 
 @attack(
     "huge thumbnails",
     "200 images of 100 megapixels in 1.7 MB; twelve thumbnails asked for and hung up, again and again",
 )
-def huge_thumbnails(target: Target) -> Outcome:
+def huge_thumbnails(target: Target) -> AttackOutcome:
     """What stopped everybody once."""
     paths = [f"/images/{number}/thumbnail" for number in range(12)]
     return beside(target, zip_of(black_png(10_000, 10_000, 8, _RGB), 200), paths, hang_up_after=0.5)
 
 
 @attack("huge windows", "windows of 100 megapixels of 16-bit RGBA, asked for and hung up")
-def huge_windows(target: Target) -> Outcome:
+def huge_windows(target: Target) -> AttackOutcome:
     """Eight at once."""
     paths = [f"/images/{number}/display?low={number + 1}&high=900" for number in range(8)]
     return beside(target, zip_of(black_png(10_000, 10_000, 16, _RGBA), 20), paths, hang_up_after=1.0)
 
 
 @attack("huge predictions", "six predictions at once of 64 images of 16 megapixels each")
-def huge_predictions(target: Target) -> Outcome:
+def huge_predictions(target: Target) -> AttackOutcome:
     """Just below what is worked on in strips."""
     return beside(target, zip_of(black_png(4000, 4000, 8, _RGB), 200), ["/predictions"] * 6)
 
 
 @attack("answers nobody reads", "200 answers of up to 800 MB that are asked for and not read")
-def unread_answers(target: Target) -> Outcome:
+def unread_answers(target: Target) -> AttackOutcome:
     """Values and originals."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -182,4 +180,4 @@ def unread_answers(target: Target) -> Outcome:
             connection.sendall(f"GET {stack}/images/{kind} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         honest.work(12)
     slowest = max(p95(honest.predictions), p95(honest.pictures))
-    return Outcome(slowest <= P95_SECONDS and not honest.refused, f"another's requests {slowest:.2f} s (p95)")
+    return AttackOutcome(slowest <= P95_SECONDS and not honest.refused, f"another's requests {slowest:.2f} s (p95)")

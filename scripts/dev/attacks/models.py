@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import requests
 
-from scripts.dev.attacks.registry import MB, TIMEOUT_SECONDS, Outcome, Target, attack
+from scripts.dev.attacks.registry import MB, TIMEOUT_SECONDS, AttackOutcome, Target, attack
 from scripts.dev.attacks.uploads import session_from
 
 COPIES = 20
@@ -48,7 +48,7 @@ FILES: dict[str, Callable[[], bytes]] = {
 
 
 @attack("hostile weights", "100 files of weights that claim gigabytes, from five addresses, and one of 600 MB")
-def hostile_weights(target: Target) -> Outcome:
+def hostile_weights(target: Target) -> AttackOutcome:
     """They are kept on disk until a page asks for a model to be made of them, within the quotas."""
     statuses: Counter[int] = Counter()
     sent = 0
@@ -62,7 +62,7 @@ def hostile_weights(target: Target) -> Outcome:
         over = _send(session, target, "large.pth", bytes(int(600 * MB)))
     kept = sum(path.stat().st_size for path in target.work.rglob("files/*/*") if path.is_file())
     text = ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items()))
-    return Outcome(over == 413 and kept <= sent, f"{text}; the large one {over}; {kept / MB:.0f} MB on disk")
+    return AttackOutcome(over == 413 and kept <= sent, f"{text}; the large one {over}; {kept / MB:.0f} MB on disk")
 
 
 def _send(session: requests.Session, target: Target, name: str, data: bytes) -> int:

@@ -12,7 +12,7 @@ from functools import partial
 
 from PIL import Image
 
-from scripts.dev.attacks.registry import TIMEOUT_SECONDS, Outcome, Target, attack
+from scripts.dev.attacks.registry import TIMEOUT_SECONDS, AttackOutcome, Target, attack
 from scripts.dev.attacks.uploads import ZIP
 
 FILES = 19_900
@@ -35,14 +35,14 @@ NAMES: Mapping[str, Callable[[int], str]] = {
 
 
 @attack("names", f"{len(NAMES)} archives of 19,900 files each, with names that are slow to sort or to tell apart")
-def hostile_names(target: Target) -> Outcome:
+def hostile_names(target: Target) -> AttackOutcome:
     """How long does another client wait for an answer meanwhile that costs nothing?"""
     before = _longest_wait(target, partial(time.sleep, 1))
     waits = {kind: _longest_wait(target, partial(_upload, target, _archive(name))) for kind, name in NAMES.items()}
     worst = max(waits, key=lambda kind: waits[kind])
     milliseconds = ", ".join(f"{kind}: {1000 * seconds:.0f}" for kind, seconds in waits.items())
     text = f"longest wait of another client in ms: {milliseconds}; before: {1000 * before:.0f}"
-    return Outcome(waits[worst] <= before + LONGEST_WAIT_SECONDS, text)
+    return AttackOutcome(waits[worst] <= before + LONGEST_WAIT_SECONDS, text)
 
 
 def _longest_wait(target: Target, work: Callable[[], None]) -> float:

@@ -32,7 +32,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttackOutcome:
     """Whether the server held, and the figures that say so."""
 
     held: bool
@@ -45,7 +45,7 @@ class Attack:
 
     name: str
     text: str
-    run: Callable[[Target], Outcome]
+    run: Callable[[Target], AttackOutcome]
     settings: Mapping[str, str] = field(default_factory=dict)
     open_files: int | None = None  # how many the server may have
     alone: bool = False  # it needs a server that nobody else uses: one with a password, or that it stops
@@ -56,10 +56,10 @@ ATTACKS: list[Attack] = []
 
 def attack(
     name: str, text: str, *, open_files: int | None = None, alone: bool = False, **settings: str
-) -> Callable[[Callable[[Target], Outcome]], Callable[[Target], Outcome]]:
+) -> Callable[[Callable[[Target], AttackOutcome]], Callable[[Target], AttackOutcome]]:
     """Register a function as an attack; ``settings`` are environment variables of the server."""
 
-    def register(run: Callable[[Target], Outcome]) -> Callable[[Target], Outcome]:
+    def register(run: Callable[[Target], AttackOutcome]) -> Callable[[Target], AttackOutcome]:
         ATTACKS.append(Attack(name, text, run, settings, open_files, alone or open_files is not None))
         return run
 

@@ -12,14 +12,14 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from scripts.dev.attacks.registry import MB, TIMEOUT_SECONDS, Outcome, Target, attack
+from scripts.dev.attacks.registry import MB, TIMEOUT_SECONDS, AttackOutcome, Target, attack
 from scripts.dev.attacks.visitor import connection_to_page
 
 
 @attack(
     "files in memory", "a page's session that sends 60 files of 4 MB, and one of 200 MB, to Streamlit's upload route"
 )
-def files_in_memory(target: Target) -> Outcome:
+def files_in_memory(target: Target) -> AttackOutcome:
     """Which keeps them in memory until the session ends."""
     statuses: Counter[int] = Counter()
     with connection_to_page(target) as page:
@@ -42,11 +42,11 @@ def files_in_memory(target: Target) -> Outcome:
                     statuses[answer.status_code] += 1
     taken = statuses[204]
     text = ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items()))
-    return Outcome(0 < taken < 10, f"{taken} of 61 were kept ({text})")
+    return AttackOutcome(0 < taken < 10, f"{taken} of 61 were kept ({text})")
 
 
 @attack("large message", "a WebSocket message of 150 MB that never ends")
-def large_message(target: Target) -> Outcome:
+def large_message(target: Target) -> AttackOutcome:
     """Its frame is announced, and all but the last byte are sent."""
     size, sent = int(150 * MB), 0
     with connection_to_page(target) as page:
@@ -59,4 +59,4 @@ def large_message(target: Target) -> Outcome:
                 sent += 1_000_000
         with contextlib.suppress(OSError):
             raw.close()
-    return Outcome(sent < size / 5, f"{sent / MB:.0f} MB were taken")
+    return AttackOutcome(sent < size / 5, f"{sent / MB:.0f} MB were taken")

@@ -14,12 +14,12 @@ from pathlib import Path
 import requests
 from PIL import Image
 
-from scripts.dev.attacks.registry import TIMEOUT_SECONDS, Outcome, Target, attack
+from scripts.dev.attacks.registry import TIMEOUT_SECONDS, AttackOutcome, Target, attack
 from scripts.dev.attacks.uploads import ZIP
 
 
 @attack("stopped while decoding", "SIGTERM while images of 64 megapixels are decoded", alone=True)
-def stopped_while_decoding(target: Target) -> Outcome:
+def stopped_while_decoding(target: Target) -> AttackOutcome:
     """The process should be gone, with its files, in the ten seconds that docker gives it."""
     image, packed = io.BytesIO(), io.BytesIO()
     Image.new("RGB", (8000, 8000)).save(image, "PNG", compress_level=1)
@@ -44,7 +44,7 @@ def stopped_while_decoding(target: Target) -> Outcome:
         time.sleep(0.1)
     seconds = time.monotonic() - started
     left = sum(path.stat().st_size for path in target.work.rglob("*") if path.is_file())
-    return Outcome(seconds <= 10 and left == 0, f"gone after {seconds:.1f} s; {left / 1e6:.0f} MB left on disk")
+    return AttackOutcome(seconds <= 10 and left == 0, f"gone after {seconds:.1f} s; {left / 1e6:.0f} MB left on disk")
 
 
 def _runs(pid: int) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 from PIL import Image
 
-from scripts.dev.attacks.registry import TIMEOUT_SECONDS, Outcome, Target, attack
+from scripts.dev.attacks.registry import TIMEOUT_SECONDS, AttackOutcome, Target, attack
 
 ZIP = {"Content-Type": "application/zip"}
 
@@ -28,7 +28,7 @@ def small_zip() -> bytes:
 
 
 @attack("dripping upload", "20 uploads of a byte a second", AISR_UPLOAD_IDLE_SECONDS="5")
-def dripping_upload(target: Target) -> Outcome:
+def dripping_upload(target: Target) -> AttackOutcome:
     """Each of which is never idle."""
     head = (
         b"POST /api/v1/stacks HTTP/1.1\r\nHost: x\r\nContent-Type: application/zip\r\nContent-Length: 100000\r\n\r\nPK"
@@ -51,11 +51,11 @@ def dripping_upload(target: Target) -> Outcome:
                 except OSError:
                     open_ones.remove(one)
         seconds = time.monotonic() - started
-    return Outcome(not open_ones, f"{len(open_ones)} of 20 go on after {seconds:.0f} s")
+    return AttackOutcome(not open_ones, f"{len(open_ones)} of 20 go on after {seconds:.0f} s")
 
 
 @attack("all places", "stacks of 300 bytes until there is no place, from eight addresses")
-def all_places(target: Target) -> Outcome:
+def all_places(target: Target) -> AttackOutcome:
     """Can another client still upload?"""
     archive = small_zip()
     statuses: Counter[int] = Counter()
@@ -65,18 +65,20 @@ def all_places(target: Target) -> Outcome:
                 statuses[_upload(session, target, archive)] += 1
     with session_from("127.0.2.1") as session:
         other = _upload(session, target, archive)
-    return Outcome(other == 201, f"{statuses[201]} of 320 taken; another client gets {other}")
+    return AttackOutcome(other == 201, f"{statuses[201]} of 320 taken; another client gets {other}")
 
 
 @attack("flood", "400 requests for predictions where 300 a minute are allowed", AISR_RECOGNITIONS_PER_MINUTE="300")
-def flood(target: Target) -> Outcome:
+def flood(target: Target) -> AttackOutcome:
     """From one client."""
     statuses: Counter[int] = Counter()
     with requests.Session() as session:
         for _ in range(400):
             answer = session.post(f"{target.address}/predict", json={"filenames": ["a"]}, timeout=TIMEOUT_SECONDS)
             statuses[answer.status_code] += 1
-    return Outcome(statuses[429] > 0, ", ".join(f"{count:,} × {status}" for status, count in sorted(statuses.items())))
+    return AttackOutcome(
+        statuses[429] > 0, ", ".join(f"{count:,} × {status}" for status, count in sorted(statuses.items()))
+    )
 
 
 @contextlib.contextmanager

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
 import { StackStore } from "../../../pages/_ui/components/shared/store.js";
-import { LABELLED, NONE_OF_THESE, POLL_MS, SUGGESTED } from "../../../pages/_ui/components/shared/teaching.js";
+import { LABELLED, NONE_OF_THESE, SUGGESTED } from "../../../pages/_ui/components/shared/taught_answers.js";
+import { POLL_MS } from "../../../pages/_ui/components/shared/teaching.js";
 import { answers, asked, openPage, sent, settle, viewData } from "../page.js";
 
 /** @import { TeachingColumns } from "../../../pages/_ui/components/shared/contract.js" */

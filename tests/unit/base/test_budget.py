@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.base.budget import SMALL_BYTES, ByteBudget, Lane, Reservation
+from core.base.budget import SMALL_BYTES, ByteBudget
+from core.base.byte_lane import ByteLane, Reservation
 from core.base.errors import Busy, Cancelled, TooManyRequests
 from core.base.settings import MIB
 from tests.helpers import SECONDS, wait_until
@@ -161,7 +162,7 @@ def test_turns_go_by_what_work_costs_where_its_bytes_do_not_tell() -> None:
 
 
 def test_one_client_has_only_so_much_and_keeps_nobody_else_waiting() -> None:
-    lane = Lane(100, per_client=30)
+    lane = ByteLane(100, per_client=30)
     greedy = [lane.request(10, client="greedy") for _ in range(20)]
     assert granted(greedy) == [0, 1, 2]
     others = [lane.request(25, client=str(number)) for number in range(3)]
@@ -169,12 +170,12 @@ def test_one_client_has_only_so_much_and_keeps_nobody_else_waiting() -> None:
     greedy[0].release()
     assert granted(others) == [0, 1, 2] or granted(greedy) == [0, 1, 2, 3]
     assert lane.used <= 100
-    huge = Lane(100, per_client=30).request(1_000_000, client="greedy")
+    huge = ByteLane(100, per_client=30).request(1_000_000, client="greedy")
     assert (huge.state, huge.count) == ("granted", 30)
 
 
 def test_what_turns_out_not_to_be_needed_is_given_back_at_once() -> None:
-    lane = Lane(100)
+    lane = ByteLane(100)
     first, second = lane.request(90), lane.request(50)
     first.keep(95)
     assert (second.state, lane.used) == ("waiting", 90)

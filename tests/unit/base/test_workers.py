@@ -12,7 +12,7 @@ import pytest
 
 from core.base.budget import ByteBudget
 from core.base.settings import MIB
-from core.base.workers import Job, Priority, WorkerPool
+from core.base.workers import PoolJob, Priority, WorkerPool
 
 SECONDS = 10.0
 
@@ -29,7 +29,7 @@ class Gate:
 
     def __init__(self, pool: WorkerPool) -> None:
         self._reached, self._opened = threading.Event(), threading.Event()
-        self.job = pool.submit(Job(self._wait), Priority.VISIBLE)
+        self.job = pool.submit(PoolJob(self._wait), Priority.VISIBLE)
         assert self._reached.wait(SECONDS)
 
     def _wait(self) -> None:
@@ -40,8 +40,8 @@ class Gate:
         self._opened.set()
 
 
-def recorder(order: list[str], name: str) -> Job:
-    return Job(lambda: order.append(name))
+def recorder(order: list[str], name: str) -> PoolJob:
+    return PoolJob(lambda: order.append(name))
 
 
 def test_urgent_jobs_run_first_and_equal_ones_in_order_of_arrival(pool: WorkerPool) -> None:
@@ -70,9 +70,9 @@ def test_no_small_job_waits_for_a_thread_that_works_on_a_large_one(pool: WorkerP
         reached.set()
         assert opened.wait(SECONDS)
 
-    large = pool.submit(Job(wait, memory=100 * MIB), Priority.VISIBLE)
+    large = pool.submit(PoolJob(wait, memory=100 * MIB), Priority.VISIBLE)
     assert reached.wait(SECONDS)
-    pool.submit(Job(lambda: None, memory=MIB), Priority.INGEST).result(SECONDS)
+    pool.submit(PoolJob(lambda: None, memory=MIB), Priority.INGEST).result(SECONDS)
     assert not large.done()
     opened.set()
     large.result(SECONDS)
@@ -103,7 +103,7 @@ def test_a_job_runs_once_however_often_and_wherever_it_is_submitted() -> None:
         with lock:
             runs.append(number)
 
-    jobs = [Job(lambda number=number: count(number)) for number in range(50)]
+    jobs = [PoolJob(lambda number=number: count(number)) for number in range(50)]
 
     def submit_all() -> None:
         for priority in (Priority.INGEST, Priority.RECOGNIZE, Priority.VISIBLE):
@@ -117,7 +117,7 @@ def test_a_job_runs_once_however_often_and_wherever_it_is_submitted() -> None:
         thread.join()
     for job in jobs:
         job.result(SECONDS)
-    last = pool.submit(Job(lambda: None), Priority.INGEST)  # behind every second entry of the jobs above
+    last = pool.submit(PoolJob(lambda: None), Priority.INGEST)  # behind every second entry of the jobs above
     last.result(SECONDS)
     pool.close()
     assert sorted(runs) == list(range(50))
@@ -127,10 +127,10 @@ def test_an_exception_reaches_whoever_waits_and_does_not_stop_the_thread(pool: W
     def fail() -> None:
         raise KeyError("broken")
 
-    failed = pool.submit(Job(fail), Priority.INGEST)
+    failed = pool.submit(PoolJob(fail), Priority.INGEST)
     with pytest.raises(KeyError, match="broken"):
         failed.result(SECONDS)
-    assert pool.submit(Job(lambda: None), Priority.INGEST).result(SECONDS) is None
+    assert pool.submit(PoolJob(lambda: None), Priority.INGEST).result(SECONDS) is None
 
 
 def test_a_finished_job_no_longer_holds_what_it_worked_on(pool: WorkerPool) -> None:
@@ -139,9 +139,9 @@ def test_a_finished_job_no_longer_holds_what_it_worked_on(pool: WorkerPool) -> N
 
     heavy = Heavy()
     reference = weakref.ref(heavy)
-    job = pool.submit(Job(heavy.work), Priority.INGEST)
+    job = pool.submit(PoolJob(heavy.work), Priority.INGEST)
     job.result(SECONDS)
-    pool.submit(Job(lambda: None), Priority.INGEST).result(SECONDS)
+    pool.submit(PoolJob(lambda: None), Priority.INGEST).result(SECONDS)
     del heavy
     gc.collect()
     assert reference() is None
@@ -185,7 +185,7 @@ def test_a_failed_job_keeps_its_error_and_nothing_that_the_work_held() -> None:
 
     gc.disable()
     try:
-        job = Job(work)
+        job = PoolJob(work)
         job.run_once()
         assert gone[0]() is None
     finally:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core.benchmark.environment import Environment
-from core.benchmark.plan import Mode, Plan, SubjectName
-from core.benchmark.report import Limits, Report, Run, Sweep
+from core.benchmark.plan import BenchmarkPlan, Mode, SubjectName
+from core.benchmark.report import BenchmarkRun, Limits, Report, Sweep
 
 
 def make_run(
@@ -13,11 +13,11 @@ def make_run(
     images: int = 50,
     rate: float = 200.0,
     distinct_images: int | None = None,
-) -> Run:
+) -> BenchmarkRun:
     """A run whose figures fit each other."""
     seconds = images / rate
     stages = {"infer": 4.0, "postprocess": 0.1, "rest": 0.4}
-    return Run(
+    return BenchmarkRun(
         engine=engine,
         mode=mode,
         precision="INT8" if engine.endswith("int8") else "FP32",
@@ -48,7 +48,7 @@ def make_run(
 
 
 def make_report(
-    runs: tuple[Run, ...] | None = None, limits: Limits | None = None, sweep: Sweep | None = None
+    runs: tuple[BenchmarkRun, ...] | None = None, limits: Limits | None = None, sweep: Sweep | None = None
 ) -> Report:
     """A report of these runs, or of two engines in two modes on two numbers of images."""
     if runs is None:
@@ -58,7 +58,7 @@ def make_report(
             for images in (50, 100)
             for engine in ("openvino-int8", "pytorch-fp32")
         )
-    plan = Plan(
+    plan = BenchmarkPlan(
         engines=tuple(dict.fromkeys(run.engine for run in runs)),
         modes=tuple(dict.fromkeys(run.mode for run in runs)),
         counts=tuple(dict.fromkeys(run.images for run in runs)),

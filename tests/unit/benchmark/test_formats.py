@@ -10,7 +10,7 @@ import re
 import pytest
 
 from core.base.errors import InvalidRequest
-from core.benchmark.formats import compare, notes, to_csv, to_json, to_markdown
+from core.benchmark.formats import compare_reports, notes_of, report_csv, report_json, report_markdown
 from core.benchmark.report import Limits, Report, read_report
 from tests.unit.benchmark.benchmark_reports import make_report, make_run
 
@@ -42,7 +42,7 @@ LIMIT_KEYS = {
 
 def test_the_json_has_the_promised_keys_and_comes_back_as_it_was() -> None:
     report = make_report(limits=LIMITS)
-    text = to_json(report)
+    text = report_json(report)
     content = json.loads(text)
     assert set(content["runs"][0]) >= RUN_KEYS
     assert set(content["limits"]) >= LIMIT_KEYS
@@ -65,7 +65,7 @@ def test_anything_else_is_no_saved_benchmark(data: bytes) -> None:
     [("engine", "tensorrt"), ("mode", "sideways"), ("images_per_second", "NaN"), ("images", "many"), ("images", None)],
 )
 def test_a_saved_run_of_something_else_is_refused(key: str, value: object) -> None:
-    content = json.loads(to_json(make_report()))
+    content = json.loads(report_json(make_report()))
     content["runs"][0][key] = value
     with pytest.raises(InvalidRequest):
         read_report(json.dumps(content).encode())
@@ -73,7 +73,7 @@ def test_a_saved_run_of_something_else_is_refused(key: str, value: object) -> No
 
 def test_csv_has_a_line_for_each_run_and_a_column_for_each_stage() -> None:
     report = make_report()
-    rows = list(csv.DictReader(io.StringIO(to_csv(report))))
+    rows = list(csv.DictReader(io.StringIO(report_csv(report))))
     assert [row["engine"] for row in rows] == [run.engine for run in report.runs]
     assert set(rows[0]) >= RUN_KEYS | {"decode_ms", "rest_ms"}
     assert "stages_ms" not in rows[0], "no cell holds a Python dictionary"
@@ -84,26 +84,26 @@ def test_csv_has_a_line_for_each_run_and_a_column_for_each_stage() -> None:
 
 def test_markdown_is_one_table_with_equally_many_cells_in_each_line() -> None:
     report = make_report()
-    lines = to_markdown(report).splitlines()
+    lines = report_markdown(report).splitlines()
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 2 + len(report.runs)
     assert len({line.count("|") for line in table}) == 1
     assert re.fullmatch(r"[|\- :]+", table[1])
     assert "OpenVINO INT8 (INT8)" in table[2]
-    assert "None" not in to_markdown(report)
+    assert "None" not in report_markdown(report)
 
 
 def test_repeated_images_are_said_in_table_and_notes() -> None:
     repeated = make_report(runs=(make_run(images=200, distinct_images=100),))
-    assert "| 200* |" in to_markdown(repeated)
-    assert any("above 100 repeat the first 100" in note for note in notes(repeated))
+    assert "| 200* |" in report_markdown(repeated)
+    assert any("above 100 repeat the first 100" in note for note in notes_of(repeated))
     whole = make_report(runs=(make_run(images=200, distinct_images=200),))
-    assert "*" not in to_markdown(whole)
-    assert not any("repeat" in note for note in notes(whole))
+    assert "*" not in report_markdown(whole)
+    assert not any("repeat" in note for note in notes_of(whole))
 
 
 def test_the_roofline_is_shown_with_its_sum() -> None:
-    (note,) = (note for note in notes(make_report(limits=LIMITS)) if "Roofline" in note)
+    (note,) = (note for note in notes_of(make_report(limits=LIMITS)) if "Roofline" in note)
     assert "2 cores / (3.00 ms" in note
     assert "2.00 ms inference" in note
     assert "400 images/s" in note
@@ -112,10 +112,10 @@ def test_the_roofline_is_shown_with_its_sum() -> None:
 def test_comparing_pairs_what_both_have() -> None:
     before = make_report(runs=(make_run(images=50, rate=100.0), make_run(images=100, rate=100.0)))
     after = make_report(runs=(make_run(images=100, rate=150.0), make_run(images=200, rate=150.0)))
-    (pair,) = compare(before, after)
+    (pair,) = compare_reports(before, after)
     assert (pair.before.images, pair.after.images) == (100, 100)
     assert pair.ratio == pytest.approx(1.5)
-    assert compare(make_report(runs=(make_run("pytorch-fp32"),)), make_report(runs=(make_run(),))) == []
+    assert compare_reports(make_report(runs=(make_run("pytorch-fp32"),)), make_report(runs=(make_run(),))) == []
 
 
 def test_reports_of_other_moments_have_other_titles() -> None:

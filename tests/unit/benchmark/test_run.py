@@ -17,7 +17,7 @@ from core.base.settings import Settings
 from core.benchmark.baselines import make_baseline
 from core.benchmark.job import BenchmarkJob
 from core.benchmark.limits import StageCosts, roofline, stage_costs
-from core.benchmark.plan import MAX_REPEATS, Effort, Plan
+from core.benchmark.plan import MAX_REPEATS, BenchmarkPlan, Effort
 from core.benchmark.report import Report
 from core.benchmark.run import run_benchmark
 from core.benchmark.subjects import EngineAlone, Workshop
@@ -51,7 +51,7 @@ def model(tmp_path: Path, engines: dict[str, FakeEngine]) -> Model:
 
 
 def measure(
-    plan: Plan,
+    plan: BenchmarkPlan,
     stack: ImageStack,
     model: Model,
     settings: Settings,
@@ -76,7 +76,7 @@ def measure(
 def test_every_engine_in_every_mode_on_every_count(
     stack: ImageStack, model: Model, settings: Settings, tmp_path: Path
 ) -> None:
-    plan = Plan(counts=(3, 6), repeats=2, modes=("inference-only", "end-to-end", "ingested"))
+    plan = BenchmarkPlan(counts=(3, 6), repeats=2, modes=("inference-only", "end-to-end", "ingested"))
     report, steps = measure(plan, stack, model, settings, tmp_path)
     assert [(run.mode, run.images, run.engine) for run in report.runs] == [
         (mode, images, engine) for mode in plan.modes for images in plan.counts for engine in plan.engines
@@ -101,7 +101,7 @@ def test_every_engine_in_every_mode_on_every_count(
 def test_engines_take_turns_within_each_repeat(
     stack: ImageStack, model: Model, settings: Settings, tmp_path: Path
 ) -> None:
-    plan = Plan(engines=("openvino-int8", "pytorch-fp32"), modes=("end-to-end",), counts=(4,), repeats=2)
+    plan = BenchmarkPlan(engines=("openvino-int8", "pytorch-fp32"), modes=("end-to-end",), counts=(4,), repeats=2)
     _, steps = measure(plan, stack, model, settings, tmp_path)
     passes = [step.split(" ", 1)[1] for step in steps if "pass" in step]
     assert [text.split(",")[0] for text in passes] == ["OpenVINO INT8", "PyTorch FP32"] * 2
@@ -120,7 +120,7 @@ def test_a_smaller_stack_is_repeated_and_decoded_anew_each_time(
 
     monkeypatch.setattr(ImageStack, "file", read)
     count = 2 * IMAGES + 1
-    plan = Plan(engines=("openvino-int8",), modes=("end-to-end",), counts=(count,), repeats=3)
+    plan = BenchmarkPlan(engines=("openvino-int8",), modes=("end-to-end",), counts=(count,), repeats=3)
     report, _ = measure(plan, stack, model, settings, tmp_path)
     (run,) = report.runs
     assert (run.images, run.distinct_images) == (count, IMAGES)
@@ -133,7 +133,7 @@ def test_a_smaller_stack_is_repeated_and_decoded_anew_each_time(
 def test_what_is_kept_in_memory_is_bounded_and_the_rest_of_a_large_stack_still_counts(
     stack: ImageStack, model: Model, settings: Settings, tmp_path: Path
 ) -> None:
-    plan = Plan(engines=("openvino-int8",), counts=(IMAGES,), repeats=1)
+    plan = BenchmarkPlan(engines=("openvino-int8",), counts=(IMAGES,), repeats=1)
     report, _ = measure(plan, stack, model, settings, tmp_path, effort=replace(QUICK, ready_inputs=2))
     assert {run.mode: run.distinct_images for run in report.runs} == {"inference-only": 2, "end-to-end": IMAGES}
 
@@ -145,7 +145,7 @@ def test_disagreement_is_counted(
         batch[batch == 1] = 2
 
     engines["openvino-int8"].before = lie
-    plan = Plan(engines=("openvino-int8", "pytorch-fp32"), modes=("end-to-end",), counts=(IMAGES,), repeats=1)
+    plan = BenchmarkPlan(engines=("openvino-int8", "pytorch-fp32"), modes=("end-to-end",), counts=(IMAGES,), repeats=1)
     report, _ = measure(plan, stack, model, settings, tmp_path)
     int8, fp32 = report.runs
     assert int8.agreement_with_pytorch_fp32 == pytest.approx((IMAGES - 1) / IMAGES)
@@ -156,7 +156,7 @@ def test_disagreement_is_counted(
 def test_warm_up_runs_every_batch_shape_before_the_first_pass(
     stack: ImageStack, model: Model, engines: dict[str, FakeEngine], settings: Settings, tmp_path: Path
 ) -> None:
-    plan = Plan(engines=("openvino-int8",), modes=("end-to-end",), counts=(6,), repeats=1, batch_size=4)
+    plan = BenchmarkPlan(engines=("openvino-int8",), modes=("end-to-end",), counts=(6,), repeats=1, batch_size=4)
     seen: list[set[int]] = []
 
     def on_step(done: int, total: int, text: str) -> None:
@@ -187,13 +187,13 @@ def test_a_plan_that_makes_no_sense_is_refused_before_anything_runs(
     changed: dict[str, object], sentence: str, stack: ImageStack, model: Model, settings: Settings, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidRequest, match=sentence):
-        run_benchmark(Plan.model_validate(changed), stack, model, settings, tmp_path)
+        run_benchmark(BenchmarkPlan.model_validate(changed), stack, model, settings, tmp_path)
     assert isinstance(model, FakeModel)
     assert model.loads == []
 
 
 def test_baselines_know_the_end_to_end_mode_only() -> None:
-    plan = Plan(engines=("openvino-int8", "baseline-pytorch"), modes=("inference-only", "end-to-end"))
+    plan = BenchmarkPlan(engines=("openvino-int8", "baseline-pytorch"), modes=("inference-only", "end-to-end"))
     assert plan.pairs == (
         ("openvino-int8", "inference-only"),
         ("openvino-int8", "end-to-end"),
@@ -210,7 +210,7 @@ def test_cancelling_stops_in_the_middle_of_a_pass(
         cancelled.set()
 
     engines["openvino-int8"].before = cancel
-    plan = Plan(engines=("openvino-int8",), modes=("end-to-end",), counts=(6,))
+    plan = BenchmarkPlan(engines=("openvino-int8",), modes=("end-to-end",), counts=(6,))
     threads = threading.active_count()
     with pytest.raises(Cancelled):
         measure(plan, stack, model, settings, tmp_path, cancelled)
@@ -226,7 +226,7 @@ def test_a_job_reports_and_a_second_one_waits_for_it(
         gate.wait(SECONDS)
 
     engines["openvino-int8"].before = wait_for_gate
-    plan = Plan(engines=("openvino-int8",), modes=("end-to-end",), counts=(2,), repeats=1)
+    plan = BenchmarkPlan(engines=("openvino-int8",), modes=("end-to-end",), counts=(2,), repeats=1)
     queue = FairQueue(settings)
 
     def start(name: str) -> BenchmarkJob:
@@ -253,11 +253,11 @@ def test_a_job_reports_and_a_second_one_waits_for_it(
 def test_a_failed_job_says_why_and_lets_the_next_one_run(
     stack: ImageStack, model: Model, settings: Settings, tmp_path: Path
 ) -> None:
-    bad = BenchmarkJob(Plan(counts=()), stack, model, settings, tmp_path)
+    bad = BenchmarkJob(BenchmarkPlan(counts=()), stack, model, settings, tmp_path)
     bad.wait(SECONDS)
     assert (bad.status, bad.report) == ("failed", None)
     assert "number of images" in bad.message
-    plan = Plan(engines=("openvino-int8",), modes=("inference-only",), counts=(2,), repeats=1)
+    plan = BenchmarkPlan(engines=("openvino-int8",), modes=("inference-only",), counts=(2,), repeats=1)
     good = BenchmarkJob(plan, stack, model, settings, tmp_path)
     good.wait(SECONDS)
     assert good.status == "done"
@@ -343,7 +343,7 @@ def test_real_engines_and_baselines_agree(
 ) -> None:
     stack = make_stack({f"{seed}.png": photo_png(300, 260, seed) for seed in range(4)})
     names: Sequence[str] = ("openvino-int8", "pytorch-fp32", "baseline-pytorch", "baseline-openvino")
-    plan = Plan.model_validate({"engines": names, "modes": ("end-to-end",), "counts": (4,), "repeats": 1})
+    plan = BenchmarkPlan.model_validate({"engines": names, "modes": ("end-to-end",), "counts": (4,), "repeats": 1})
     report, _ = measure(plan, stack, starter, settings, tmp_path)
     runs = {run.engine: run for run in report.runs}
     assert runs["baseline-pytorch"].agreement_with_pytorch_fp32 == 1.0

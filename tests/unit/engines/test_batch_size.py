@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from core.engines import batch_size
-from core.engines.batch_size import CANDIDATES, automatic_batch_size, choose, measure_batch_size
+from core.engines.batch_size import CANDIDATES, automatic_batch_size, choose_size, measure_batch_size
 from tests.helpers import FakeEngine
 
 
@@ -110,7 +110,7 @@ def test_a_spell_of_other_work_does_not_change_the_choice(
     ],
 )
 def test_of_sizes_that_differ_by_noise_the_one_nearest_to_8(rates: dict[int, float], expected: int) -> None:
-    assert choose(rates) == expected
+    assert choose_size(rates) == expected
 
 
 def test_another_number_of_cpus_is_measured_anew(

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from core.base.errors import ImageError, ImageTooLarge
 from core.base.workers import Priority
 from core.images import pixels
-from core.images.formats.format import InMemory, decoded
+from core.images.formats.format import InMemory, decoded_header
 from core.images.formats.jpeg import FORMAT, HEAD_BYTES
 from core.images.memory import decoding_bytes, preparing_bytes
 from core.images.preprocessing import STANDARD
@@ -168,7 +168,7 @@ def test_smaller_sizes_are_announced_and_never_below_what_is_enough(width: int, 
     (header,) = FORMAT.read_headers(InMemory(data))
     at_least = min(w, width), min(h, height)
     found = FORMAT.decode(InMemory(data), max_pixels=MAX_PIXELS, at_least=at_least)
-    announced = decoded(FORMAT, header, at_least)
+    announced = decoded_header(FORMAT, header, at_least)
     assert found.shape[:2] == (announced.height, announced.width)
     assert found.shape[1] >= at_least[0]
     assert found.shape[0] >= at_least[1]

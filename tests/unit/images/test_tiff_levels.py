@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from core.base.workers import Priority
-from core.images.formats.format import InMemory, decoded
+from core.images.formats.format import InMemory, decoded_header
 from core.images.formats.tiff import FORMAT
 from core.images.memory import preparing_bytes
 from tests.conftest import MakeStack
@@ -72,7 +72,10 @@ def test_the_nearest_that_is_large_enough_is_read_as_tifffile_reads_it(kind: str
         at_least = (width, height)
         found = FORMAT.decode(file, max_pixels=MAX_PIXELS, at_least=at_least)
         np.testing.assert_array_equal(found, level)
-        assert (decoded(FORMAT, header, at_least).height, decoded(FORMAT, header, at_least).width) == (height, width)
+        assert (decoded_header(FORMAT, header, at_least).height, decoded_header(FORMAT, header, at_least).width) == (
+            height,
+            width,
+        )
         if number:
             one_more = FORMAT.decode(file, max_pixels=MAX_PIXELS, at_least=(width + 1, height))
             np.testing.assert_array_equal(one_more, wanted[number - 1], "never smaller than is enough")
@@ -123,7 +126,7 @@ def test_what_is_no_copy_is_not_taken_for_one(other: np.ndarray, inside: bool) -
     whole = KINDS["grey"][0]
     file = InMemory(written([whole, other], inside=inside))
     (header,) = FORMAT.read_headers(file)
-    assert decoded(FORMAT, header, (1, 1)).width == 192
+    assert decoded_header(FORMAT, header, (1, 1)).width == 192
     np.testing.assert_array_equal(FORMAT.decode(file, max_pixels=MAX_PIXELS, at_least=(1, 1))[..., 0], whole)
 
 
@@ -132,7 +135,7 @@ def test_copies_without_end_are_not_all_read() -> None:
     for inside in (True, False):
         file = InMemory(written([whole, *[whole[::2, ::2]] * 40, whole[::4, ::4]], inside=inside))
         (header,) = FORMAT.read_headers(file)
-        assert decoded(FORMAT, header, (1, 1)).width == 96, "the last one is not among the first sixteen"
+        assert decoded_header(FORMAT, header, (1, 1)).width == 96, "the last one is not among the first sixteen"
 
 
 def test_a_copy_that_leads_nowhere_is_left_out() -> None:
@@ -143,7 +146,7 @@ def test_a_copy_that_leads_nowhere_is_left_out() -> None:
         data[tag.valueoffset : tag.valueoffset + 4] = (2**31).to_bytes(4, "little")
     file = InMemory(bytes(data))
     (header,) = FORMAT.read_headers(file)
-    assert decoded(FORMAT, header, (1, 1)).width == 192
+    assert decoded_header(FORMAT, header, (1, 1)).width == 192
     np.testing.assert_array_equal(FORMAT.decode(file, max_pixels=MAX_PIXELS, at_least=(1, 1))[..., 0], whole)
 
 

@@ -12,7 +12,7 @@ from core.images.preprocessing import STANDARD
 from core.models.architectures import RESNET18
 from core.models.exported import make_forms, place_forms
 from core.models.model import Model
-from core.models.onnx_export import check_onnx
+from core.models.onnx_export import check_export
 from core.models.openvino_ir import convert, save_ir
 
 pytestmark = pytest.mark.torch
@@ -38,7 +38,7 @@ def test_an_export_that_computes_something_else_is_not_kept(starter: Model, onnx
 
     def write(draft: Path) -> None:
         (draft / RESNET18.onnx_name).write_bytes(onnx_path.read_bytes())
-        check_onnx(other, draft / RESNET18.onnx_name, STANDARD.crop)
+        check_export(other, draft / RESNET18.onnx_name, STANDARD.crop)
 
     with pytest.raises(ModelError, match=r"differs from PyTorch by 0\.01"):
         place_forms(RESNET18, tmp_path / "made", write)

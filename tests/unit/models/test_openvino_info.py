@@ -20,7 +20,7 @@ from core.models.architectures import RESNET18
 from core.models.card import file_checksum, read_card, write_card
 from core.models.head import read_head
 from core.models.model import Model
-from core.models.openvino_info import Facts, describe
+from core.models.openvino_info import Facts, describe_graph
 from core.models.self_description import describe_model
 from core.trust.maps import class_maps
 from scripts.dev import describe_model as command
@@ -104,7 +104,7 @@ def toy(preprocessing: Preprocessing) -> ov.Model:
 )
 def test_the_graph_makes_the_pixels_that_we_make(preprocessing: Preprocessing, size: tuple[int, int]) -> None:
     graph = toy(preprocessing)
-    describe(graph, preprocessing, (), Facts(temperature=0.5))
+    describe_graph(graph, preprocessing, (), Facts(temperature=0.5))
     image = picture(*size)
     scores = run(graph, image)["raw_scores"]
     made = (scores * 0.5).reshape(preprocessing.input_shape)

@@ -36,6 +36,7 @@ OUR_OWN = {
     *("attempts.py: FP32.label", "run_panel.py: default_engine().label"),
     *("run_panel.py: reference.library", "run_panel.py: reference.label"),  # engines name themselves: core.engines
     "keep.py: meaning",  # a literal of each page
+    *("downloads.py: label", "downloads.py: help"),  # held where the pages call it
     *("results.py: confidence", "models.py: missing"),  # a table of our own; literals
 }
 
@@ -51,11 +52,13 @@ class Module:
         }
 
     def drawn(self) -> Iterator[ast.expr]:
-        """Every expression that a Streamlit call gets as Markdown."""
+        """Every expression that a Streamlit call gets as Markdown, and our ``download_button`` as well."""
         for call in ast.walk(self.tree):
-            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
-                continue
-            name = call.func.attr
+            match call:
+                case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id="download_button" as name)):
+                    pass
+                case _:
+                    continue
             if name in DRAWS:
                 yield from (call.args[place] for place in MORE.get(name, (0,)) if place < len(call.args))
             if name in DRAWS or name.endswith("Column"):

@@ -7,7 +7,7 @@ import io
 import json
 from dataclasses import replace
 
-from core.recognition.report import COLUMNS, to_csv, to_json
+from core.recognition.report import COLUMNS, predictions_csv, predictions_json
 from core.recognition.results import ClassScore, Prediction
 
 AWKWARD = 'a, "b"\nc/Größe 图.png'
@@ -24,7 +24,7 @@ BROKEN = Prediction(4, "b.png", (), engine="pytorch-fp32", model="starter", erro
 
 
 def test_csv_reads_back_with_awkward_names() -> None:
-    rows = list(csv.DictReader(io.StringIO(to_csv([GOOD, BROKEN]))))
+    rows = list(csv.DictReader(io.StringIO(predictions_csv([GOOD, BROKEN]))))
     assert [tuple(row) for row in rows] == [COLUMNS, COLUMNS]
     assert rows[0] == {
         "position": "1",
@@ -48,30 +48,34 @@ def test_csv_reads_back_with_awkward_names() -> None:
 def test_no_text_runs_as_a_formula_in_a_spreadsheet_and_json_keeps_it_as_it_is() -> None:
     label = "@SUM(A1)"
     hostile = Prediction(0, "=1+1.png", (ClassScore(label, 0.5), ClassScore("-1", 0.5)), "openvino-int8", "starter")
-    (row,) = csv.DictReader(io.StringIO(to_csv([hostile])))
+    (row,) = csv.DictReader(io.StringIO(predictions_csv([hostile])))
     assert (row["filename"], row["class"]) == ("'=1+1.png", "'@SUM(A1)")
     assert row["top5"] == "'@SUM(A1) 0.5000; '-1 0.5000"
     assert (row["position"], row["confidence"]) == ("1", "0.5"), "numbers stay numbers"
-    (item,) = json.loads(to_json([hostile]))
+    (item,) = json.loads(predictions_json([hostile]))
     assert (item["filename"], item["class"]) == ("=1+1.png", label)
 
 
 def test_an_image_that_shows_none_of_the_classes_says_so_beside_the_nearest() -> None:
     unknown = replace(GOOD, known_score=0.02)
-    (row,) = json.loads(to_json([unknown]))
+    (row,) = json.loads(predictions_json([unknown]))
     assert (row["class"], row["known"], row["known_score"]) == ("cat", False, 0.02)
-    (cells,) = csv.DictReader(io.StringIO(to_csv([unknown])))
+    (cells,) = csv.DictReader(io.StringIO(predictions_csv([unknown])))
     assert (cells["class"], cells["known"], cells["known_score"]) == ("cat", "false", "0.02")
 
 
 def test_whose_range_of_values_an_image_was_scaled_by_is_told_with_its_answer() -> None:
     scaled = [replace(GOOD, value_range="stack"), replace(GOOD, value_range="image"), GOOD]
-    assert [row["value_range"] for row in json.loads(to_json(scaled))] == ["stack", "image", None]
-    assert [row["value_range"] for row in csv.DictReader(io.StringIO(to_csv(scaled)))] == ["stack", "image", ""]
+    assert [row["value_range"] for row in json.loads(predictions_json(scaled))] == ["stack", "image", None]
+    assert [row["value_range"] for row in csv.DictReader(io.StringIO(predictions_csv(scaled)))] == [
+        "stack",
+        "image",
+        "",
+    ]
 
 
 def test_json_keeps_names_and_the_five_best() -> None:
-    text = to_json([GOOD, BROKEN])
+    text = predictions_json([GOOD, BROKEN])
     rows = json.loads(text)
     assert "图" in text, "names stay readable"
     assert rows[0]["filename"] == AWKWARD
@@ -84,5 +88,5 @@ def test_json_keeps_names_and_the_five_best() -> None:
 
 
 def test_nothing_is_a_header_or_an_empty_list() -> None:
-    assert to_csv([]) == ",".join(COLUMNS) + "\n"
-    assert json.loads(to_json([])) == []
+    assert predictions_csv([]) == ",".join(COLUMNS) + "\n"
+    assert json.loads(predictions_json([])) == []

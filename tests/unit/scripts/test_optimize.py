@@ -145,11 +145,16 @@ def test_interrupted_it_stops_and_cleans_up(
     fake_worker("Calibrate and quantize:endless")
     jobs: list[OptimizationJob] = []
 
-    def interrupt(job: OptimizationJob) -> None:
-        jobs.append(job)
-        raise KeyboardInterrupt
+    class Interrupted(OptimizationJob):
+        """Whoever waits for it first gets a Ctrl+C."""
 
-    monkeypatch.setattr("scripts.optimize._follow", interrupt)
+        def wait(self, timeout: float | None = None) -> None:
+            jobs.append(self)
+            if len(jobs) == 1:
+                raise KeyboardInterrupt
+            super().wait(timeout)
+
+    monkeypatch.setattr("scripts.optimize.OptimizationJob", Interrupted)
     assert run(settings, monkeypatch, "--calibrate", stack, "--count", "10") == 130
     assert "Interrupted" in capsys.readouterr().err
     assert jobs[0].status == "cancelled"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.base.errors import InvalidRequest
-from core.teach.evaluate import FEW, evaluate
+from core.teach.evaluate import FEW, cross_validate
 from core.teach.head import Examples, fit
 from core.trust.share import Share
 from tests.unit.teach.clouds import clouds
@@ -19,7 +19,7 @@ SPREAD = 2.2  # classes that overlap
 def test_the_estimate_is_near_what_new_images_show() -> None:
     given, new = clouds(4, 60, seed=0, spread=SPREAD), clouds(4, 500, seed=1, spread=SPREAD)
     truth = float((fit(given).logits(new.features).argmax(axis=1) == new.numbers).mean())
-    found = evaluate(given)
+    found = cross_validate(given)
     assert 0.5 < truth < 0.97
     assert found.accuracy.value == pytest.approx(truth, abs=0.06)
     assert found.accuracy.low < found.accuracy.value < found.accuracy.high
@@ -33,24 +33,24 @@ def test_the_estimate_is_near_what_new_images_show() -> None:
 def test_labels_that_mean_nothing_are_not_called_good() -> None:
     given = clouds(4, 30, seed=0)
     meaningless = replace(given, numbers=np.random.default_rng(0).permutation(given.numbers))
-    assert evaluate(meaningless, curve=False).accuracy.value < 0.4
+    assert cross_validate(meaningless, curve=False).accuracy.value < 0.4
 
 
 def test_no_head_judges_an_image_whose_mirror_image_it_knows() -> None:
     # Features that name each image, and say nothing of its class: whoever knows the mirror image knows the answer.
     numbers = np.tile([0, 1], 20)
     own = np.eye(40, dtype=np.float32)
-    assert evaluate(Examples(("a", "b"), numbers, own, own), curve=False).accuracy.value < 0.8
+    assert cross_validate(Examples(("a", "b"), numbers, own, own), curve=False).accuracy.value < 0.8
 
 
 def test_wrong_labels_come_first() -> None:
     given = clouds(3, 30, seed=0)
     numbers = given.numbers.copy()
     numbers[[5, 40]] = 2, 0
-    found = evaluate(replace(given, numbers=numbers), curve=False).mistakes
+    found = cross_validate(replace(given, numbers=numbers), curve=False).mistakes
     assert {one.row for one in found[:2]} == {5, 40}
     assert {(one.given, one.likely) for one in found[:2]} == {("class 2", "class 0"), ("class 0", "class 1")}
-    assert evaluate(given, curve=False).mistakes == ()
+    assert cross_validate(given, curve=False).mistakes == ()
 
 
 def test_the_class_with_the_most_to_learn_is_named() -> None:
@@ -59,14 +59,14 @@ def test_the_class_with_the_most_to_learn_is_named() -> None:
     hard = given.numbers == 1
     features = given.features.copy()
     features[hard] += 3 * random.normal(size=features[hard].shape).astype(np.float32)
-    assert evaluate(replace(given, features=features, mirrored=features)).helps_most == "class 1"
+    assert cross_validate(replace(given, features=features, mirrored=features)).helps_most == "class 1"
 
 
 def test_few_examples_are_said_plainly() -> None:
-    (note,) = evaluate(clouds(2, FEW - 1, seed=0), curve=False).notes
+    (note,) = cross_validate(clouds(2, FEW - 1, seed=0), curve=False).notes
     assert note.startswith(f"Fewer than {FEW} examples of class 0, class 1: the estimate is rough.")
     with pytest.raises(InvalidRequest, match="three labelled images of each class; 'class 0' has 2"):
-        evaluate(clouds(2, 2, seed=0))
+        cross_validate(clouds(2, 2, seed=0))
 
 
 @pytest.mark.parametrize(("share", "low", "high"), [(Share(0, 0), 0, 1), (Share(10, 10), 0.7, 1)])

@@ -22,7 +22,7 @@ from core.teach.features import Looker
 from core.teach.head import examples, fit
 from core.teach.job import TeachingJob
 from core.teach.lesson import Lesson
-from core.teach.taught import EXAMPLES_NAME, facts_of, read_examples, write_examples, write_taught
+from core.teach.taught import EXAMPLES_NAME, read_examples, teaching_of, write_examples, write_taught
 from core.trust.maps import maps_of, outputs_for_maps
 from core.trust.share import Share
 from tests.conftest import MakeStack
@@ -60,7 +60,7 @@ def test_it_gets_a_head_over_its_features(
     folder = tmp_path / "taught"
     folder.mkdir()
     write_examples(given, folder / EXAMPLES_NAME)
-    facts = facts_of(backbone, given, {}, Share(1, 1))
+    facts = teaching_of(backbone, given, {}, Share(1, 1))
     made = write_taught(
         folder,
         backbone,

@@ -16,8 +16,8 @@ from core.optimize.calibration import load_inputs
 from core.recognition.service import RecognitionService
 from core.teach.features import Looker
 from core.teach.head import Examples, examples, fit
-from core.teach.longer import FOLDS, HEAD, MAX_IMAGES, STAGE, WORKER, check, judge, train_longer
-from core.teach.taught import facts_of, write_taught
+from core.teach.longer import FOLDS, HEAD, MAX_IMAGES, STAGE, WORKER, check, compare_longer, train_longer
+from core.teach.taught import teaching_of, write_taught
 from core.trust.share import Share
 from tests.conftest import MakeStack
 from tests.unit.teach.clouds import clouds
@@ -50,7 +50,7 @@ def logits(right: int, sure: float) -> np.ndarray:
 def test_it_is_better_only_if_no_fewer_are_right_and_right_classes_more_probable(
     linear: tuple[int, float], longer: tuple[int, float], better: bool
 ) -> None:
-    found = judge("this", logits(*linear), logits(*longer), NUMBERS)
+    found = compare_longer("this", logits(*linear), logits(*longer), NUMBERS)
     assert str(found).startswith("this: right on")
     assert (found.linear, found.longer, found.images) == (linear[0], longer[0], 100)
     assert found.is_better is better
@@ -133,7 +133,7 @@ def test_the_worker_trains_the_last_stage_and_nothing_before_it(
     given = examples(("lying", "upright"), labels, looker.read(rows), looker.read(rows, mirrored=True))
     head = fit(given)
     (tmp_path / "base").mkdir()
-    facts = facts_of(starter, given, {}, Share(1, 2))
+    facts = teaching_of(starter, given, {}, Share(1, 2))
     base = write_taught(
         tmp_path / "base",
         starter,

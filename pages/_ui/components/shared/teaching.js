@@ -6,21 +6,16 @@
  */
 import { NO_ANSWER, failureMessage, resolveUrl } from "./addresses.js";
 import { readPreference } from "./preferences.js";
+import { taughtAnswers } from "./taught_answers.js";
+import { onTeachingKey, onTeachingShortcut } from "./teaching_keys.js";
+import { guard, unguard } from "./unsaved.js";
 
 /** @import { Press } from "./keys.js" */
-/** @import { Answer } from "./answers.js" */
 /** @import { AlikeImages, LabelAction, TeachingColumns, ViewData } from "./contract.js" */
 /** @import { StackStore } from "./store.js" */
 
 export const POLL_MS = 400;
 const RETRY_MS = 3000;
-const SAVED_MS = 1000; // after a click that may have saved labels
-export const NONE_OF_THESE = "none of these";
-export const LABELLED = "your label";
-export const SUGGESTED = "suggested";
-
-/** @type {Teaching | null} the one whose labels would be lost with the page */
-let unsaved = null;
 
 export class Teaching {
   on = false;
@@ -69,13 +64,11 @@ export class Teaching {
     this.url = teaching_url;
     this.alikeUrl = alike_url;
     if (this.on) {
-      window.addEventListener("beforeunload", askBeforeLeaving); // once, however often it is said
-      window.addEventListener("click", lookIfSaved, true);
-      unsaved = this;
+      guard(this);
       if (!on) this.show();
       if (!on || teaching_revision !== this.revision) this.refresh();
     } else {
-      if (unsaved !== null && unsaved.store !== this.store) unsaved = null;
+      unguard(this);
       clearTimeout(this.timer);
     }
     if (on !== this.on) this.store.emit("teaching");
@@ -299,17 +292,7 @@ export class Teaching {
 
   /** Captions, filters and sorting go by labels and suggestions, as they go by answers elsewhere. */
   show() {
-    /** @type {Map<number, Answer[]>} */
-    const answers = new Map();
-    for (const [index, [place, share]] of this.suggestions) {
-      const label = this.classes[place] ?? NONE_OF_THESE;
-      const known = place < 0 ? false : undefined;
-      answers.set(index, [{ label, confidence: share / 100, engine: SUGGESTED, model: "", known, kind: "suggestion" }]);
-    }
-    for (const [index, place] of this.labels) {
-      answers.set(index, [{ label: this.classes[place] ?? "", confidence: 1, engine: LABELLED, model: "", kind: "label" }]);
-    }
-    this.store.setAnswers(answers);
+    this.store.setAnswers(taughtAnswers(this));
     this.store.emit("teaching");
   }
 
@@ -320,21 +303,7 @@ export class Teaching {
    * @param {HTMLElement} target
    */
   onKey(event, target) {
-    if (!this.on) return false;
-    const { key } = event;
-    if (key === "Enter") {
-      if (target.matches?.("button:not(.open), a, summary")) return false; // it presses what has the focus
-      if (!event.repeat) this.accept();
-      return true;
-    }
-    if (key.toLowerCase() === "s") {
-      if (!event.repeat) this.alike();
-      return true;
-    }
-    const removes = key === "0" || key === "Backspace" || key === "Delete";
-    if (!removes && !/^[1-9]$/.test(key)) return false;
-    if (!event.repeat) this.assign(removes ? null : Number(key) - 1);
-    return true;
+    return onTeachingKey(this, event, target);
   }
 
   /**
@@ -343,22 +312,6 @@ export class Teaching {
    * @param {KeyboardEvent} event
    */
   onShortcut(event) {
-    const key = event.key.toLowerCase();
-    if (!this.on || event.altKey || (key !== "z" && key !== "y")) return false;
-    if (key === "y" || event.shiftKey) this.redo();
-    else this.undo();
-    return true;
+    return onTeachingShortcut(this, event);
   }
-}
-
-/** Somebody may have saved the labels: a download tells the page nothing, so the server is asked a moment later. */
-function lookIfSaved() {
-  if (!unsaved || unsaved.isSaved) return;
-  clearTimeout(unsaved.timer);
-  unsaved.timer = setTimeout(() => unsaved?.refresh(), SAVED_MS);
-}
-
-/** @param {BeforeUnloadEvent} event */
-function askBeforeLeaving(event) {
-  if (unsaved && !unsaved.isSaved) event.preventDefault();
 }

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import WeightsInvalid
 from core.models.weight_files import pickles, safetensors
-from core.models.weight_files.convert import convert
+from core.models.weight_files.convert import convert_weights
 from core.models.weight_files.networks import CHECKS
 from core.models.weight_files.tensors import MAX_TENSORS
 from tests.unit.models.weight_files.files import (
@@ -54,7 +54,7 @@ def read(folder: Path, data: bytes, suffix: str = ".pth", max_bytes: int = 512 *
     path, target = folder / f"weights{suffix}", folder / "made.safetensors"
     path.write_bytes(data)
     target.unlink(missing_ok=True)
-    convert(path, target, "any", max_bytes)
+    convert_weights(path, target, "any", max_bytes)
     made: dict[str, torch.Tensor] = load_file(target)
     return made
 
@@ -217,7 +217,7 @@ def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.pth").mkdir()
     for name in ("missing.pth", "missing.safetensors", "folder.pth"):
         with pytest.raises(WeightsInvalid, match=name):
-            convert(tmp_path / name, tmp_path / "made", "any", MIB)
+            convert_weights(tmp_path / name, tmp_path / "made", "any", MIB)
     assert not (tmp_path / "made").exists()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from core.trust.evaluation.compare import compare, paired_interval
+from core.trust.evaluation.compare import compare_runs, paired_interval
 from tests.unit.trust.evaluation.judgements import judged
 
 CLASSES = ("cat", "dog", "cow")
@@ -41,7 +41,7 @@ def test_a_small_case_by_hand() -> None:
     truth = [0, 0, 0, 0, 1, 1, 1, 2]
     first = judged(truth, [0, 0, 0, 1, 1, 1, 0, 0])
     second = judged(truth, [0, 0, 1, 0, 1, 0, 0, 1])
-    found = compare(first, CLASSES, second, CLASSES)
+    found = compare_runs(first, CLASSES, second, CLASSES)
     assert found is not None
     assert (found.images, found.both_right, found.both_wrong) == (8, 3, 2)
     assert (found.first_only, found.second_only) == ((2, 5), (3,))
@@ -61,7 +61,7 @@ def test_mcnemars_test_is_the_binomial_one(only: int, other: int) -> None:
     truth = [0] * (only + other + 4)
     first = judged(truth, [0] * only + [1] * other + [0] * 4)
     second = judged(truth, [1] * only + [0] * other + [0] * 4)
-    found = compare(first, CLASSES, second, CLASSES)
+    found = compare_runs(first, CLASSES, second, CLASSES)
     assert found is not None
     expected = min(1.0, 2 * binom.cdf(min(only, other), only + other, 0.5))
     assert found.p_value == pytest.approx(expected, rel=1e-6)
@@ -69,7 +69,7 @@ def test_mcnemars_test_is_the_binomial_one(only: int, other: int) -> None:
 
 def test_two_that_are_alike_differ_by_nothing() -> None:
     one = judged([0, 1, 2], [0, 1, 1])
-    found = compare(one, CLASSES, one, CLASSES)
+    found = compare_runs(one, CLASSES, one, CLASSES)
     assert found is not None
     assert (found.p_value, found.difference, found.flips) == (1.0, 0.0, ())
     assert found.low < 0 < found.high, "three images prove nothing"
@@ -78,9 +78,9 @@ def test_two_that_are_alike_differ_by_nothing() -> None:
 def test_models_of_other_classes_are_compared_by_name_where_both_were_judged() -> None:
     first = judged([0, 0, 1], [0, 1, 1], images=0)  # images 0 to 2
     second = judged([2, 1, 0], [2, 2, 0], images=1)  # images 1 to 3
-    found = compare(first, CLASSES, second, ("goat", "dog", "cat"))
+    found = compare_runs(first, CLASSES, second, ("goat", "dog", "cat"))
     assert found is not None
     assert found.images == 2, "images 1 and 2"
     assert [(one.truth, one.first, one.second) for one in found.flips] == [("cat", "dog", "cat"), ("dog", "dog", "cat")]
     assert (found.first_only, found.second_only) == ((2,), (1,))
-    assert compare(first, CLASSES, judged([0], [0], images=9), CLASSES) is None
+    assert compare_runs(first, CLASSES, judged([0], [0], images=9), CLASSES) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.base.errors import LabelsInvalid
-from core.trust.evaluation.known import KnownClasses, LabelGroup, from_csv, from_folders, match, some
+from core.trust.evaluation.known import KnownClasses, LabelGroup, known_from_csv, known_from_folders, match, some
 from core.trust.evaluation.notes import Note, of_judged, of_labels, of_match
 from tests.unit.trust.evaluation.judgements import judged
 
@@ -73,9 +73,9 @@ def test_where_nothing_fits_one_bounded_sentence_says_so(labels: list[str], mess
 
 def test_folders_of_any_name_are_labels_and_images_outside_have_none() -> None:
     names = ("set/=HYPERLINK(1)/1.png", "3.png", "<b>x/2.png")
-    assert from_folders(names).by_image == {0: "=HYPERLINK(1)", 2: "<b>x"}
+    assert known_from_folders(names).by_image == {0: "=HYPERLINK(1)", 2: "<b>x"}
     with pytest.raises(LabelsInvalid, match="lies in a folder"):
-        from_folders(["1.png"])
+        known_from_folders(["1.png"])
 
 
 def codes(notes: list[Note]) -> dict[str, Note]:
@@ -84,7 +84,7 @@ def codes(notes: list[Note]) -> dict[str, Note]:
 
 def test_what_labels_leave_out_is_said_with_counts_and_names() -> None:
     names = ("a/1.png", "a/2.png", "b/3.png")
-    found = from_csv(b"1.png,cat\n9.png,cat\n8.png,dog\n2.png,\n", names)
+    found = known_from_csv(b"1.png,cat\n9.png,cat\n8.png,dog\n2.png,\n", names)
     notes = codes(of_labels(found, len(names)))
     assert set(notes) == {"images_without_label", "labels_of_unknown_files", "lines_without_class"}
     assert notes["images_without_label"].count == 2

@@ -12,7 +12,7 @@ import pytest
 
 from core.base.spreadsheet import from_text
 from core.trust.evaluation.answers import Judged
-from core.trust.evaluation.compare import compare
+from core.trust.evaluation.compare import compare_runs
 from core.trust.evaluation.evaluation import Evaluation, Pairing, Run
 from core.trust.evaluation.html_report import PAIRS_SHOWN, to_html
 from core.trust.evaluation.known import KnownClasses, match
@@ -42,7 +42,7 @@ def evaluation(found: list[Judged], classes: tuple[str, ...], names: tuple[str, 
         for engine, one in zip(engines, found, strict=False)
     )
     pairings = []
-    if len(runs) > 1 and (pair := compare(found[0], classes, found[1], classes)) is not None:
+    if len(runs) > 1 and (pair := compare_runs(found[0], classes, found[1], classes)) is not None:
         pairings = [Pairing(0, 1, pair)]
     return Evaluation("stack.zip", names, known, runs, tuple(pairings), ())
 

@@ -20,8 +20,8 @@ from core.recognition.service import Order, RecognitionService, Watcher
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
 from core.trust.evaluation.evaluation import Subject
-from core.trust.evaluation.job import MAX_SUBJECTS, EvaluationJob, Plan
-from core.trust.evaluation.known import KnownClasses, from_folders
+from core.trust.evaluation.job import MAX_SUBJECTS, EvaluationJob, EvaluationPlan
+from core.trust.evaluation.known import KnownClasses, known_from_folders
 from core.trust.evaluation.service import EvaluationService
 from tests.builders import BROKEN_PNGS
 from tests.conftest import MakeStack
@@ -58,18 +58,18 @@ class Setup:
         self.service = EvaluationService(self.recognition)
         self.engines = {name: FakeEngine(name) for name in (INT8, FP32)}
         self.model = Greys(folder / "greys", *self.engines.values())
-        self.known = from_folders([entry.name for entry in stack.entries])
+        self.known = known_from_folders([entry.name for entry in stack.entries])
 
     @property
     def asked(self) -> dict[str, int]:
         """Images that each engine was asked for."""
         return {name: sum(engine.batch_sizes) for name, engine in self.engines.items()}
 
-    def plan(self, *engines: str, model: Model | None = None, known: KnownClasses | None = None) -> Plan:
+    def plan(self, *engines: str, model: Model | None = None, known: KnownClasses | None = None) -> EvaluationPlan:
         subjects = tuple(Subject(model or self.model, engine) for engine in engines)
-        return Plan(self.stack, known or self.known, subjects)
+        return EvaluationPlan(self.stack, known or self.known, subjects)
 
-    def run(self, plan: Plan) -> EvaluationJob:
+    def run(self, plan: EvaluationPlan) -> EvaluationJob:
         job = self.service.evaluate(plan)
         job.wait(SECONDS)
         return job
@@ -141,7 +141,7 @@ class GreysAgain(Greys):
 
 def test_labels_of_two_models_are_told_apart(setup: Setup) -> None:
     other = Greys(setup.folder / "others", FakeEngine(INT8))
-    plan = Plan(setup.stack, setup.known, (Subject(setup.model, INT8), Subject(other, INT8)))
+    plan = EvaluationPlan(setup.stack, setup.known, (Subject(setup.model, INT8), Subject(other, INT8)))
     job = setup.run(plan)
     assert job.report is not None
     assert len({run.label for run in job.report.runs}) == 2

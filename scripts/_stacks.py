@@ -37,3 +37,9 @@ def _open(store: StackStore, path: Path) -> ImageStack:
         return store.open(path, name)
     with path.open("rb") as pipe:
         return store.create(pipe, name)
+
+
+def print_skipped(stack: ImageStack) -> None:
+    """Say on standard error what the stack has left out, and why."""
+    for skipped in stack.skipped:
+        print(f"skipped {skipped.name}: {skipped.reason}", file=sys.stderr)
