@@ -83,6 +83,9 @@ _runtime.roots.is_local = only_this_computer(_runtime.settings, st.get_option("s
 _runtime.imagenet.own_stacks = _runtime.roots.is_local
 if _runtime.settings.stack_roots and not _runtime.roots.is_local:
     _log.warning("AISR_STACK_ROOTS opens no folders here: others than this computer may reach the server")
+_runtime.people.is_local = _runtime.roots.is_local
+if _runtime.settings.show_patients == "yes" and not _runtime.people.may_know("localhost"):
+    _log.warning("AISR_SHOW_PATIENTS tells nothing here: others than this computer may reach the server")
 _api = create_api(
     _runtime.store,
     _runtime.models,
@@ -92,6 +95,7 @@ _api = create_api(
     teaching=_runtime.teaching,
     evaluation=_runtime.evaluation,
     outcomes=_runtime.outcomes,
+    people=_runtime.people,
 )
 
 app = st.App(

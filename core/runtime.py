@@ -22,6 +22,7 @@ from core.optimize.imagenet_offer import ImageNetOffer
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import Lane
 from core.recognition.service import RecognitionService
+from core.stacks.people import People
 from core.stacks.roots import StackRoots
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
@@ -43,6 +44,7 @@ class AppRuntime:
     evaluation: EvaluationService
     roots: StackRoots
     outcomes: Outcomes
+    people: People
     imagenet: ImageNetOffer
     reviews: Reviews = field(default_factory=Reviews)
 
@@ -107,6 +109,5 @@ def get_runtime() -> AppRuntime:
     )
     roots = StackRoots(settings)
     outcomes = Outcomes(settings, store, roots, models, recognition)
-    return AppRuntime(
-        settings, store, models, recognition, teaching, EvaluationService(recognition), roots, outcomes, offer
-    )
+    evaluation, people = EvaluationService(recognition), People(settings)
+    return AppRuntime(settings, store, models, recognition, teaching, evaluation, roots, outcomes, people, offer)

@@ -13,6 +13,7 @@ from pages._ui.teach.mode import label_panel, label_switch, to_the_model, watche
 from pages._ui.viewer.actions import stack_actions
 from pages._ui.viewer.open_stacks import open_stacks
 from pages._ui.viewer.outcome import outcome_row
+from pages._ui.viewer.range_choice import range_choice
 from pages._ui.viewer.upload import rendering_note, upload_area, upload_error
 from pages._ui.viewer.welcome import welcome
 from pages._ui.viewer.workspace import lay_out, workspace
@@ -69,4 +70,5 @@ else:
             run_outcome(session)
         elif live is not None:
             to_the_model()
+        range_choice(session, stack)
         rendering_note(session)

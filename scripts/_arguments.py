@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
+
+from core.images.pixels import RangeOf
+
+
+def add_range_argument(parser: argparse.ArgumentParser) -> None:
+    """What values are scaled by."""
+    parser.add_argument(
+        "--value-range",
+        choices=get_args(RangeOf),
+        default="image",
+        help="scale 16-bit, signed and float images by the range of each, or of all together; default: %(default)s",
+    )
+
 
 FOLDERS = "folders"  # in place of a CSV of labels: the folders that images lie in name their classes
 

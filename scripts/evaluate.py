@@ -38,7 +38,7 @@ from core.trust.evaluation.sentences import (
 )
 from core.trust.evaluation.service import EvaluationService
 from core.trust.evaluation.tables import classes_csv, images_csv
-from scripts._arguments import FOLDERS, batch_size_argument
+from scripts._arguments import FOLDERS, add_range_argument, batch_size_argument
 from scripts._running import follow, run_command
 from scripts._stacks import open_stack, print_skipped
 
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report to read and to pass on")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a line for each image")
     parser.add_argument("--classes-csv", type=Path, metavar="FILE", help="write a line for each class")
+    add_range_argument(parser)
     return parser
 
 
@@ -79,7 +80,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> tuple[Evaluati
     registry, store = ModelRegistry(settings), StackStore(settings)
     try:
         models = [registry.get(name) for name in options.model or [None]]
-        stack = open_stack(store, options.stack)
+        stack = open_stack(store, options.stack, options.value_range)
         print_skipped(stack)
         subjects = tuple(Subject(model, engine) for model in models for engine in options.engines)
         plan = EvaluationPlan(stack, _labels(options.labels, stack), subjects, batch_size=options.batch_size)

@@ -25,7 +25,7 @@ from core.recognition.report import predictions_csv, predictions_json
 from core.recognition.results import Prediction, Recognition
 from core.stacks.store import StackStore
 from core.trust.map_folder import Form, MapFolder
-from scripts._arguments import batch_size_argument
+from scripts._arguments import add_range_argument, batch_size_argument
 from scripts._running import run_command
 from scripts._stacks import open_stack, print_skipped
 
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--maps", type=Path, metavar="FOLDER", help="keep where the network looked, a PNG for each image"
     )
     parser.add_argument("--maps-form", choices=get_args(Form), default="png", help="default: %(default)s")
+    add_range_argument(parser)
     return parser
 
 
@@ -84,7 +85,7 @@ def _predict(options: argparse.Namespace) -> Recognition:
     model = ModelRegistry(settings).get(options.model)
     store = StackStore(settings)
     try:
-        stack = open_stack(store, options.stack)
+        stack = open_stack(store, options.stack, options.value_range)
         print_skipped(stack)
         maps = MapFolder(stack, model, options.maps, options.maps_form) if options.maps else None
         with tqdm(total=len(stack), unit="image", file=sys.stderr) as bar:

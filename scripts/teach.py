@@ -34,7 +34,7 @@ from core.teach.job import TeachingJob
 from core.teach.lesson import Lesson
 from core.teach.report import TeachingReport
 from core.trust.label_files import from_csv, from_folders
-from scripts._arguments import FOLDERS
+from scripts._arguments import FOLDERS, add_range_argument
 from scripts._running import follow, printing_steps, run_command
 from scripts._stacks import open_stack, print_skipped
 
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--train-longer", action="store_true", help="examples in another light, the last stage too")
     parser.add_argument("--name", required=True, help="name of the installed model")
     parser.add_argument("--report", type=Path, metavar="report.json", help="file to write")
+    add_range_argument(parser)
     return parser
 
 
@@ -82,7 +83,7 @@ def _teach(options: argparse.Namespace, settings: Settings) -> TeachingReport:
     try:
         backbone = registry.get(options.backbone)
         folder = installed_folder(options.name, settings)
-        stack = open_stack(store, options.stack)
+        stack = open_stack(store, options.stack, options.value_range)
         print_skipped(stack)
         labels = _labels(options.labels, stack)
         learnt = labels if options.per_class is None else choose(labels, options.per_class, options.seed)

@@ -23,6 +23,7 @@ from core.api.image_threads import ImageThreads
 from core.api.images import images_router
 from core.api.live_teaching import live_teaching_router
 from core.api.metrics import Metrics
+from core.api.people import people_router
 from core.api.predictions import PredictionThreads
 from core.api.problems import ANY_FAILURE, add_problem_handlers, describe_problems
 from core.api.receive import UNPACKING_AT_ONCE
@@ -39,6 +40,7 @@ from core.batch.outcome.service import Outcomes
 from core.images.formats import format_names
 from core.models.registry import ModelRegistry
 from core.recognition.service import RecognitionService
+from core.stacks.people import People
 from core.stacks.roots import StackRoots
 from core.stacks.store import StackStore
 from core.teach.service import TeachingService
@@ -84,11 +86,13 @@ def create_api(
     evaluation: EvaluationService | None = None,
     roots: StackRoots | None = None,
     outcomes: Outcomes | None = None,
+    people: People | None = None,
 ) -> FastAPI:
     """The application with all routes, to be reached below ``base_path`` (``""``, or with a leading slash).
 
     Without ``teaching`` it has a service of its own, which installs nothing; without ``evaluation`` too.
     Without ``outcomes`` it opens folders of this machine as ``roots`` says, without those none.
+    Without ``people`` it tells nobody whose images they are.
     """
     teaching = teaching or TeachingService(settings, service, registry, store.folder / "taught")
     # The page of the documentation works without the internet too: its scripts come from here.
@@ -136,5 +140,6 @@ def create_api(
     outcomes = outcomes or Outcomes(settings, store, roots or StackRoots(settings), registry, service)
     api.include_router(folders_router(outcomes))
     api.include_router(images_router(store, threads))
+    api.include_router(people_router(store, people or People(settings)))
     api.include_router(explanations_router(store, registry, service, Explainer(service.queue), predictions, threads))
     return api

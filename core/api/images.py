@@ -17,7 +17,7 @@ from core.images.display import MEDIA_TYPE, to_picture
 from core.images.formats import formats
 from core.images.formats.format import for_browsers
 from core.images.memory import decoding_bytes, file_bytes, sample_bytes
-from core.images.pixels import THUMBNAIL_MEDIA_TYPE, shown
+from core.images.pixels import THUMBNAIL_MEDIA_TYPE, RangeOf
 from core.images.samples import pack
 from core.images.windowing import apply_window
 from core.stacks.stack import ImageStack
@@ -30,6 +30,13 @@ ORIGINAL: _Responses = {
     200: {"content": _MEDIA_TYPES, "description": "The file"},
     206: {"content": _MEDIA_TYPES, "description": "The part asked for"},
 }
+_Range = Annotated[
+    RangeOf,
+    Query(
+        description="scale values by the range of the image, or of all images of the stack together: 409 before that "
+        "is known. Without effect on images of 8 bits and those with a window of their own"
+    ),
+]
 _PICTURE: _Responses = {200: {"content": _MEDIA_TYPES | {MEDIA_TYPE: {}}, "description": "What any browser shows"}}
 
 
@@ -51,7 +58,7 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
             threads, request, stack, index, immutable_headers(tag), tag
         )
 
-    @router.get("/display", response_class=Response, responses=_PICTURE | NOT_MODIFIED | responses(400, 404, 422))
+    @router.get("/display", response_class=Response, responses=_PICTURE | NOT_MODIFIED | responses(400, 404, 409, 422))
     async def display(
         request: Request,
         stack_id: str,
@@ -63,6 +70,7 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
             float | None, Query(ge=-1e300, le=1e300, allow_inf_nan=False, description="the value shown white")
         ] = None,
         invert: Annotated[bool, Query(description="exchange black and white")] = False,
+        value_range: _Range = "image",
     ) -> Response:
         """An image any browser shows: as the model sees it, or with a window of its original values."""
         stack = find(stack_id, index)
@@ -70,7 +78,7 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
             raise InvalidRequest("Give both ends of the window, the lower one first: low=0&high=4095.")
 
         window = None if low is None or high is None else (low, high)
-        tag = f'"display-{low}-{high}-{invert}"'
+        tag = f'"display-{low}-{high}-{invert}-{value_range}"'
         if known := not_modified(request, tag):
             return known
         entry = stack.entries[index]
@@ -78,15 +86,16 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
         if as_it_is and large_images.sent_in_pieces(entry):
             return await large_images.stream_for_browser(threads, request, stack, index, tag)
         if not as_it_is and large_images.made_in_strips(entry):
-            return await large_images.stream_picture(threads, request, stack, index, tag, window, invert)
+            return await large_images.stream_picture(threads, request, stack, index, tag, window, invert, value_range)
 
         def render() -> Response:
+            grey = entry.header.is_grey
             if window is not None:
-                picture = to_picture(apply_window(stack.values(index), *window, invert=invert))
+                picture = to_picture(apply_window(stack.values(index), *window, invert=invert), grey=grey)
             elif invert:
-                picture = to_picture(255 - shown(stack.values(index), entry.header))
+                picture = to_picture(255 - stack.rgb(index, range_of=value_range), grey=grey)
             else:
-                picture = stack.picture(index)
+                picture = stack.picture(index, value_range)
             return Response(picture.content, media_type=picture.media_type, headers=immutable_headers(tag))
 
         memory = (
@@ -126,16 +135,18 @@ def images_router(store: StackStore, threads: ImageThreads) -> APIRouter:
         "/thumbnail",
         response_class=Response,
         responses=NOT_MODIFIED
-        | responses(400, 404, 422, 507)
+        | responses(400, 404, 409, 422, 507)
         | {200: {"content": {THUMBNAIL_MEDIA_TYPE: {}}, "description": "The thumbnail"}},
     )
-    async def thumbnail(request: Request, stack_id: str, index: int) -> Response:
+    async def thumbnail(request: Request, stack_id: str, index: int, value_range: _Range = "image") -> Response:
         """A small picture of an image."""
         stack = find(stack_id, index)
         # Somebody else's large stack may be first, and a thread that waits is a thread that others miss.
-        await asyncio.shield(asyncio.wrap_future(stack.prepare(index, Priority.VISIBLE)))
+        await asyncio.shield(asyncio.wrap_future(stack.prepare(index, Priority.VISIBLE, value_range)))
         return immutable(
-            request, '"thumbnail"', lambda: Response(stack.thumbnail(index), media_type=THUMBNAIL_MEDIA_TYPE)
+            request,
+            f'"thumbnail-{value_range}"',
+            lambda: Response(stack.thumbnail(index, value_range), media_type=THUMBNAIL_MEDIA_TYPE),
         )
 
     return router

@@ -15,6 +15,7 @@ from core.base.workers import Priority
 from core.images.display import MEDIA_TYPE, to_picture_pieces
 from core.images.formats.format import PIECE_BYTES, FormatInStrips
 from core.images.memory import decoding_bytes
+from core.images.pixels import RangeOf
 from core.images.samples import pack_strips
 from core.images.strips import LARGE_PIXELS, SENT_PIXELS, RgbStrips, is_large, without_whole
 from core.images.windowing import apply_window
@@ -84,17 +85,23 @@ async def stream_picture(
     tag: str,
     window: Window | None,
     invert: bool,
+    range_of: RangeOf,
 ) -> Response:
     """A large image as the model sees it, or with a window of its values.
 
     Raises:
         ImageError: it cannot be read.
         ImageTooLarge: it is stored in a way that would have to be held whole.
+        RangeUnknown: that of the stack is not known yet.
     """
+    if range_of == "stack":
+        stack.range.check_known()
     entry = stack.entries[index]
     _check_strips(entry)
     await _readable(stack, index)
-    pieces = to_picture_pieces(_shown(stack, index, window, invert), entry.header.width, entry.header.height)
+    header = entry.header
+    strips = _shown(stack, index, window, invert, range_of)
+    pieces = to_picture_pieces(strips, header.width, header.height, grey=header.is_grey)
     return await threads.stream(
         request, _of_strips(pieces, entry), media_type=MEDIA_TYPE, headers=immutable_headers(tag)
     )
@@ -123,9 +130,9 @@ async def stream_values(
     )
 
 
-def _shown(stack: ImageStack, index: int, window: Window | None, invert: bool) -> RgbStrips:
+def _shown(stack: ImageStack, index: int, window: Window | None, invert: bool, range_of: RangeOf) -> RgbStrips:
     if window is None:
-        strips = stack.rgb_in_strips(index, SENT_PIXELS)
+        strips = stack.rgb_in_strips(index, SENT_PIXELS, range_of)
         return (255 - strip for strip in strips) if invert else strips
     low, high = window
     return (apply_window(strip, low, high, invert=invert) for strip in stack.values_in_strips(index, SENT_PIXELS))

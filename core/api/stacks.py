@@ -30,6 +30,7 @@ from core.base.errors import AppError, InvalidRequest
 from core.base.settings import Settings
 from core.engines.registry import engine_label
 from core.images.formats import formats
+from core.images.pixels import RangeOf
 from core.models.registry import ModelRegistry
 from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Order, RecognitionService
@@ -80,14 +81,18 @@ def stacks_router(
             request, '"index"', lambda: Response(StackIndex.of(stack).model_dump_json(), media_type="application/json")
         )
 
-    @router.get("/{stack_id}/images", response_model=ImageColumns, responses=NOT_MODIFIED | responses(404))
-    def images(request: Request, stack_id: str) -> Response:
+    @router.get("/{stack_id}/images", response_model=ImageColumns, responses=NOT_MODIFIED | responses(400, 404, 409))
+    def images(
+        request: Request,
+        stack_id: str,
+        value_range: Annotated[RangeOf, Query(description="as for their pictures; 409 before it is known")] = "image",
+    ) -> Response:
         """The images of a stack, column by column."""
         stack = store.get(stack_id)
         return immutable(
             request,
-            '"images"',
-            lambda: Response(ImageColumns.of(stack).model_dump_json(), media_type="application/json"),
+            f'"images-{value_range}"',
+            lambda: Response(ImageColumns.of(stack, value_range).model_dump_json(), media_type="application/json"),
         )
 
     @router.delete("/{stack_id}", status_code=204, responses=responses(404))
@@ -152,7 +157,8 @@ def stacks_router(
         for index in indices:
             stack.check(index)
         model = await run_sync(registry.get, body.model)
-        order = Order(stack, indices, model, (body.engine,), client_of(request), body.batch_size or 0)
+        size = body.batch_size or 0
+        order = Order(stack, indices, model, (body.engine,), client_of(request), size, range_of=body.value_range)
         async with until_client_leaves(request) as left:
             if NDJSON not in accept:
                 return _answer(await predictions.run(order, left), body.top_k, stack.id)

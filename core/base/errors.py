@@ -276,6 +276,13 @@ class EvaluationNotDone(AppError):
     status = 409
 
 
+class RangeUnknown(AppError):
+    """The range of values of a whole stack is not known before all of its images were looked at."""
+
+    code = "range_unknown"
+    status = 409
+
+
 class EngineUnavailable(AppError):
     """An engine cannot run here: its package is missing or its model cannot be made."""
 

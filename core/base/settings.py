@@ -113,6 +113,12 @@ class Settings(BaseSettings):
         description="Folders of this computer that may be opened in place from the page and the API, separated by "
         "commas; only where it listens on this computer alone (`--server.address localhost`) without a proxy.",
     )
+    show_patients: Literal["no", "yes"] = Field(
+        "no",
+        description="Whether the viewer has a button that tells what a DICOM file says of its patient, `yes` or `no`; "
+        "only where the app listens on this computer alone (`--server.address localhost`), without a proxy and "
+        "without `AISR_CORS_ORIGINS`. It is not logged, exported or stored.",
+    )
     max_stacks: int = Field(256, gt=0, description="Most stacks kept at once, over all sessions and clients.")
     max_stacks_per_client: int = Field(
         64, gt=0, description="Most stacks of one client (one address); an office or a class may share an address."

@@ -61,7 +61,7 @@ def stage_costs(stack: ImageStack, preprocessing: Preprocessing, settings: Setti
             if not entry.format.reads_parts:  # otherwise reading is a part of decoding
                 file = InMemory(file.read())
             marks.append(time.thread_time())
-            at_least = pixels.enough((entry.header.width, entry.header.height), preprocessing)
+            at_least = pixels.enough_of(entry.header, preprocessing)
             decoded = entry.format.decode(file, entry.frame, max_pixels=settings.max_pixels, at_least=at_least)
             marks.append(time.thread_time())
             pixels.to_model_input(pixels.shown(decoded, entry.header), preprocessing)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 MEDIA_TYPE = "image/png"  # of what is made here: lossless, and every browser shows it
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_RGB, _PALETTE = 2, 3  # PNG specification, 11.2.2: the colour types
+_GREY, _RGB, _PALETTE = 0, 2, 3  # PNG specification, 11.2.2: the colour types
 _NONE = 0  # 9.2: the filter that changes nothing
 _SUB = 1  # 9.2: the filter that leaves the difference to the pixel on the left
 
@@ -26,26 +26,31 @@ class Picture:
     media_type: str = MEDIA_TYPE
 
 
-def to_picture(rgb: NDArray[np.uint8]) -> Picture:
+def to_picture(rgb: NDArray[np.uint8], *, grey: bool = False) -> Picture:
     """A lossless picture of uint8 ``[H, W, 3]``, compressed for speed rather than size.
 
     Level 1 with run-length matching and one fixed filter takes 4 ms for a 500x375 photo instead of 14 ms
-    (level 1 alone), and 7% more bytes.
+    (level 1 alone), and 7% more bytes. With ``grey`` the three channels are equal, and one is kept: that takes a third
+    of time and bytes.
     """
     png = imagecodecs.PNG
+    rgb = rgb[..., 0].copy() if grey else rgb  # not only contiguous: of one pixel, strides count for the encoder
     return Picture(bytes(imagecodecs.png_encode(rgb, level=1, strategy=png.STRATEGY.RLE, filter=png.FILTER.SUB)))
 
 
-def to_picture_pieces(strips: Iterator[NDArray[np.uint8]], width: int, height: int) -> Generator[bytes]:
+def to_picture_pieces(
+    strips: Iterator[NDArray[np.uint8]], width: int, height: int, *, grey: bool = False
+) -> Generator[bytes]:
     """The same of a large image, from strips uint8 ``[h, W, 3]``; a piece is ready as soon as its strip is."""
-    yield _SIGNATURE + _chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, _RGB, 0, 0, 0))
+    yield _SIGNATURE + _chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, _GREY if grey else _RGB, 0, 0, 0))
+    step = 1 if grey else 3  # bytes of a pixel
     packer = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
     for strip in strips:
-        rows = strip.reshape(len(strip), -1)
+        rows = strip[..., 0] if grey else strip.reshape(len(strip), -1)
         filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
         filtered[:, 0] = _SUB
-        filtered[:, 1:4] = rows[:, :3]
-        np.subtract(rows[:, 3:], rows[:, :-3], out=filtered[:, 4:])
+        filtered[:, 1 : 1 + step] = rows[:, :step]
+        np.subtract(rows[:, step:], rows[:, :-step], out=filtered[:, 1 + step :])
         if packed := packer.compress(filtered.tobytes()):
             yield _chunk(b"IDAT", packed)
     yield _chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b"")

@@ -15,7 +15,7 @@ from core.images.preprocessing import Preprocessing
 
 def making_bytes(image_format: ImageFormat, header: ImageHeader, file_size: int, preprocessing: Preprocessing) -> int:
     """Memory that ``make_input`` takes for a moment, in bytes."""
-    enough = pixels.enough((header.width, header.height), preprocessing)
+    enough = pixels.enough_of(header, preprocessing)
     return preparing_bytes(image_format, header, file_size, enough)
 
 
@@ -34,7 +34,7 @@ def make_input(
         ImageTooLarge, ImageError: as for ``ImageFormat.decode``.
     """
     size = header.width, header.height
-    enough = pixels.enough(size, preprocessing)
+    enough = pixels.enough_of(header, preprocessing)
     if strips.is_large(decoded_header(image_format, header, enough)):
 
         def read() -> Iterator[Pixels]:
@@ -43,4 +43,4 @@ def make_input(
         rgb = strips.shown(read(), header, strips.value_range(read(), header))
         return strips.to_thumbnail_and_model_input(rgb, size, preprocessing.crop, preprocessing)[1]
     samples = image_format.decode(file, frame, max_pixels=max_pixels, at_least=enough)
-    return pixels.to_model_input(pixels.shown(samples, header), preprocessing, size)
+    return pixels.to_model_input(pixels.shown(samples, header), preprocessing, size, grey=header.is_grey)

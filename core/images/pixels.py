@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,11 @@ from core.images.preprocessing import Preprocessing
 
 RENDERING_RULES = (
     "Images are shown, and given to the models, as 8-bit RGB. An image of more than 8 bits, or of signed or floating "
-    "values, is scaled linearly by its own value range: its lowest value becomes 0 and its highest 255, with one range "
-    "for all colour channels, so nothing is clipped; what is no number is black. A DICOM image with a window is shown "
-    "in its first one, without one by its table, and turned round where its low values are white. Images of 1, 2 or 4 "
-    "bits are scaled by their bit depth. Transparent parts lie over white. Gamma and colour profiles are not applied."
+    "values, is scaled linearly by its own value range, or by that of all such images of the stack, which is a choice: "
+    "the lowest value becomes 0 and the highest 255, with one range for all colour channels, so nothing is clipped; "
+    "what is no number is black. A DICOM image with a window is shown in its first one, without one by its table, and "
+    "turned round where its low values are white. Images of 1, 2 or 4 bits are scaled by their bit depth. Transparent "
+    "parts lie over white. Gamma and colour profiles are not applied."
 )
 THUMBNAIL_MEDIA_TYPE = "image/jpeg"
 _JPEG_QUALITY = 80
@@ -29,6 +30,8 @@ OVERSAMPLING = 2  # how much larger than the resized image a decoded one is at l
 
 ValueRange = tuple[int, int] | tuple[float, float]
 """The values of an image that become 0 and 255."""
+RangeOf = Literal["image", "stack"]
+"""Whose values those are: of each image by itself, or of all images of a stack together."""
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
 
@@ -55,6 +58,12 @@ def shown(pixels: Pixels, header: ImageHeader, values: ValueRange | None = None)
     else:
         rgb = to_rgb(pixels, header.window or values)
     return 255 - rgb if header.inverted else rgb
+
+
+def is_scaled(header: ImageHeader) -> bool:
+    """Whether an image is shown by a range of values: it has more than 8 bits, or other numbers, and no own window."""
+    deep = header.sample_kind != "unsigned" or (header.bit_depth > 8 and header.color != "palette")
+    return deep and header.window is None
 
 
 def value_range(pixels: Pixels) -> ValueRange:
@@ -100,27 +109,36 @@ def enough(size: Size, preprocessing: Preprocessing, side: int = 0) -> Size:
     return math.ceil(size[0] * factor), math.ceil(size[1] * factor)
 
 
-def to_model_input(rgb: NDArray[np.uint8], preprocessing: Preprocessing, size: Size | None = None) -> NDArray[np.uint8]:
+def enough_of(header: ImageHeader, preprocessing: Preprocessing) -> Size:
+    """The same for a model input by the image's own range of values, which is that of its full size."""
+    size = header.width, header.height
+    return size if is_scaled(header) else enough(size, preprocessing)
+
+
+def to_model_input(
+    rgb: NDArray[np.uint8], preprocessing: Preprocessing, size: Size | None = None, *, grey: bool = False
+) -> NDArray[np.uint8]:
     """Resize and crop uint8 ``[H, W, 3]`` to a model input: uint8 of ``preprocessing.input_shape``.
 
-    ``size`` is that of the whole image, where it was decoded in a smaller one: a whole number of times smaller.
+    With ``grey`` the three channels are equal, and one is worked on. ``size`` is that of the whole image, where it was
+    decoded in a smaller one: a whole number of times smaller.
 
     The pixel part of torchvision's classification presets: resize the shorter side, antialiased, and crop the centre.
     Resizing only the source region that survives the crop gives the same pixels to within 1 of 255, several times
     faster.
     """
-    return _model_input(Image.fromarray(rgb), preprocessing, size)
+    return _model_input(_image(rgb, grey), preprocessing, size)
 
 
 def to_thumbnail_and_model_input(
-    rgb: NDArray[np.uint8], side: int, preprocessing: Preprocessing, size: Size | None = None
+    rgb: NDArray[np.uint8], side: int, preprocessing: Preprocessing, size: Size | None = None, *, grey: bool = False
 ) -> tuple[bytes, NDArray[np.uint8]]:
     """What is kept of an image, uint8 ``[H, W, 3]``: a JPEG of at most ``side`` pixels a side, and ``to_model_input``.
 
     The thumbnail is the image reduced by the smallest whole number that makes it fit; never enlarged. That takes
-    0.3 ms for a 500x375 photo, where any other size takes 1.2.
+    0.3 ms for a 500x375 photo, where any other size takes 1.2. ``grey`` as for ``to_model_input``.
     """
-    image = Image.fromarray(rgb)
+    image = _image(rgb, grey)
     return jpeg(image.reduce(thumbnail_factor(image.size, side))), _model_input(image, preprocessing, size)
 
 
@@ -159,14 +177,20 @@ def resized(image: Image.Image, size: Size, box: Box, preprocessing: Preprocessi
 def in_order(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """uint8 ``[H, W, 3]``, channels as the model takes them."""
     rgb = np.asarray(image)
+    if rgb.ndim == 2:
+        return np.repeat(rgb[..., np.newaxis], 3, axis=2)
     return rgb if preprocessing.color_order == "RGB" else np.ascontiguousarray(rgb[..., ::-1])
+
+
+def _image(rgb: NDArray[np.uint8], grey: bool) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(rgb[..., 0]) if grey else rgb)
 
 
 def _model_input(image: Image.Image, preprocessing: Preprocessing, size: Size | None) -> NDArray[np.uint8]:
     size = size or image.size
-    times = round(size[0] / image.width)  # smaller, its sides rounded up: the part that counts is the same
+    times = round(size[0] / image.width)  # smaller, its sides rounded: the part that counts is the same
     left, top, right, bottom = (side / times for side in crop_box(size, preprocessing))
-    crop, box = preprocessing.crop, (left, top, right, bottom)
+    crop, box = preprocessing.crop, (left, top, min(right, image.width), min(bottom, image.height))
     return in_order(resized(image, (crop, crop), box, preprocessing), preprocessing)
 
 

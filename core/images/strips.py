@@ -62,8 +62,14 @@ def value_range(strips: Iterator[Pixels], header: ImageHeader) -> pixels.ValueRa
         return header.window
     if header.highest_sample == 255:
         return 0, 255
+    low, high = visible_values(strips)
+    return pixels.scalable(low, high, header.dtype)
+
+
+def visible_values(strips: Iterator[Pixels]) -> pixels.ValueRange:
+    """The lowest and the highest value; see ``pixels.visible_values``."""
     lows, highs = zip(*(pixels.visible_values(strip) for strip in strips), strict=True)
-    return pixels.scalable(min(lows), max(highs), header.dtype)
+    return min(lows), max(highs)
 
 
 def shown(strips: Iterator[Pixels], header: ImageHeader, values: pixels.ValueRange) -> RgbStrips:

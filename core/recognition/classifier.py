@@ -18,6 +18,7 @@ from core.base.settings import MAX_PIXELS, Settings
 from core.engines.batch_size import automatic_batch_size
 from core.engines.engine import FEATURES, LOGITS, Engine, EngineName
 from core.images import formats, pixels
+from core.images.pixels import RangeOf
 from core.images.preprocessing import Preprocessing
 from core.models.model import Model
 from core.recognition.known import known_of
@@ -75,9 +76,9 @@ class Classifier:
         found: dict[int, Prediction] = {}
         inputs = self._inputs(images, found)
         while batch := list(islice(inputs, batch_size)):
-            answers = self.classify(np.stack([one for _, one in batch]))
-            for (index, _), answer in zip(batch, answers, strict=True):
-                found[index] = self.prediction(index, _name(images[index]), answer)
+            answers = self.classify(np.stack([one for _, one, _ in batch]))
+            for (index, _, scaled), answer in zip(batch, answers, strict=True):
+                found[index] = self.prediction(index, _name(images[index]), answer, "image" if scaled else None)
         return [found[index] for index in range(len(images))]
 
     @property
@@ -102,8 +103,8 @@ class Classifier:
         scores = self._known.scores(found[FEATURES]).tolist()
         return [Answer(top, score) for top, score in zip(best, scores, strict=True)]
 
-    def prediction(self, index: int, filename: str, answer: Answer) -> Prediction:
-        """The answer for an image."""
+    def prediction(self, index: int, filename: str, answer: Answer, value_range: RangeOf | None = None) -> Prediction:
+        """The answer for an image, which was scaled by this range."""
         return Prediction(
             index,
             filename,
@@ -113,6 +114,7 @@ class Classifier:
             calibrated=self._temperature is not None,
             known_score=answer.known_score,
             threshold=1 - known.kept if (known := self.model.card.known) else THRESHOLD,
+            value_range=value_range,
         )
 
     def failure(self, index: int, filename: str, error: str) -> Prediction:
@@ -138,11 +140,11 @@ class Classifier:
 
     def _inputs(
         self, images: Sequence[Image], failed: dict[int, Prediction]
-    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Model inputs with their positions; what cannot be read goes to ``failed`` instead."""
+    ) -> Iterator[tuple[int, NDArray[np.uint8], bool]]:
+        """Positions, model inputs, and whether values were scaled; what cannot be read goes to ``failed`` instead."""
         for index, image in enumerate(images):
             try:
-                yield index, _model_input(image, self.model.preprocessing)
+                yield index, *_model_input(image, self.model.preprocessing)
             except (ImageError, OSError) as error:
                 sentence = error.strerror or str(error) if isinstance(error, OSError) else str(error)
                 failed[index] = self.failure(index, _name(image), sentence)
@@ -156,14 +158,15 @@ def _name(image: Image) -> str:
     return image.name if isinstance(image, Path) else ""
 
 
-def _model_input(image: Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def _model_input(image: Image, preprocessing: Preprocessing) -> tuple[NDArray[np.uint8], bool]:
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(f"expected uint8 [H, W, 3], got {image.dtype} {image.shape}")
-        return pixels.to_model_input(image, preprocessing)
+        return pixels.to_model_input(image, preprocessing), False
     data = image.read_bytes() if isinstance(image, Path) else image
     decoded, header = formats.decode_enough(
-        data, partial(pixels.enough, preprocessing=preprocessing), max_pixels=MAX_PIXELS
+        data, partial(pixels.enough_of, preprocessing=preprocessing), max_pixels=MAX_PIXELS
     )
     size = header.width, header.height
-    return pixels.to_model_input(pixels.shown(decoded, header), preprocessing, size)
+    made = pixels.to_model_input(pixels.shown(decoded, header), preprocessing, size, grey=header.is_grey)
+    return made, pixels.is_scaled(header)

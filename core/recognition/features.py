@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.engines.engine import EngineName
+from core.images.pixels import RangeOf
 from core.models.model import Model
 from core.stacks.scratch import RowFile, row_bytes
 from core.stacks.stack import ImageStack
@@ -18,7 +19,7 @@ from core.stacks.stack import ImageStack
 # longest makes room.
 MOST_KEPT = 6
 
-_Key = tuple[str, EngineName, bool]
+_Key = tuple[str, EngineName, bool, RangeOf]
 
 
 class FeatureRows:
@@ -60,15 +61,24 @@ class StackFeatures:
         self._kept: OrderedDict[_Key, FeatureRows] = OrderedDict()
         self._lock = threading.Lock()
 
-    def rows(self, stack: ImageStack, model: Model, engine: EngineName, *, mirrored: bool = False) -> FeatureRows:
+    def rows(
+        self,
+        stack: ImageStack,
+        model: Model,
+        engine: EngineName,
+        *,
+        mirrored: bool = False,
+        range_of: RangeOf | None = None,
+    ) -> FeatureRows:
         """Where the features of ``stack`` are kept that an engine of ``model`` gives, empty the first time.
 
-        ``mirrored`` means those of the images' mirror images.
+        ``mirrored`` means those of the images' mirror images, ``range_of`` what values are scaled by; left out, what is
+        chosen for the stack.
 
         Raises:
             QuotaExceeded, TooManyStacks, DiskFull, StackNotFound: as ``ImageStack.new_rows``.
         """
-        key = (model.checksum, engine, mirrored)
+        key = (model.checksum, engine, mirrored, (range_of or stack.range_of) if stack.range.images else "image")
         with self._lock:
             if key not in self._kept:
                 while len(self._kept) >= MOST_KEPT:

@@ -17,10 +17,12 @@ from core.base.errors import Cancelled
 from core.base.settings import Settings
 from core.base.workers import PoolJob
 from core.engines.engine import EngineName
+from core.images.pixels import RangeOf
 from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import CANCELLED
 from core.recognition.results import Answer, Prediction, Recognition, Timing
+from core.stacks.inputs import ModelInputs
 from core.stacks.stack import ImageStack
 
 POLL_SECONDS = 0.1  # how often somebody who waits for an image looks whether they were cancelled
@@ -68,6 +70,7 @@ def recognize(
     on_batch: OnBatch = lambda predictions: None,
     cancelled: Event | None = None,
     also: Also | None = None,
+    range_of: RangeOf | None = None,
 ) -> Recognition:
     """Recognise images of a stack and return one prediction for each, in the order of ``indices``.
 
@@ -77,10 +80,12 @@ def recognize(
         on_batch: called with new predictions as they are made, from the calling thread.
         cancelled: set it from another thread to stop.
         also: what else the engine is asked for.
+        range_of: what values are scaled by; None is what was chosen for the stack.
 
     An image that cannot be read becomes a prediction with ``error`` set; the others are not affected.
 
     Raises:
+        RangeUnknown: that of the stack is not known yet, see ``find_range``.
         InvalidRequest: the batch size is out of range.
         ImageNotFound: an index is out of range.
         Cancelled: ``cancelled`` was set; what ``on_batch`` was given remains valid.
@@ -88,7 +93,9 @@ def recognize(
     """
     classifier = Classifier(model, engine)
     size = classifier.batch_size(batch_size, settings, images=len(set(indices)))
-    return recognize_with(classifier, stack, indices, size, on_batch=on_batch, cancelled=cancelled, also=also)
+    return recognize_with(
+        classifier, stack, indices, size, on_batch=on_batch, cancelled=cancelled, also=also, range_of=range_of
+    )
 
 
 def recognize_with(
@@ -102,6 +109,7 @@ def recognize_with(
     cancelled: Event | None = None,
     also: Also | None = None,
     mirrored: bool = False,
+    range_of: RangeOf | None = None,
 ) -> Recognition:
     """As ``recognize``, with everything ready: ``batch_size`` is at least 1.
 
@@ -109,13 +117,18 @@ def recognize_with(
         on_wait: called again and again while an image is waited for and nothing else is to do.
         also: what else the engine is asked for.
         mirrored: look at the images' mirror images instead.
+        range_of: what values are scaled by; None is what was chosen for the stack.
+
+    Raises:
+        RangeUnknown: that of the stack is not known yet, see ``find_range``.
     """
     started = time.perf_counter()
     clock = _Clock()
     found: dict[int, Prediction] = {}
     unique = list(dict.fromkeys(indices))
     look = _Look(classifier, also, mirrored)
-    for predictions in _predict(stack, unique, look, batch_size, clock, on_wait, cancelled or Event()):
+    inputs = stack.inputs(classifier.model.preprocessing, range_of)
+    for predictions in _predict(stack, inputs, unique, look, batch_size, clock, on_wait, cancelled or Event()):
         found.update((prediction.index, prediction) for prediction in predictions)
         on_batch(predictions)
     timing = Timing(len(indices), time.perf_counter() - started, clock.wait, clock.infer, batch_size)
@@ -139,6 +152,31 @@ class _Look:
         found = self.classifier.engine.infer(inputs, tuple(outputs))
         self.also.take(batch.indices, found)
         return self.classifier.answers(found)
+
+
+def find_range(
+    stack: ImageStack,
+    cancelled: Event,
+    *,
+    on_image: Callable[[], object] = lambda: None,
+    on_wait: Callable[[], None] = lambda: None,
+) -> None:
+    """Look at all images that count for the range of the whole stack and were not looked at; then it is known.
+
+    They are prepared as always, so that nothing is decoded for this alone; what is prepared in the background anyway
+    only comes sooner.
+
+    Args:
+        on_image: called for each of ``stack.range.awaited``.
+        on_wait: as for ``recognize_with``.
+
+    Raises:
+        Cancelled, StackNotFound, DiskFull: as for ``wait_for``.
+    """
+    for _, job in stack.inputs(range_of="image").prepare_ahead(stack.range.awaited):
+        check_cancelled(cancelled)
+        wait_for(job, on_wait, cancelled)
+        on_image()
 
 
 def wait_for(job: PoolJob, on_wait: Callable[[], None], cancelled: Event) -> None:
@@ -166,6 +204,7 @@ def check_cancelled(cancelled: Event) -> None:
 
 def _predict(
     stack: ImageStack,
+    inputs: ModelInputs,
     indices: list[int],
     look: _Look,
     size: int,
@@ -176,14 +215,13 @@ def _predict(
     """Yield predictions batch by batch; decoding runs ahead in the shared pool, inference in threads of its own."""
     classifier = look.classifier
     parallelism = classifier.engine.parallelism
-    inputs = stack.inputs(classifier.model.preprocessing)
 
     def infer(batch: _Batch) -> tuple[list[Prediction], float]:
         started = time.perf_counter()
         answers = look.at(batch)
         seconds = time.perf_counter() - started
         predictions = [
-            classifier.prediction(index, stack.entries[index].name, answer)
+            classifier.prediction(index, stack.entries[index].name, answer, inputs.scaled_by(index))
             for index, answer in zip(batch.indices, answers, strict=True)
         ]
         return predictions, seconds

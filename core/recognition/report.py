@@ -11,7 +11,7 @@ from core.recognition.results import Prediction
 
 COLUMNS = (
     *("position", "filename", "class", "confidence", "calibrated", "known", "known_score"),
-    *("engine", "model", "error", "top5"),
+    *("engine", "model", "value_range", "error", "top5"),
 )
 
 
@@ -24,6 +24,7 @@ def predictions_csv(predictions: Iterable[Prediction]) -> str:
     for row in rows:
         for name in ("calibrated", "known", "known_score"):
             row[name] = "" if row[name] is None else json.dumps(row[name])  # true and false as in JSON
+        row["value_range"] = row["value_range"] or ""
         row["top5"] = "; ".join(f"{item['class']} {item['confidence']:.4f}" for item in row["top5"])
     return write_csv(COLUMNS, rows)
 
@@ -44,6 +45,7 @@ def _row(prediction: Prediction) -> dict[str, Any]:
         "known_score": None if prediction.known_score is None else round(prediction.known_score, 6),
         "engine": prediction.engine,
         "model": prediction.model,
+        "value_range": prediction.value_range,
         "error": prediction.error or "",
         "top5": [{"class": score.label, "confidence": round(score.confidence, 6)} for score in prediction.top],
     }

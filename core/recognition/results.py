@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.engines.engine import EngineName
+from core.images.pixels import RangeOf
 
 TOP_K = 5
 THRESHOLD = 0.05  # of ``known_score``: 95% of known images are kept
@@ -46,6 +47,7 @@ class Prediction:
         known_score: share of images like those the model was taught on that are less like them than this one, 0..1;
             None where nobody can tell.
         threshold: of ``known_score``, below which an image shows none of the classes.
+        value_range: whose range of values the image was scaled by, which changes answers; None where by none.
     """
 
     index: int
@@ -57,6 +59,7 @@ class Prediction:
     calibrated: bool = False
     known_score: float | None = None
     threshold: float = THRESHOLD
+    value_range: RangeOf | None = None
 
     @property
     def known(self) -> bool | None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from core.base.errors import LabelsInvalid
 from core.engines.registry import engine_names
+from core.images.pixels import RangeOf
 from core.models.labels import clean_label
 from core.recognition.results import TOP_K, ClassScore, Prediction
 
@@ -35,6 +36,7 @@ class SavedRun(_Saved):
     classes: list[_Number] = Field(description="of each image `width` places in the list of all labels")
     millionths: list[_Confidence] = Field(description="of each of them, its confidence times a million")
     errors: list[_Sentence] = Field([], description="of each image where `width` is 0")
+    value_range: RangeOf | None = Field(None, description="whose range of values the images were scaled by")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -56,13 +58,13 @@ class SavedResults(_Saved):
     def of(cls, predictions: Iterable[Prediction]) -> Self:
         """What these say; confidences to a millionth."""
 
-        def kind(one: Prediction) -> tuple[str, str, int]:
-            return one.engine, one.model, len(one.top)
+        def kind(one: Prediction) -> tuple[str, str, int, str]:
+            return one.engine, one.model, len(one.top), one.value_range or ""
 
         found = sorted(predictions, key=lambda one: (*kind(one), one.index))
         places: dict[str, int] = {}
         runs = []
-        for (engine, model, width), group in groupby(found, kind):
+        for (engine, model, width, _), group in groupby(found, kind):
             own = list(group)
             scores = [score for one in own for score in one.top]
             runs.append(
@@ -74,6 +76,7 @@ class SavedResults(_Saved):
                     classes=[places.setdefault(score.label, len(places)) for score in scores],
                     millionths=[round(score.confidence * MILLION) for score in scores],
                     errors=[] if width else [(one.error or "")[:500] for one in own],
+                    value_range=own[0].value_range,
                 )
             )
         return cls(labels=list(places), runs=runs)
@@ -98,5 +101,6 @@ class SavedResults(_Saved):
             errors: Sequence[str | None] = run.errors or [None] * len(run.images)
             for place, (index, error) in enumerate(zip(run.images, errors, strict=True)):
                 top = tuple(scores[place * run.width : (place + 1) * run.width])
-                found.append(Prediction(index, names[index], top, run.engine, run.model, error))
+                made = Prediction(index, names[index], top, run.engine, run.model, error, value_range=run.value_range)
+                found.append(made)
         return found

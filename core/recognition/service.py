@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Literal
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -15,18 +15,19 @@ from core.base.errors import DiskFull, QuotaExceeded, StackNotFound, TooManyStac
 from core.base.settings import Settings
 from core.engines.engine import FEATURES, EngineName
 from core.engines.registry import describe
+from core.images.pixels import RangeOf
 from core.models.model import Model
 from core.recognition.classifier import Classifier
 from core.recognition.fair_queue import FairQueue, Lane, Turn
 from core.recognition.features import StackFeatures
-from core.recognition.recognize import Also, check_cancelled, recognize_with, wait_for
+from core.recognition.recognize import Also, check_cancelled, find_range, recognize_with, wait_for
 from core.recognition.results import Prediction, Recognition
 from core.recognition.run_log import log_recognition
 from core.recognition.stack_results import StackResults
 from core.stacks.stack import ImageStack
 
 NO_ROOM = (QuotaExceeded, TooManyStacks, DiskFull, StackNotFound)  # for features, which answers can do without
-Activity = Literal["waiting", "decoding", "loading", "recognizing"]
+Activity = Literal["waiting", "ranging", "decoding", "loading", "recognizing"]
 Door = Literal["page", "api"]
 Purpose = Literal["answers", "features", "mirrored features"]
 
@@ -41,6 +42,7 @@ class Order:
         batch_size: images per inference call; 0 is automatic.
         purpose: what is kept. Answers come with features where the default engine gives them and there is room for
             them; who wants features gets them or an error, and no answers: those of a mirror image are not the image's.
+        range_of: what values are scaled by; None is what is chosen for the stack when the run begins.
     """
 
     stack: ImageStack
@@ -50,6 +52,7 @@ class Order:
     client: str = ""
     batch_size: int = 0
     purpose: Purpose = "answers"
+    range_of: RangeOf | None = None
 
 
 class Watcher:
@@ -59,7 +62,7 @@ class Watcher:
         """A new activity has begun, for ``engine``."""
 
     def decoded(self) -> None:
-        """One more image is ready, in the activity ``"decoding"``."""
+        """One more image is ready, in the activities ``"decoding"`` and ``"ranging"``."""
 
     def recognized(self, predictions: Sequence[Prediction]) -> None:
         """New answers, in the activity ``"recognizing"``; they are kept already."""
@@ -74,13 +77,14 @@ class RecognitionService:
     def __init__(self, settings: Settings, queue: FairQueue | None = None) -> None:
         self.queue = queue or FairQueue(settings)
         self._settings = settings
-        self._results: WeakKeyDictionary[ImageStack, StackResults] = WeakKeyDictionary()
+        self._results: WeakKeyDictionary[ImageStack, dict[RangeOf, StackResults]] = WeakKeyDictionary()
         self._features: WeakKeyDictionary[ImageStack, StackFeatures] = WeakKeyDictionary()
         self._models: WeakKeyDictionary[ImageStack, WeakValueDictionary[str, Model]] = WeakKeyDictionary()
 
-    def results(self, stack: ImageStack) -> StackResults:
-        """What has been recognised in a stack so far."""
-        return self._results.setdefault(stack, StackResults())
+    def results(self, stack: ImageStack, range_of: RangeOf | None = None) -> StackResults:
+        """What has been recognised in a stack so far with values scaled by this range, or by the one chosen for it."""
+        chosen = range_of or stack.range_of if stack.range.images else "image"
+        return self._results.setdefault(stack, {}).setdefault(chosen, StackResults())
 
     def model(self, stack: ImageStack, name: str) -> Model | None:
         """The model of this name last used in a stack; also one that a session has for itself, as long as it has it."""
@@ -102,9 +106,12 @@ class RecognitionService:
             AppError: as for ``recognize``.
         """
         done: dict[EngineName, Recognition] = {}
+        order = replace(order, range_of=order.range_of or order.stack.range_of)
         self._models.setdefault(order.stack, WeakValueDictionary())[order.model.card.name] = order.model
         self._load(order, watcher, cancelled)
         with self.queue.turn(order.client, order.stack.id, cancelled) as turn:
+            if order.range_of == "stack" and not order.stack.range.is_known:
+                self._find_range(order, watcher, cancelled, turn)
             if len(order.engines) > 1:
                 self._decode_all(order, watcher, cancelled, turn)
             for engine in order.engines:
@@ -123,9 +130,19 @@ class RecognitionService:
                     order.model.engine(engine)
                 watcher.entered("waiting", engine)
 
+    def _find_range(self, order: Order, watcher: Watcher, cancelled: Event, turn: Turn) -> None:
+        watcher.entered("ranging", order.engines[0])
+
+        def on_image() -> None:
+            watcher.decoded()
+            turn.give_way()
+
+        find_range(order.stack, cancelled, on_image=on_image, on_wait=turn.give_way_idle)
+
     def _decode_all(self, order: Order, watcher: Watcher, cancelled: Event, turn: Turn) -> None:
         watcher.entered("decoding", order.engines[0])
-        for _, job in order.stack.inputs(order.model.preprocessing).prepare_ahead(order.indices):
+        inputs = order.stack.inputs(order.model.preprocessing, order.range_of)
+        for _, job in inputs.prepare_ahead(order.indices):
             check_cancelled(cancelled)
             wait_for(job, turn.give_way_idle, cancelled)
             watcher.decoded()
@@ -137,7 +154,7 @@ class RecognitionService:
         watcher.entered("loading", engine)
         classifier = Classifier(order.model, engine)
         size = classifier.batch_size(order.batch_size, self._settings, images=len(set(order.indices)))
-        results = self.results(order.stack)
+        results = self.results(order.stack, order.range_of)
         features = self._feature_keeper(order, classifier)
 
         def on_batch(predictions: Sequence[Prediction]) -> None:
@@ -157,6 +174,7 @@ class RecognitionService:
             cancelled=cancelled,
             also=features,
             mirrored=order.purpose == "mirrored features",
+            range_of=order.range_of,
         )
 
     def _feature_keeper(self, order: Order, classifier: Classifier) -> Also | None:
@@ -166,7 +184,9 @@ class RecognitionService:
             return None
         mirrored = order.purpose == "mirrored features"
         try:
-            rows = self.features(order.stack).rows(order.stack, order.model, engine.name, mirrored=mirrored)
+            rows = self.features(order.stack).rows(
+                order.stack, order.model, engine.name, mirrored=mirrored, range_of=order.range_of
+            )
         except NO_ROOM:
             if wanted:
                 raise

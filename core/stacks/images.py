@@ -15,22 +15,32 @@ from core.images import pixels, strips
 from core.images.display import Picture, to_picture
 from core.images.formats import format_of_name
 from core.images.formats.format import FileReader, Pixels, Size, for_browsers
+from core.images.pixels import RangeOf
+from core.stacks.ranges import StackRange
 from core.stacks.sources.source import Entry, Skipped, Source
 
 
 class SourceImages:
-    """What a stack's images are without anything that was made of them before; safe to use from any thread."""
+    """What a stack's images are without anything that was made of them before; safe to use from any thread.
+
+    ``range_of`` is what images are scaled by where nobody says another choice; see ``choose_range``. ``range`` is that
+    of the whole stack.
+    """
 
     def __init__(self, source: Source, settings: Settings) -> None:
         """Index ``source``; nothing is decoded yet, and nothing here closes it."""
         self._source = source
         self._settings = settings
+        self.range_of: RangeOf = "image"
+        self.range = StackRange(len(source.entries))
         self._ranges: dict[int, pixels.ValueRange] = {}  # of large images, which take a pass to find them
         self._by_name: dict[str, int] = {}
         self._by_base_name: dict[str, int | None] = {}
         digest = hashlib.sha256()
         for index, entry in enumerate(giving_way(source.entries)):
             self._by_name[entry.name] = index
+            if pixels.is_scaled(entry.header):
+                self.range.expect(index)
             base = entry.name.rpartition("/")[2]
             self._by_base_name[base] = index if base not in self._by_base_name else None
             line = f"{entry.file_size} {entry.name}"
@@ -105,7 +115,7 @@ class SourceImages:
         entry = self.entries[index]
         if format_of_name(entry.name) is entry.format and not entry.format.names_people:
             return entry.name, self.original(index)
-        return f"{entry.name}.png", to_picture(self.rgb(index)).content
+        return f"{entry.name}.png", to_picture(self.rgb(index), grey=entry.header.is_grey).content
 
     def file(self, index: int) -> FileReader:
         """The same, to read parts of.
@@ -116,7 +126,17 @@ class SourceImages:
         self.check(index)
         return self._source.file(index)
 
-    def picture(self, index: int) -> Picture:
+    def choose_range(self, range_of: RangeOf) -> None:
+        """What images are scaled by from now on; runs that have begun go on as they began.
+
+        Raises:
+            RangeUnknown: that of the whole stack is not known yet.
+        """
+        if range_of == "stack":
+            self.range.check_known()
+        self.range_of = range_of
+
+    def picture(self, index: int, range_of: RangeOf | None = None) -> Picture:
         """What any browser shows as the model sees it: the file without what its pixels do not need, or a new one.
 
         Raises:
@@ -126,7 +146,7 @@ class SourceImages:
         entry = self.entries[index]
         if shown := for_browsers(entry.format, entry.header):
             return Picture(shown.for_browser(self._source.file(index), entry.frame), entry.format.media_type)
-        return to_picture(pixels.shown(self.values(index), entry.header))
+        return to_picture(self.rgb(index, range_of=range_of), grey=entry.header.is_grey)
 
     def values(self, index: int, at_least: Size | None = None) -> Pixels:
         """The samples of an image, ``[H, W, C]``, as decoding returns them: 16-bit values are not scaled.
@@ -151,21 +171,43 @@ class SourceImages:
         limit = self._settings.max_pixels
         yield from strips.read_strips(entry.format, file, entry.frame, max_pixels=limit, strip_pixels=strip_pixels)
 
-    def rgb_in_strips(self, index: int, strip_pixels: int = strips.STRIP_PIXELS) -> Iterator[NDArray[np.uint8]]:
+    def rgb_in_strips(
+        self, index: int, strip_pixels: int = strips.STRIP_PIXELS, range_of: RangeOf | None = None
+    ) -> Iterator[NDArray[np.uint8]]:
         """A large image as the model sees it, uint8 ``[h, W, 3]`` from top to bottom.
 
         Raises:
-            ImageNotFound, ImageError: as for ``values_in_strips``.
+            ImageNotFound, ImageError, StackNotFound, RangeUnknown: as for ``values_in_strips`` and ``rgb``.
         """
         header = self.entries[index].header
-        if index not in self._ranges:
-            self._ranges[index] = strips.value_range(self.values_in_strips(index), header)
-        return strips.shown(self.values_in_strips(index, strip_pixels), header, self._ranges[index])
+        if not pixels.is_scaled(header):
+            values = strips.value_range(iter(()), header)
+        elif (range_of or self.range_of) == "stack":
+            values = self.range.of(header.dtype)
+        else:
+            if index not in self._ranges:
+                low, high = strips.visible_values(self.values_in_strips(index))
+                self._ranges[index] = pixels.scalable(low, high, header.dtype)
+                self.range.add(index, header.dtype, low, high)
+            values = self._ranges[index]
+        return strips.shown(self.values_in_strips(index, strip_pixels), header, values)
 
-    def rgb(self, index: int, at_least: Size | None = None) -> NDArray[np.uint8]:
+    def rgb(self, index: int, at_least: Size | None = None, range_of: RangeOf | None = None) -> NDArray[np.uint8]:
         """An image as it is shown and as the model sees it, uint8 ``[H, W, 3]``; ``at_least`` as for ``values``.
+
+        Its own range of values is that of the full size, so that is decoded where it counts.
 
         Raises:
             ImageNotFound, ImageError: as for ``picture``.
+            RangeUnknown: that of the stack is not known yet.
         """
-        return pixels.shown(self.values(index, at_least), self.entries[index].header)
+        header, range_of = self.entries[index].header, range_of or self.range_of
+        if not pixels.is_scaled(header):
+            return pixels.shown(self.values(index, at_least), header)
+        if range_of == "stack":
+            values = self.range.of(header.dtype)  # before anything is decoded: it may not be known
+            return pixels.shown(self.values(index, at_least), header, values)
+        samples = self.values(index)
+        low, high = pixels.visible_values(samples)
+        self.range.add(index, header.dtype, low, high)
+        return pixels.shown(samples, header, pixels.scalable(low, high, header.dtype))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.workers import PoolJob, Priority
+from core.images.pixels import RangeOf
 from core.images.preprocessing import Preprocessing
 
 # Images whose decoding is requested ahead of the one that is waited for: enough to keep every core busy, few enough
@@ -24,8 +25,10 @@ class ModelInputs:
         preprocessing: Preprocessing,
         prepare: Callable[[int, Priority], PoolJob],
         read: Callable[[int, NDArray[np.uint8]], None],
+        scaled_by: Callable[[int], RangeOf | None] = lambda index: None,
     ) -> None:
         self.preprocessing = preprocessing
+        self.scaled_by = scaled_by  # whose range of values an image is scaled by; None where it is by none
         self._prepare = prepare
         self._read = read
 

@@ -19,6 +19,7 @@ from core.images import pixels, strips
 from core.images.display import Picture
 from core.images.formats.format import Pixels, Size, decoded_header
 from core.images.memory import preparing_bytes, whole_bytes
+from core.images.pixels import RangeOf
 from core.images.preprocessing import STANDARD, Preprocessing
 from core.stacks.images import SourceImages
 from core.stacks.inputs import ModelInputs
@@ -38,10 +39,15 @@ class DecodingProgress:
 
 @dataclass(slots=True)
 class _Inputs:
-    """The model inputs of one preprocessing, and the jobs that make them."""
+    """The model inputs of one preprocessing and choice of range, and the jobs that make them.
+
+    Those of the default preprocessing come with thumbnails.
+    """
 
     preprocessing: Preprocessing
+    range_of: RangeOf
     rows: RowFile
+    thumbnails: BlobFile | None = None
     jobs: dict[int, PoolJob] = field(default_factory=dict)
 
 
@@ -50,7 +56,8 @@ class ImageStack(SourceImages):
 
     Models that take other inputs than the default ones have theirs made when they are first asked for, once too; see
     ``inputs``. All methods are safe to call from several threads. Nothing here closes a file explicitly: a deleted
-    stack's files are unlinked, and stay readable for whoever still works with the object.
+    stack's files are unlinked, and stay readable for whoever still works with the object. What is made for either
+    choice of ``range_of`` is kept apart.
     """
 
     def __init__(
@@ -88,20 +95,19 @@ class ImageStack(SourceImages):
         self._pool = pool
         self._client = client
         self._grow = grow
-        self._default = _Inputs(preprocessing, RowFile(folder, preprocessing.input_shape))
-        self._inputs = {preprocessing.pixel_key: self._default}
-        self._thumbnails = BlobFile(folder)
+        self._default = _Inputs(preprocessing, "image", RowFile(folder, preprocessing.input_shape), BlobFile(folder))
+        self._inputs: dict[tuple[str, RangeOf], _Inputs] = {(preprocessing.pixel_key, "image"): self._default}
         # Kind and sentence: an exception object would keep its traceback, and with it the image's bytes.
         self._errors: dict[int, tuple[type[ImageError], str]] = {}
         self._lock = threading.Lock()
         self._prepared = 0
         self._deleted = False
 
-    def picture(self, index: int) -> Picture:
+    def picture(self, index: int, range_of: RangeOf | None = None) -> Picture:
         """As ``SourceImages.picture``; of an image that is known as broken, its error at once."""
         self.check(index)
         self.check_readable(index)
-        return super().picture(index)
+        return super().picture(index, range_of)
 
     def values_in_strips(self, index: int, strip_pixels: int = strips.STRIP_PIXELS) -> Iterator[Pixels]:
         """As ``SourceImages.values_in_strips``; ends early where the stack is deleted.
@@ -125,37 +131,47 @@ class ImageStack(SourceImages):
             kind, sentence = self._errors[index]
             raise kind(sentence)
 
-    def thumbnail(self, index: int) -> bytes:
+    def thumbnail(self, index: int, range_of: RangeOf | None = None) -> bytes:
         """A small JPEG of the image, made at once if it is not there yet.
 
         Raises:
-            ImageNotFound, ImageError: as for ``picture``.
+            ImageNotFound, ImageError, RangeUnknown: as for ``rgb``.
         """
-        self.prepare(index, Priority.VISIBLE).result()
+        self.prepare(index, Priority.VISIBLE, range_of).result()
         self.check_readable(index)
-        return self._thumbnails.read(index)
+        kept = self._kept_for(self._default.preprocessing, index, range_of or self.range_of)
+        assert kept.thumbnails is not None  # noqa: S101 - the default preprocessing has them
+        return kept.thumbnails.read(index)
 
     def error(self, index: int) -> str | None:
         """Why a prepared image cannot be read; None for one that can be."""
         return self._errors[index][1] if index in self._errors else None
 
-    def inputs(self, preprocessing: Preprocessing = STANDARD) -> ModelInputs:
+    def inputs(self, preprocessing: Preprocessing = STANDARD, range_of: RangeOf | None = None) -> ModelInputs:
         """The model inputs that ``preprocessing`` makes of the images; none is made before it is asked for.
+
+        They stay those of one choice of ``range_of``, whatever is chosen for the stack later.
 
         Raises:
             QuotaExceeded, TooManyStacks, DiskFull: there is no room for inputs beside those that are there.
             StackNotFound: the stack was deleted before anybody asked for these.
+            RangeUnknown: that of the stack is not known yet.
         """
-        with self._lock:
-            kept = self._inputs.get(preprocessing.pixel_key)
-            if kept is None:
-                if self._deleted:
-                    raise _closed()
-                self._grow(len(self) * input_bytes(preprocessing))
-                kept = _Inputs(preprocessing, RowFile(self._folder, preprocessing.input_shape))
-                self._inputs[preprocessing.pixel_key] = kept
+        chosen = range_of or self.range_of
+        if chosen == "stack":
+            self.range.check_known()
+        by_image = self._inputs_of(preprocessing, "image")
+        by_stack = by_image if chosen == "image" or not self.range.images else self._inputs_of(preprocessing, "stack")
+
+        def kept(index: int) -> _Inputs:
+            self.check(index)
+            return by_stack if pixels.is_scaled(self.entries[index].header) else by_image
+
         return ModelInputs(
-            preprocessing, lambda index, priority: self._prepare_for(kept, index, priority), kept.rows.read_into
+            preprocessing,
+            lambda index, priority: self._prepare_for(kept(index), index, priority),
+            lambda index, out: kept(index).rows.read_into(index, out),
+            lambda index: chosen if pixels.is_scaled(self.entries[index].header) else None,
         )
 
     def new_rows(self, shape: tuple[int, ...], dtype: DTypeLike) -> RowFile:
@@ -179,9 +195,11 @@ class ImageStack(SourceImages):
         """
         self._grow(count)
 
-    def prepare(self, index: int, priority: Priority) -> PoolJob:
+    def prepare(self, index: int, priority: Priority, range_of: RangeOf | None = None) -> PoolJob:
         """Have an image's thumbnail and default model input made, unless they were; see ``ModelInputs.prepare``."""
-        return self._prepare_for(self._default, index, priority)
+        return self._prepare_for(
+            self._kept_for(self._default.preprocessing, index, range_of or self.range_of), index, priority
+        )
 
     def prepare_ahead(self, indices: Iterable[int]) -> Iterator[tuple[int, PoolJob]]:
         """See ``ModelInputs.prepare_ahead``; of the default inputs."""
@@ -200,6 +218,29 @@ class ImageStack(SourceImages):
             jobs = [job for kept in self._inputs.values() for job in kept.jobs.values() if not job.done()]
         for job in jobs:
             job.fail(_closed())
+
+    def _kept_for(self, preprocessing: Preprocessing, index: int, range_of: RangeOf) -> _Inputs:
+        """Where what is made of an image is kept: choices differ only in images that are scaled."""
+        self.check(index)
+        if range_of == "stack" and pixels.is_scaled(self.entries[index].header):
+            self.range.check_known()
+            return self._inputs_of(preprocessing, "stack")
+        return self._inputs_of(preprocessing, "image")
+
+    def _inputs_of(self, preprocessing: Preprocessing, range_of: RangeOf) -> _Inputs:
+        key = (preprocessing.pixel_key, range_of)
+        with self._lock:
+            kept = self._inputs.get(key)
+            if kept is None:
+                if self._deleted:
+                    raise _closed()
+                is_default = preprocessing.pixel_key == self._default.preprocessing.pixel_key
+                each = input_bytes(preprocessing) + (THUMBNAIL_BYTES if is_default else 0)
+                self._grow(len(self) * each)
+                thumbnails = BlobFile(self._folder) if is_default else None
+                rows = RowFile(self._folder, preprocessing.input_shape)
+                kept = self._inputs[key] = _Inputs(preprocessing, range_of, rows, thumbnails)
+            return kept
 
     def _prepare_for(self, kept: _Inputs, index: int, priority: Priority) -> PoolJob:
         self.check(index)
@@ -221,6 +262,7 @@ class ImageStack(SourceImages):
             self._write(kept, index)
         except ImageError as error:
             self._errors[index] = (type(error), str(error))
+            self.range.leave_out(index)
         except (DiskFull, QuotaExceeded, TooManyStacks):
             with self._lock:
                 del kept.jobs[index]  # whoever asks next tries again
@@ -231,27 +273,30 @@ class ImageStack(SourceImages):
 
     def _write(self, kept: _Inputs, index: int) -> None:
         entry, side = self.entries[index], self._settings.thumbnail_side
-        enough = self._enough(kept, entry)
+        enough, grey = self._enough(kept, entry), entry.header.is_grey
         size = entry.header.width, entry.header.height
         if strips.is_large(decoded_header(entry.format, entry.header, enough)):
             thumbnail, model_input = strips.to_thumbnail_and_model_input(
-                self.rgb_in_strips(index), size, side, kept.preprocessing
+                self.rgb_in_strips(index, range_of=kept.range_of), size, side, kept.preprocessing
             )
-        elif kept is self._default:
-            rgb = self.rgb(index, enough)
-            thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing, size)
+        elif kept.thumbnails is not None:
+            rgb = self.rgb(index, enough, kept.range_of)
+            thumbnail, model_input = pixels.to_thumbnail_and_model_input(rgb, side, kept.preprocessing, size, grey=grey)
         else:
             thumbnail = b""
-            rgb = self.rgb(index, enough)
-            model_input = pixels.to_model_input(rgb, kept.preprocessing, size)
-        if kept is self._default:
-            self._thumbnails.write(index, thumbnail)
+            rgb = self.rgb(index, enough, kept.range_of)
+            model_input = pixels.to_model_input(rgb, kept.preprocessing, size, grey=grey)
+        if kept.thumbnails is not None:
+            kept.thumbnails.write(index, thumbnail)
         kept.rows.write(index, model_input)
 
     def _enough(self, kept: _Inputs, entry: Entry) -> Size:
-        """The width and height from which what is kept of an image can be made."""
-        side = self._settings.thumbnail_side if kept is self._default else 0
-        return pixels.enough((entry.header.width, entry.header.height), kept.preprocessing, side)
+        """The width and height from which what is kept of an image can be made; its own range is that of all of it."""
+        size = entry.header.width, entry.header.height
+        if kept.range_of == "image" and pixels.is_scaled(entry.header):
+            return size
+        side = 0 if kept.thumbnails is None else self._settings.thumbnail_side
+        return pixels.enough(size, kept.preprocessing, side)
 
 
 def input_bytes(preprocessing: Preprocessing) -> int:
@@ -275,7 +320,7 @@ def _ingest_lane(reference: weakref.ref[ImageStack], indices: Iterator[int]) -> 
         return
     for index in indices:
         try:
-            job = stack.prepare(index, Priority.INGEST)
+            job = stack.prepare(index, Priority.INGEST, "image")
         except StackNotFound:
             return
         if not job.done():

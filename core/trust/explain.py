@@ -16,7 +16,7 @@ from core.base.errors import InvalidRequest, MapsUnavailable
 from core.base.workers import Priority
 from core.engines.engine import LOGITS, Engine, EngineName
 from core.engines.registry import engine_label
-from core.images.pixels import Box, crop_box
+from core.images.pixels import Box, RangeOf, crop_box
 from core.models.head import LinearHead, read_head
 from core.models.model import Model
 from core.recognition.classifier import Classifier
@@ -72,13 +72,16 @@ class Explanation:
     inputs: NDArray[np.uint8]
 
 
+_Key = tuple[str, int, str, EngineName, RangeOf]
+
+
 class Explainer:
     """Looks at single images, in turns like every recognition. One per process; safe to use from any thread."""
 
     def __init__(self, queue: FairQueue, most_kept: int = MOST_KEPT) -> None:
         self._queue = queue
         self._most_kept = most_kept
-        self._kept: OrderedDict[tuple[str, int, str, EngineName], Explanation] = OrderedDict()
+        self._kept: OrderedDict[_Key, Explanation] = OrderedDict()
         self._ready: WeakSet[Engine] = WeakSet()  # those that have been asked for their maps
         self._lock = threading.Lock()
 
@@ -112,7 +115,7 @@ class Explainer:
         stack.check(index)
         if label is not None and label not in model.card.classes:
             raise InvalidRequest(f"The model {model.card.name} knows no class {label!r}.")
-        key = (stack.id, index, model.checksum, engine)
+        key = (stack.id, index, model.checksum, engine, stack.range_of)
         with self._lock:
             kept = self._kept.get(key)
             if kept is not None and (label is None or label in kept.maps):

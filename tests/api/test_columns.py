@@ -32,7 +32,7 @@ def test_the_columns_hold_what_the_index_holds(client: TestClient, base: str) ->
 
 def test_a_kind_says_in_fields_what_its_description_says_in_words(client: TestClient, base: str) -> None:
     kinds = client.get(f"{base}/images").json()["kinds"]
-    nothing_said = {"windows": [], "inverted": False, "unit": ""}
+    nothing_said = {"windows": [], "inverted": False, "unit": "", "range": None}
     for kind in (
         {"bit_depth": 16, "colour": "grey", "highest": 65535, "description": "16-bit grey"},
         {"bit_depth": 8, "colour": "RGB", "highest": 255, "description": "8-bit RGB"},

@@ -199,7 +199,7 @@ class TestLargeOnes:
         inside = most = 0
         read = stack.values
 
-        def watched(index: int) -> np.ndarray:
+        def watched(index: int, at_least: object = None) -> np.ndarray:
             nonlocal inside, most
             if index == 0:
                 with lock:

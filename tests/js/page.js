@@ -61,6 +61,7 @@ export function viewData(changes = {}) {
     thumbnail_url: "images/{index}/thumbnail",
     values_url: "images/{index}/values",
     explanation_url: "",
+    patient_url: "",
     results_url: "",
     answer_url: "",
     teaching_url: "",

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import cast
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from streamlit.testing.v1 import AppTest
@@ -19,9 +20,10 @@ from core.api import create_api
 from core.recognition.jobs import JobState, RecognitionJob
 from core.recognition.service import Order
 from core.runtime import get_runtime
+from pages._ui.shell.links import stack_links
 from pages._ui.shell.session import Session
 from pages._ui.viewer.uploader import receive
-from tests.builders import encrypted, photo_png, zip_bytes
+from tests.builders import encrypted, photo_png, png_bytes, zip_bytes
 from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until
 from tests.ui.app import ROUTER, session
 
@@ -327,3 +329,37 @@ def test_the_last_run_can_be_repeated_over_http(app: AppTest) -> None:
     assert [one["index"] for one in answer.json()["predictions"]] == [0], "only what was just run"
     best = job.recognitions["openvino-int8"].predictions[0].top[0]
     assert answer.json()["predictions"][0]["top"][0]["class"] == best.label
+
+
+def test_deep_images_are_scaled_by_the_stack_where_a_person_wants_that(app: AppTest) -> None:
+    ramp = np.arange(64).reshape(8, 8, 1)
+    upload(app, zip_bytes({"a.png": png_bytes(ramp * 10, 16), "b.png": png_bytes(ramp * 900, 16)}), "deep.zip")
+    stack = session(app).stack
+    assert stack is not None
+    (choice,) = app.radio
+    assert (choice.value, choice.options) == ("image", ["each image", "the whole stack"])
+    run(app, "All")
+    get_runtime().recognition.results(stack).threshold = 0.3
+    by_image = [one.label for one, *_ in get_runtime().recognition.results(stack).by_image().values()]
+    assert by_image[0] == by_image[1], "the same picture"
+    app.radio[0].set_value("stack").run()
+    if (job := session(app).range_job) is not None:
+        job.wait(SECONDS)
+        app.run()
+    assert (app.radio[0].value, stack.range_of) == ("stack", "stack")
+    links = stack_links(stack)
+    assert links.image_url.endswith("/display?value_range=stack")
+    assert links.stack_id != stack.id, "the browser has nothing of it yet"
+    assert links.patient_url == "", "nobody has asked for patients to be shown"
+    assert get_runtime().recognition.results(stack).threshold == 0.3, "a person's own"
+    assert not app.error
+    assert get_runtime().recognition.results(stack).engines == (), "answers of the other choice are not its own"
+    run(app, "All")
+    assert {one.value_range for one, *_ in get_runtime().recognition.results(stack).by_image().values()} == {"stack"}
+    app.radio[0].set_value("image").run()
+    assert [one.label for one, *_ in get_runtime().recognition.results(stack).by_image().values()] == by_image
+
+
+def test_without_deep_images_there_is_no_choice(app: AppTest) -> None:
+    upload(app, stack_of(1))
+    assert not app.radio

@@ -8,6 +8,8 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from core.engines.registry import engine_label
+from core.images.formats.format import ImageHeader
+from core.images.pixels import RangeOf, is_scaled
 from core.recognition.results import TOP_K, Prediction
 from core.recognition.stack_results import StackResults
 from core.stacks.sources.names import in_natural_order
@@ -33,6 +35,7 @@ class PixelKind(BaseModel):
     )
     inverted: bool = Field(False, description="whether the file's low values are white")
     unit: str = Field("", description="of the values, such as `HU`; empty where the file does not say")
+    range: DisplayWindow | None = Field(None, description="of the whole stack, where such images are scaled by it")
 
 
 class ImageColumns(BaseModel):
@@ -49,8 +52,12 @@ class ImageColumns(BaseModel):
     )
 
     @classmethod
-    def of(cls, stack: ImageStack) -> Self:
-        """The images of ``stack``. Most sources of stacks sort by name, and give no ranks."""
+    def of(cls, stack: ImageStack, range_of: RangeOf = "image") -> Self:
+        """The images of ``stack``. Most sources of stacks sort by name, and give no ranks.
+
+        Raises:
+            RangeUnknown: that of the stack is asked for, and not known yet.
+        """
         headers = [entry.header for entry in stack.entries]
         keys = [(header.description, header.windows, header.inverted, header.unit) for header in headers]
         found = dict(zip(keys, headers, strict=True))
@@ -69,6 +76,7 @@ class ImageColumns(BaseModel):
                     windows=[DisplayWindow(low=low, high=high) for low, high in header.windows],
                     inverted=header.inverted,
                     unit=header.unit,
+                    range=_range_of(stack, header) if range_of == "stack" and is_scaled(header) else None,
                 )
                 for header in found.values()
             ],
@@ -83,6 +91,11 @@ def _ranks(names: list[str]) -> list[int]:
     for rank, index in enumerate(in_natural_order(names)):
         ranks[index] = rank
     return ranks
+
+
+def _range_of(stack: ImageStack, header: ImageHeader) -> DisplayWindow:
+    low, high = stack.range.of(header.dtype)
+    return DisplayWindow(low=low, high=high)
 
 
 class AnswerRun(BaseModel):

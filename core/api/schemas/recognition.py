@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.api.schemas.fields import AT_LEAST_ONE, Count, EngineChoice, Number, Position, Text
 from core.engines.registry import default_engine
+from core.images.pixels import RangeOf
 from core.recognition.results import TOP_K, Prediction
 
 
@@ -86,6 +87,11 @@ class RecognitionRequest(BaseModel):
     model: Text | None = Field(None, description="name of an installed model; left out, the default one")
     top_k: Number = Field(1, ge=1, le=TOP_K, description="how many classes to answer for each image")
     batch_size: Count | None = Field(None, description="images per inference call; measured when left out")
+    value_range: RangeOf | None = Field(
+        None,
+        description="scale values by the range of each image, or of all images of the stack together; left out, as it "
+        "was chosen for the stack, at first by each image. Without effect on images of 8 bits",
+    )
 
 
 class Score(BaseModel):
@@ -123,6 +129,9 @@ class ImagePrediction(BaseModel):
     known_score: float | None = Field(
         None, description="share of known images that are less like those the model was taught on, 0..1; or null"
     )
+    value_range: RangeOf | None = Field(
+        None, exclude_if=lambda value: value is None, description="whose range of values the image was scaled by"
+    )
     error: str | None = Field(None, exclude_if=lambda value: value is None)
 
     @classmethod
@@ -136,6 +145,7 @@ class ImagePrediction(BaseModel):
             calibrated=prediction.calibrated,
             known=prediction.known,
             known_score=prediction.known_score,
+            value_range=prediction.value_range,
             error=prediction.error,
         )
 

@@ -80,9 +80,8 @@ def decode(data: bytes, *, max_pixels: int) -> Pixels:
     return format_of(data).decode(InMemory(data), max_pixels=max_pixels)
 
 
-def decode_enough(data: bytes, enough: Callable[[Size], Size], *, max_pixels: int) -> tuple[Pixels, ImageHeader]:
-    """The same in a smaller size, if that is faster, and the header; ``enough`` tells of its size ``at_least``."""
+def decode_enough(data: bytes, enough: Callable[[ImageHeader], Size], *, max_pixels: int) -> tuple[Pixels, ImageHeader]:
+    """The same in a smaller size, if that is faster, and the header, of which ``enough`` tells ``at_least``."""
     found, file = format_of(data), InMemory(data)
     header = next(iter(found.read_headers(file)))
-    size = header.width, header.height
-    return found.decode(file, max_pixels=max_pixels, at_least=enough(size)), header
+    return found.decode(file, max_pixels=max_pixels, at_least=enough(header)), header

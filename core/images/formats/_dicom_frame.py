@@ -242,4 +242,4 @@ def _place(dataset: Dataset) -> Place:
         along = round(float(normal @ np.array(position)), 3)
         direction = " ".join(f"{axis:.2f}" for axis in axes)
     series = hashlib.blake2s(dataset.value(parts.SERIES) + direction.encode()).hexdigest()
-    return series, along, numbers[0] if numbers else 0.0
+    return series, along, numbers[0] if numbers else 0.0, 0

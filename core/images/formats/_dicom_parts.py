@@ -1,6 +1,7 @@
 """The elements of a DICOM file (PS3.5, chapter 7) that pixels need; all others are passed over without being read.
 
-So names, dates and numbers of patients never become a value here that somebody could show, log or store.
+So names, dates and numbers of patients never become a value that somebody could log or store; only ``_dicom_people``
+wants those, for as long as it takes to tell them.
 """
 
 from __future__ import annotations
@@ -119,8 +120,8 @@ def matches(head: bytes) -> bool:
     return head[PREAMBLE : PREAMBLE + len(MAGIC)] == MAGIC
 
 
-def read_dataset(file: FileReader) -> Dataset:
-    """What stands before the pixels, from as few bytes of the file as possible.
+def read_dataset(file: FileReader, wanted: frozenset[int] = _WANTED) -> Dataset:
+    """What stands before the pixels, from as few bytes of the file as possible: of single elements those ``wanted``.
 
     Raises:
         ImageError: not a DICOM file, damaged, or cut short.
@@ -130,7 +131,7 @@ def read_dataset(file: FileReader) -> Dataset:
         if not (matches(head) or head.startswith(_OLD)):
             raise ImageError(OTHER)
         try:
-            return _Reading(head, whole=len(head) < count).dataset()
+            return _Reading(head, wanted, whole=len(head) < count).dataset()
         except _TooShort as error:
             if len(head) < count:
                 raise ImageError(TRUNCATED) from error
@@ -170,8 +171,9 @@ def table(dataset: Dataset, description: int, values: int, frame: int, *, signed
 class _Reading:
     """One pass over the first bytes of a file, or over the ``whole`` of it: then it may end without pixels."""
 
-    def __init__(self, data: bytes, *, whole: bool) -> None:
+    def __init__(self, data: bytes, wanted: frozenset[int], *, whole: bool) -> None:
         self._data = data
+        self._wanted = wanted
         self._whole = whole
         self._found = Dataset()
         self._elements = 0
@@ -227,7 +229,7 @@ class _Reading:
                 nested = Syntax(True) if kind == b"UN" else syntax
                 position = self._items(tag, start, length, nested, found, depth + 1)
                 continue
-            if found is not None and tag in _WANTED:
+            if found is not None and tag in self._wanted:
                 found[tag] = self._value(start, length)
             position = start + length
         if end is not None and position > end:

@@ -1,10 +1,14 @@
-"""What the planes of a TIFF are called: by OME-XML, by ImageJ, or by their page."""
+"""What the planes of a TIFF are called, by OME-XML, by ImageJ, or by their page; and their order over several files."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+
+from core.images.formats.format import Place
 
 Label = Callable[[int], str]  # of the page at a position
 
@@ -17,18 +21,42 @@ _IMAGEJ = re.compile(rb"^(channels|slices|frames)=(\d{1,9})\s*$", re.MULTILINE)
 _ORDERS = {b"XY" + bytes(order) for order in (b"CZT", b"CTZ", b"ZCT", b"ZTC", b"TCZ", b"TZC")}
 _MOST_PLANES = 1_000_000
 _MOST_IMAGES = 1_000
+_MOST_FILES = 100_000
 
 
-def page_labels(description: bytes) -> Label:
-    """How the pages of a file are called, of which the first one has this description."""
+@dataclass(frozen=True, slots=True)
+class PageNames:
+    """How the pages of a file are called, and where those of a set of several files stand in it.
+
+    Attributes:
+        label: of a page.
+        planes: of each page that is a plane of a set of files, its image and its number there.
+        series: names that set; empty where there is but this file.
+        total: planes in all of its files.
+    """
+
+    label: Label
+    planes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    series: str = ""
+    total: int = 0
+
+    def place(self, page: int, channel: int, channels: int) -> Place:
+        """Of one of the ``channels`` images of a page."""
+        if not self.series or page not in self.planes:
+            return ()
+        image, plane = self.planes[page]
+        return self.series, image, plane * channels + channel, self.total * channels
+
+
+def page_names(description: bytes) -> PageNames:
+    """Of a file of which the first page has this description."""
     if b"<" in description[:256] and (found := list(islice(_PIXELS.finditer(description), _MOST_IMAGES))):
         return _ome(description, found)
     if description.startswith(b"ImageJ="):
         sizes = {name: int(number) for name, number in _IMAGEJ.findall(description)}
-        return _planes(
-            [("c", sizes.get(b"channels", 1)), ("z", sizes.get(b"slices", 1)), ("t", sizes.get(b"frames", 1))]
-        )
-    return _page
+        axes = [("c", sizes.get(b"channels", 1)), ("z", sizes.get(b"slices", 1)), ("t", sizes.get(b"frames", 1))]
+        return PageNames(_planes(axes))
+    return PageNames(_page)
 
 
 def _page(page: int) -> str:
@@ -54,30 +82,43 @@ def _planes(fastest_first: Sequence[tuple[str, int]]) -> Label:
     return label
 
 
-def _ome(description: bytes, found: Sequence[re.Match[bytes]]) -> Label:
+def _ome(description: bytes, found: Sequence[re.Match[bytes]]) -> PageNames:
     """By what is said of each image, and of several files of the pages of this one."""
     own = _OWN_NAME.search(description, 0, found[0].start())
-    name = own[1].strip() if own else b""
+    files = _Files(own[1].strip() if own else b"")
     ends = [*(one.start() for one in found[1:]), len(description)]
-    images = [_ome_image(dict(_ATTRIBUTE.findall(one[1])), description[one.end() : end], name)
+    images = [_ome_image(dict(_ATTRIBUTE.findall(one[1])), description[one.end() : end], files)
               for one, end in zip(found, ends, strict=True)]  # fmt: skip
-    if len(images) == 1:
-        places, by_order = images[0]
-        return lambda page: by_order(places.get(page, page))
-    labels = {page: (number, plane, by_order) for number, (places, by_order) in enumerate(images)
-              for page, plane in places.items()}  # fmt: skip
-    several = len({number for number, *_ in labels.values()}) > 1
+    planes = {page: (number, plane) for number, (places, _) in enumerate(images) for page, plane in places.items()}
+    several = len({number for number, _ in planes.values()}) > 1
 
     def label(page: int) -> str:
-        if page not in labels:
-            return _page(page)
-        number, plane, by_order = labels[page]
-        return f"image {number + 1} · {by_order(plane)}" if several else by_order(plane)
+        if page not in planes:
+            return _page(page) if len(images) > 1 else images[0][1](page)
+        number, plane = planes[page]
+        name = images[number][1](plane)
+        return f"image {number + 1} · {name}" if several else name
 
-    return label
+    return PageNames(label, planes, files.series, files.planes)
 
 
-def _ome_image(pixels: dict[bytes, bytes], behind: bytes, own: bytes) -> tuple[dict[int, int], Label]:
+@dataclass(slots=True)
+class _Files:
+    """The files that an OME-XML speaks of, of which this is one, and the planes in all of them."""
+
+    own: bytes
+    names: set[bytes] = field(default_factory=set)
+    planes: int = 0
+
+    @property
+    def series(self) -> str:
+        """Names the set of them, where there are several and each says which it is; no name can be read back."""
+        if not self.own or len(self.names) < 2 or self.own not in self.names:
+            return ""
+        return hashlib.blake2s(b" ".join(sorted(self.names))).hexdigest()
+
+
+def _ome_image(pixels: dict[bytes, bytes], behind: bytes, files: _Files) -> tuple[dict[int, int], Label]:
     """Which plane each page of this file is, and what planes are called."""
     order = pixels.get(b"DimensionOrder", b"XYCZT")
     if order not in _ORDERS:
@@ -88,15 +129,19 @@ def _ome_image(pixels: dict[bytes, bytes], behind: bytes, own: bytes) -> tuple[d
         sizes["c"] = max(1, sizes["c"] // max(1, int(samples[1])))  # colours of one page count as channels in OME
     places: dict[int, int] = {}
     for found in _PLACED.finditer(behind):
-        if own and found[2] and found[2].strip() != own:
-            continue  # in another file
         attributes = dict(_ATTRIBUTE.findall(found[1]))
+        name = found[2].strip() if found[2] else b""
+        if name and len(files.names) < _MOST_FILES:
+            files.names.add(name)
+        count = _number(attributes.get(b"PlaneCount", b"1" if b"IFD" in attributes else b"0"))
+        files.planes += count
+        if files.own and name and name != files.own:
+            continue  # in another file
         page = _number(attributes.get(b"IFD", b"0"))
         plane, step = 0, 1
         for axis in axes:
             plane += step * _number(attributes.get(b"First" + axis.upper().encode(), b"0"))
             step *= sizes[axis]
-        count = _number(attributes.get(b"PlaneCount", b"1" if b"IFD" in attributes else b"0"))
         for offset in range(min(count, _MOST_PLANES - len(places))):
             places[page + offset] = plane + offset
     return places, _planes([(axis, sizes[axis]) for axis in axes])

@@ -14,7 +14,7 @@ from core.images.formats import _tiff_parts as parts
 from core.images.formats import _tiff_segments as segments
 from core.images.formats._orientation import UPRIGHT, is_turned, turn
 from core.images.formats._tiff_parts import DAMAGED, Directory
-from core.images.formats.format import ColorKind, FileReader, ImageHeader, Pixels, SampleKind
+from core.images.formats.format import ColorKind, FileReader, ImageHeader, Pixels, Place, SampleKind, Size
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _COLORED = {_RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1}  # samples that are colours
@@ -60,18 +60,21 @@ class Page:
             return "grey + alpha" if grey else "RGBA"
         return "grey" if grey else "RGB"
 
-    def header(self, label: str) -> TiffHeader:
-        """Of one of its frames."""
+    def header(self, label: str, levels: tuple[Size, ...] = (), place: Place = ()) -> TiffHeader:
+        """Of one of its frames, of which there are smaller copies of these sizes, and its place in a series."""
         width, height = self.width, self.height
         if is_turned(self.orientation):
             width, height = height, width
-        return TiffHeader(width, height, self.bits, self.color, label, sample_kind=self.kind)
+        return TiffHeader(
+            width, height, self.bits, self.color, label, sample_kind=self.kind, place=place, levels=levels
+        )
 
 
+@dataclass(frozen=True, slots=True)
 class TiffHeader(ImageHeader):
-    """A frame of which only its own part of the file is read."""
+    """A frame of which only its own part of the file is read; ``levels`` are the sizes of its smaller copies."""
 
-    __slots__ = ()
+    levels: tuple[Size, ...] = ()
 
     def stored_bytes(self, file_size: int) -> int:
         """See ``ImageHeader.stored_bytes``: as many as its samples take, and some more."""

@@ -1,6 +1,7 @@
 """DICOM: grey images with their true values (Hounsfield units of CT), and colour ones; each frame of a file.
 
-Elements are read here: only those that pixels need, within limits, and never what identifies a patient. imagecodecs
+Elements are read here: only those that pixels need, within limits, and what identifies a patient by nobody but
+``read_people``, which is asked only where that is allowed. imagecodecs
 unpacks what is compressed, after its own header was compared with the file's. pydicom is the judge in the tests.
 """
 
@@ -14,9 +15,10 @@ import numpy as np
 from core.base.errors import ImageError
 from core.images.formats import _dicom_parts as parts
 from core.images.formats._dicom_frame import header_of, meaning_of, palette_of, read_layout
+from core.images.formats._dicom_people import read_people
 from core.images.formats._dicom_pixels import check_transfer, find_parts, read_samples
 from core.images.formats._remembered import Remembered
-from core.images.formats.format import FileReader, ImageHeader, Pixels, Size, check_size
+from core.images.formats.format import Fact, FileReader, ImageHeader, Pixels, Size, check_size
 
 _DATASETS: Remembered[parts.Dataset] = Remembered()
 _PIECES: Remembered[array[int]] = Remembered()
@@ -64,6 +66,10 @@ class Dicom:
             palette: Pixels = colours[np.clip(samples[..., 0].astype(np.int32) - first, 0, len(colours) - 1)]
             return palette
         return samples.astype(header.dtype, copy=False)
+
+    def read_people(self, file: FileReader) -> tuple[Fact, ...]:
+        """See ``FormatOfPeople.read_people``."""
+        return read_people(file)
 
 
 FORMAT = Dicom()

@@ -26,10 +26,16 @@ Size = tuple[int, int]
 Window = tuple[float, float]
 """The values that are shown black and white."""
 
-Place = tuple[str, float, float] | tuple[()]
-"""Which series an image is of, and what orders it there; empty where its name does."""
+Place = tuple[str, float, float, int] | tuple[()]
+"""Which series an image is of, what orders it there, and how many images the series must have for that, or 0.
+
+Empty where an image's name orders it.
+"""
 
 ColorKind = Literal["grey", "grey + alpha", "RGB", "RGBA", "palette", "CMYK"]
+
+Fact = tuple[str, str]
+"""What something is called, and what a file says it is: ``("Patient ID", "4711")``."""
 
 PIECE_BYTES = 256 * 1024  # of a file that is read piece by piece
 MAX_SIDE = 1_000_000  # pixels; libpng's own limit, PNG_USER_WIDTH_MAX and PNG_USER_HEIGHT_MAX
@@ -64,6 +70,11 @@ class ImageHeader:
     def pixels(self) -> int:
         """How many the frame has."""
         return self.width * self.height
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether what is shown of the frame has three equal channels."""
+        return self.color in ("grey", "grey + alpha")
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -263,7 +274,20 @@ class FormatInSizes(ImageFormat, Protocol):
     """A format that decodes smaller sizes faster, see ``at_least`` of ``decode``."""
 
     def decoded_size(self, header: ImageHeader, at_least: Size) -> Size:
-        """Width and height that ``decode`` gives: the full ones divided by a whole number, and rounded up."""
+        """Width and height that ``decode`` gives: the full ones divided by a whole number, to within a pixel."""
+        ...
+
+
+@runtime_checkable
+class FormatOfPeople(ImageFormat, Protocol):
+    """A format whose files say whose they are; see ``names_people``."""
+
+    def read_people(self, file: FileReader) -> tuple[Fact, ...]:
+        """What a file says of a person, to be told at once and kept nowhere.
+
+        Raises:
+            ImageError: not a file of this format, or damaged.
+        """
         ...
 
 

@@ -31,8 +31,8 @@ _UNSAFE_PATH = re.compile(r"/|[A-Za-z]:|(.*/)?\.\.(/|$)")  # absolute, a drive l
 # another one (Unicode Technical Report 36, 3.4).
 _UNSAFE_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-_Frame = tuple[int, str]
-"""A frame of a file: the number of its kind, and its label."""
+_Frame = tuple[int, str, Place]
+"""A frame of a file: the number of its kind, its label, and its place in a series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     """
     names: set[str] = set()
     kinds = Kinds()
-    # Of each file with images: name, place among the candidates, size, frames, place in a series.
-    found: list[tuple[str, int, int, tuple[_Frame, ...], Place]] = []
+    # Of each file with images: name, place among the candidates, size, frames.
+    found: list[tuple[str, int, int, tuple[_Frame, ...]]] = []
     skipped: list[Skipped] = []
     images = 0
     for place, candidate in enumerate(giving_way(candidates)):
@@ -86,14 +86,14 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
             skipped.append(refused)
             continue
         try:
-            frames, in_series = _read(candidate, format_of_name(name), kinds, settings)
+            frames = _read(candidate, format_of_name(name), kinds, settings)
         except ImageError as error:
             skipped.append(Skipped(name, error.code, str(error)))
             continue
         except _LeftOut as left_out:
             skipped.append(Skipped(name, left_out.code, left_out.reason))
             continue
-        found.append((name, place, candidate.size, frames, in_series))
+        found.append((name, place, candidate.size, frames))
         images += len(frames)
         if images > settings.max_entries:
             raise LimitExceeded(f"The files hold more than {settings.max_entries:,} images. Split them.")
@@ -103,11 +103,11 @@ def select(candidates: Iterable[Candidate], settings: Settings) -> Selection:
     rows: list[Row] = []
     places: list[int] = []
     series: dict[int, Place] = {}  # by row
-    for name, place, size, frames, in_series in giving_way(found):
+    for name, place, size, frames in giving_way(found):
         title = unique.claim(name)
-        if in_series:
-            series[len(rows)] = in_series
-        for frame, (kind, label) in enumerate(giving_way(frames)):
+        for frame, (kind, label, in_series) in enumerate(giving_way(frames)):
+            if in_series:
+                series[len(rows)] = in_series
             rows.append((title if len(frames) == 1 else f"{title} · {label or frame + 1}", size, kind, frame))
             places.append(place)
     titles = [name for name, *_ in rows]
@@ -175,9 +175,7 @@ class _LeftOut(Exception):
         self.reason = reason
 
 
-def _read(
-    candidate: Candidate, named: ImageFormat | None, kinds: Kinds, settings: Settings
-) -> tuple[tuple[_Frame, ...], Place]:
+def _read(candidate: Candidate, named: ImageFormat | None, kinds: Kinds, settings: Settings) -> tuple[_Frame, ...]:
     """See ``_frames``: of the format that the name says, or that the content does where that is another one.
 
     Raises:
@@ -202,21 +200,17 @@ def _read(
     return _frames(candidate.file, found, kinds, settings)
 
 
-def _frames(
-    file: FileReader, image_format: ImageFormat, kinds: Kinds, settings: Settings
-) -> tuple[tuple[_Frame, ...], Place]:
-    """All of a file, or one more than a stack may have, and the place in a series of a single one.
+def _frames(file: FileReader, image_format: ImageFormat, kinds: Kinds, settings: Settings) -> tuple[_Frame, ...]:
+    """All of a file, or one more than a stack may have.
 
     Raises:
         ImageError: the file is damaged, or a frame too large.
     """
     frames: list[_Frame] = []
-    place: Place = ()
     for header in giving_way(islice(image_format.read_headers(file), settings.max_entries + 1)):
         check_size(header, settings.max_pixels)
-        frames.append((kinds.number(image_format, header), header.label))
-        place = header.place
-    return tuple(frames), place if len(frames) == 1 else ()
+        frames.append((kinds.number(image_format, header), header.label, header.place))
+    return tuple(frames)
 
 
 def _nothing_found(skipped: Sequence[Skipped]) -> ArchiveError:

@@ -16,7 +16,7 @@ def in_series_order(order: Sequence[int], names: Sequence[str], places: Mapping[
     Args:
         order: positions in ``names``.
         names: of all images, with their folders.
-        places: of those that belong to a series.
+        places: of those that belong to a series; one that lacks images stays in the order of names.
     """
     arranged = list(order)
     slots: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -25,6 +25,9 @@ def in_series_order(order: Sequence[int], names: Sequence[str], places: Mapping[
             slots[names[index].rpartition("/")[0], place[0]].append(slot)
     for found in slots.values():
         members = [order[slot] for slot in found]
+        wanted = places[members[0]][3:]
+        if wanted not in ((0,), (len(members),)):
+            continue
         for slot, number in zip(found, in_order_of([places[index] for index in members]), strict=True):
             arranged[slot] = members[number]
     return arranged

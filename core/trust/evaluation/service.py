@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from core.base.errors import Busy
 from core.engines.engine import EngineName
+from core.images.pixels import RangeOf
 from core.recognition.service import Door, RecognitionService
 from core.stacks.stack import ImageStack
 from core.trust.evaluation.answers import KeptAnswers
@@ -17,7 +18,7 @@ from core.trust.evaluation.job import EvaluationJob, EvaluationPlan
 # Runs whose answers are kept of one stack; 20,000 images take 0.8 MB. The one unused for longest makes room.
 MOST_KEPT = 12
 
-_Key = tuple[str, EngineName]
+_Key = tuple[str, EngineName, RangeOf]
 
 
 class EvaluationService:
@@ -50,7 +51,7 @@ class EvaluationService:
 
     def _kept(self, stack: ImageStack, subject: Subject) -> KeptAnswers:
         """What a subject has answered, what others have asked it included."""
-        key = (subject.model.answers_key, subject.engine)
+        key = (subject.model.answers_key, subject.engine, stack.range_of)
         with self._lock:
             kept = self._answers.setdefault(stack, OrderedDict())
             if key not in kept:

@@ -33,6 +33,7 @@ class ViewData(_Message):
     thumbnail_url: str = Field(description="with `{index}`")
     values_url: str = Field(description="with `{index}`")
     explanation_url: str = Field(description="with `{index}`; empty, nobody can ask where a network looked")
+    patient_url: str = Field(description="with `{index}`; empty, nobody is told whose images these are")
     results_url: str = Field(description="answers with AnswerColumns; empty while there are none")
     answer_url: str = Field(description="with `{index}`, answers with ImageAnswers; empty while there are none")
     teaching_url: str = Field(description="answers with TeachingColumns, takes LabelAction; empty without Label mode")

@@ -93,6 +93,9 @@ def results_table(stack: ImageStack, found: Mapping[int, Sequence[Prediction]], 
             known = f"Known score, {engine_label(engine)}"
             columns[known] = [answer and answer.known_score for answer in answers]
             config[known] = st.column_config.NumberColumn("Known score", help=KNOWN_SCORE, format="%.2f", width=100)
+    if stack.range.images:
+        columns["Scaled by"] = [predictions[0].value_range for predictions in found.values()]
+        config["Scaled by"] = st.column_config.TextColumn(width=80, help="Whose range of values became black and white")
     if len(engines) > 1:
         columns["Differs"] = [differs(predictions) for predictions in found.values()]
         config["Differs"] = st.column_config.CheckboxColumn(width=70, help="The engines name different classes")

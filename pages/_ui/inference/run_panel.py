@@ -20,6 +20,7 @@ from pages._ui.shell.steps import REFRESH_SECONDS
 
 FEW_CLASSES = 50  # up to here a list of the classes helps to understand a surprising answer
 _ENGINE = "engine-choice"  # key of the field
+_DOING = {"decoding": "Decoding images", "ranging": "Finding the range of the stack"}
 _NEAREST = "Whatever else an image shows gets the nearest of these: this model cannot tell."
 
 
@@ -149,7 +150,7 @@ def _progress_text(state: JobState) -> str:
         return "Waiting for the recognitions of other people…"
     if state.phase == "loading":
         return f"Preparing {engine}…"
-    doing = "Decoding images" if state.phase == "decoding" else f"Recognising with {engine}"
+    doing = _DOING.get(state.phase, f"Recognising with {engine}")
     text = f"{doing}: {state.done:,} of {state.total:,}"
     if state.seconds_left is None:
         return text

@@ -23,6 +23,7 @@ LABELS = STACKS + "/{stack}/labels"
 TEACHING = STACKS + "/{stack}/teaching"
 ALIKE = TEACHING + "/alike?image={index}"
 VALUES = STACKS + "/{stack}/images/{index}/values"
+PATIENT = STACKS + "/{stack}/images/{index}/patient"
 EXPLANATION = STACKS + "/{stack}/images/{index}/explanation"
 
 
@@ -32,20 +33,33 @@ def of_stack(template: str, stack: ImageStack) -> str:
 
 
 def stack_links(stack: ImageStack) -> StackLinks:
-    """Where the components find ``stack``; the address of its results changes whenever they do."""
+    """Where the components find ``stack``; the address of its results changes whenever they do.
+
+    Scaled in another way it is another stack to the browser, which has nothing of it yet.
+    """
     version = get_runtime().recognition.results(stack).version
+    by_stack = stack.range_of == "stack"
+    choice = "?value_range=stack" if by_stack else ""
     return StackLinks(
-        stack_id=stack.id,
+        stack_id=f"{stack.id}-by-stack" if by_stack else stack.id,
         count=len(stack),
-        index_url=of_stack(INDEX, stack),
-        image_url=of_stack(IMAGE, stack),
-        thumbnail_url=of_stack(THUMBNAIL, stack),
+        index_url=of_stack(INDEX, stack) + choice,
+        image_url=of_stack(IMAGE, stack) + choice,
+        thumbnail_url=of_stack(THUMBNAIL, stack) + choice,
         values_url=of_stack(VALUES, stack),
         explanation_url=of_stack(EXPLANATION, stack),
+        patient_url=of_stack(PATIENT, stack) if _may_know(stack) else "",
         tag=stack.fingerprint,
         results_url=f"{of_stack(ANSWERS, stack)}?version={version}" if version else "",
         answer_url=f"{of_stack(IMAGE_ANSWERS, stack)}?version={version}" if version else "",
     )
+
+
+def _may_know(stack: ImageStack) -> bool:
+    """Whether who looks may be told whose images these are, and files of a kind that says so are among them."""
+    if not get_runtime().people.may_know(st.context.headers.get("Host", "")):
+        return False
+    return any(entry.format.names_people for entry in stack.entries)
 
 
 def label_links(stack: ImageStack, live: LiveTeaching) -> StackLinks:

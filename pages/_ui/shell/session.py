@@ -15,12 +15,14 @@ from core.base.background import BackgroundJob, TakeTurn
 from core.base.errors import StackNotFound
 from core.engines.engine import EngineName
 from core.engines.registry import default_engine
+from core.images.pixels import RangeOf
 from core.models.model import Model
 from core.models.own import ImportJob
 from core.optimize.layer_job import LayerErrorsJob
 from core.optimize.run import OptimizationJob
 from core.recognition.fair_queue import Lane
 from core.recognition.jobs import RecognitionJob
+from core.recognition.range_job import RangeJob
 from core.runtime import get_runtime
 from core.stacks.files import KeptFile
 from core.stacks.quota import QuotaShare
@@ -53,6 +55,7 @@ class Session:
     view: ViewState = field(default_factory=ViewState)
     view_version: int = 0
     job: RecognitionJob | None = None
+    range_job: RangeJob | None = None  # that finds the range of the stack on show
     drawn_working: bool = False  # whether this run of the script began while a recognition was running
     upload_error: str = ""
     uploads: int = 0  # of stacks, as the browser reported them
@@ -144,6 +147,7 @@ class Session:
         """Whether something runs that may need the files of a model."""
         running = (
             self.job,
+            self.range_job,
             self.import_job,
             self.teaching_job,
             self.evaluation,
@@ -228,8 +232,10 @@ class Session:
         self._show_none()
 
     def _show_none(self) -> None:
-        if self.job is not None:
-            self.job.cancel()
+        for work in (self.job, self.range_job):
+            if work is not None:
+                work.cancel()
+        self.range_job = None
         for optimization in self.optimizations:
             optimization.cancel()
         self.stop_teaching()
@@ -241,6 +247,26 @@ class Session:
         self.stack, self.job, self.optimizations, self.declined = None, None, [], []
         self.view, self.view_version = ViewState(), self.view_version + 1
         self.upload_error = ""
+
+    def scale_by(self, range_of: RangeOf) -> None:
+        """Show and recognise the images of the stack on show by this range of values; labels stay.
+
+        What was learned and evaluated belongs to the choice before.
+
+        Raises:
+            RangeUnknown: that of the stack is not known yet.
+        """
+        assert self.stack is not None  # noqa: S101 - the choice is one of a stack
+        results = get_runtime().recognition.results
+        threshold = results(self.stack).threshold
+        self.stack.choose_range(range_of)
+        results(self.stack).threshold = threshold  # a person's own: it holds for the stack
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+        self.evaluation, self.evaluation_error, self.evaluation_cell = None, "", None
+        self.layer_errors = None
+        self.show(self.view.current, self.view.selected)
 
     def stop_teaching(self) -> None:
         """End what is learned and made of the stack's labels; models that were made stay."""
@@ -260,7 +286,7 @@ class Session:
         """Whether what every tab shows is another than when this was last asked."""
         stack, results = self.stack, get_runtime().recognition.results
         mark = (
-            stack.id if stack else "",
+            (stack.id, stack.range_of) if stack else "",
             [one.stack.id for one in self.aside],
             self.chosen_model.checksum if self.chosen_model else "",
             [model.checksum for model in self.own_models],

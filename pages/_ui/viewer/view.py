@@ -18,7 +18,8 @@ class StackLinks:
     """Where the browser finds one stack.
 
     Addresses are relative to the app's base path (no leading slash), so that they hold behind a proxy.
-    ``image_url``, ``thumbnail_url``, ``values_url``, ``explanation_url`` and ``answer_url`` contain ``{index}``.
+    ``image_url``, ``thumbnail_url``, ``values_url``, ``explanation_url``, ``patient_url`` and ``answer_url`` contain
+    ``{index}``.
     ``results_url`` and ``answer_url`` are empty while there are no results; they must change whenever those do, for
     example by a version number in their query.
     ``tag`` names the stack in the address of the page, where anybody may see it; empty, the address is left alone.
@@ -36,6 +37,7 @@ class StackLinks:
     results_url: str = ""
     answer_url: str = ""
     explanation_url: str = ""
+    patient_url: str = ""
     tag: str = ""
     teaching_url: str = ""
     alike_url: str = ""
@@ -111,6 +113,7 @@ def exchange(
         results_url=stack.results_url,
         answer_url=stack.answer_url,
         explanation_url=stack.explanation_url,
+        patient_url=stack.patient_url,
         tag=stack.tag,
         teaching_url=stack.teaching_url,
         alike_url=stack.alike_url,

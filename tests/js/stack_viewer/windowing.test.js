@@ -108,3 +108,15 @@ for (const state of [null, 3, "x", {}, { windows: 3 }, { windows: [[255, [5, 5]]
     assert.deepEqual(windowing.state, { windows: [], inverted: false });
   });
 }
+
+test("scaled by the whole stack, sliders begin at its range, unless the file has a window of its own", () => {
+  const page = new Samples(new Uint16Array([1000, 2000, 3000, 4000]), [2, 2, 1]);
+  const windowing = new Windowing();
+  page.describe({ ...KIND, range: { low: 500, high: 9000 } });
+  assert.deepEqual(windowing.range(page), [500, 9000]);
+  assert.deepEqual(page.range, [1000, 4000], "its own values stay what they are");
+  page.describe({ ...KIND, windows: [{ low: 0, high: 5000 }], range: { low: 500, high: 9000 } });
+  assert.deepEqual(windowing.range(page), [0, 5000]);
+  page.describe(KIND);
+  assert.deepEqual(windowing.range(page), [1000, 4000]);
+});

@@ -34,6 +34,7 @@ def test_every_setting_is_read_from_the_environment(name: str, monkeypatch: pyte
     other = {
         "log_level": "debug",
         "keep_models": "no",
+        "show_patients": "yes",
         "imagenet_at_start": "no",
         "trusted_proxies": "192.0.2.7",
         "stack_roots": "/data",

@@ -181,3 +181,24 @@ def test_frames_in_several_pieces_are_found_by_the_table() -> None:
     lost = whole[:start] + struct.pack("<HHL", 0xFFFE, 0xE000, 0) + pieces + struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
     with pytest.raises(ImageError, match="where its frames begin"):
         decoded(lost, 1)
+
+
+@pytest.mark.parametrize(
+    ("character_set", "name", "told"),
+    [
+        ("", "Doe^Jane^Q", "Doe Jane Q"),
+        ("ISO_IR 100", "Müller^Zoë", "Müller Zoë"),
+        ("ISO_IR 144", "Иванов^Иван", "Иванов Иван"),
+        ("ISO_IR 192", "Wang^XiaoDong=王^小东", "Wang XiaoDong / 王 小东"),
+    ],
+)
+def test_a_name_is_told_in_its_own_letters(character_set: str, name: str, told: str) -> None:
+    data = dicom(DEEP, SpecificCharacterSet=character_set, PatientName=name)
+    assert dict(FORMAT.read_people(InMemory(data)))["Patient"] == told
+
+
+def test_what_is_told_of_a_patient_is_one_short_line_each() -> None:
+    data = dicom(DEEP, StudyDescription="a\u202eb" + "x" * 60, SpecificCharacterSet="ISO_IR 192", PatientAge="000Y")
+    found = dict(FORMAT.read_people(InMemory(data)))
+    assert found["Study"].startswith("a bx"), "no marks that make text run backwards"
+    assert all(text.isprintable() and len(text) <= 200 for text in found.values())

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.images import pixels
-from core.images.display import to_picture
+from core.images.display import to_picture, to_picture_pieces
 from core.images.formats import decode
-from core.images.preprocessing import STANDARD
+from core.images.formats.format import in_strips
+from core.images.preprocessing import STANDARD, Preprocessing
 from core.models.torchvision_compat import import_torchvision
 from tests.builders import read_samples
 
@@ -221,3 +222,30 @@ def test_encoded_png_reads_back_the_same(width: int, height: int) -> None:
     data = to_picture(rgb).content
     np.testing.assert_array_equal(read_samples(data)[0], rgb)
     np.testing.assert_array_equal(decode(data, max_pixels=width * height), rgb)
+
+
+@given(width=st.integers(1, 40), height=st.integers(1, 40))
+@settings(max_examples=25, deadline=None)
+def test_a_grey_picture_reads_back_as_the_same_three_channels(width: int, height: int) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (height, width, 1), dtype=np.uint8)
+    rgb = np.repeat(grey, 3, axis=2)
+    data = to_picture(rgb, grey=True).content
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), rgb)
+    pieces = b"".join(to_picture_pieces(in_strips(rgb, 100), width, height, grey=True))
+    np.testing.assert_array_equal(decode(pieces, max_pixels=width * height), grey)
+
+
+@pytest.mark.parametrize("size", [(500, 375), (40, 30), (375, 501)])
+@pytest.mark.parametrize("preprocessing", [STANDARD, Preprocessing(resize=64, crop=60, color_order="BGR")])
+def test_what_is_made_of_one_channel_of_grey_is_what_three_would_give(
+    size: tuple[int, int], preprocessing: Preprocessing
+) -> None:
+    rgb = np.repeat(noise(*size)[..., :1], 3, axis=2)
+    (small, made), (wanted_small, wanted) = (
+        pixels.to_thumbnail_and_model_input(rgb, 256, preprocessing, grey=grey) for grey in (True, False)
+    )
+    np.testing.assert_array_equal(made, wanted)
+    np.testing.assert_array_equal(pixels.to_model_input(rgb, preprocessing, grey=True), wanted)
+    shown, as_rgb = (np.asarray(Image.open(io.BytesIO(one)).convert("RGB")) for one in (small, wanted_small))
+    np.testing.assert_array_equal(shown, as_rgb)
+    assert len(small) < len(wanted_small)

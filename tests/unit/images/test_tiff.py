@@ -26,7 +26,7 @@ from core.images.memory import decoding_bytes
 from core.stacks.store import StackStore
 from tests.builders import zip_bytes
 from tests.conftest import MakeStack
-from tests.helpers import SECONDS
+from tests.helpers import SECONDS, grey_png
 from tests.pictures import Kind, picture, saved
 from tests.tiffs import TIFF_KINDS, by_hand, tiff
 
@@ -116,6 +116,43 @@ def test_of_several_files_each_knows_its_own_planes() -> None:
             f'SizeT="1" SizeX="30" SizeY="20" SizeZ="3" Type="uint16">{planes}</Pixels></Image></OME>'
         )
         assert labels(written_as(xml, 3)) == [f"c {own} · z {z}" for z in range(3)]
+
+
+def set_of_files(channels: int = 2, planes: int = 3) -> dict[str, bytes]:
+    """A file for each channel, whose names go the other way, as do their pages: order XYZCT, last plane first."""
+    said = "".join(
+        f'<TiffData FirstZ="{planes - 1 - page}" FirstC="{c}" IFD="{page}" PlaneCount="1"><UUID>urn:uuid:{c}</UUID>'
+        "</TiffData>"
+        for c in range(channels)
+        for page in range(planes)
+    )
+    xml = (
+        f'<Image><Pixels DimensionOrder="XYZCT" SizeC="{channels}" SizeT="1" SizeX="30" SizeY="20" SizeZ="{planes}" '
+        f'Type="uint16">{said}</Pixels></Image></OME>'
+    )
+    return {f"{channels - c}.ome.tif": written_as(f'<OME UUID="urn:uuid:{c}">{xml}', planes) for c in range(channels)}
+
+
+def test_a_set_of_files_stands_in_the_order_of_its_planes(make_stack: MakeStack) -> None:
+    stack = make_stack({"0.png": grey_png(1), **set_of_files(), "9.png": grey_png(2)})
+    names = [f"{2 - c}.ome.tif · c {c} · z {z}" for c in range(2) for z in range(3)]
+    assert [entry.name for entry in stack.entries] == ["0.png", *names, "9.png"], "where it stood among the others"
+    np.testing.assert_array_equal(stack.values(1)[..., 0], DEEP[2])
+
+
+def test_a_set_that_lacks_a_file_stays_in_the_order_of_names(make_stack: MakeStack) -> None:
+    files = set_of_files(3)
+    del files["2.ome.tif"]
+    found = [entry.name.split(" · ")[0] for entry in make_stack(files).entries]
+    assert found == ["1.ome.tif"] * 3 + ["3.ome.tif"] * 3
+    twice = set_of_files() | {"3.ome.tif": set_of_files()["2.ome.tif"]}
+    assert make_stack(twice).entries[0].name.startswith("1.ome.tif"), "nor is one with a file twice"
+
+
+def test_sets_in_two_folders_are_two(make_stack: MakeStack) -> None:
+    files = {f"{folder}/{name}": data for folder in "ba" for name, data in set_of_files().items()}
+    found = [entry.name.partition(" · ")[0] for entry in make_stack(files).entries]
+    assert found == [f"{folder}/{2 - c}.ome.tif" for folder in "ab" for c in range(2) for _ in range(3)]
 
 
 def test_images_of_a_file_are_told_apart() -> None:

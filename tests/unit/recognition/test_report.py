@@ -36,6 +36,7 @@ def test_csv_reads_back_with_awkward_names() -> None:
         "known_score": "0.25",
         "engine": "openvino-int8",
         "model": "starter",
+        "value_range": "",
         "error": "",
         "top5": "cat 0.7500; dog 0.2500",
     }
@@ -61,6 +62,16 @@ def test_an_image_that_shows_none_of_the_classes_says_so_beside_the_nearest() ->
     assert (row["class"], row["known"], row["known_score"]) == ("cat", False, 0.02)
     (cells,) = csv.DictReader(io.StringIO(predictions_csv([unknown])))
     assert (cells["class"], cells["known"], cells["known_score"]) == ("cat", "false", "0.02")
+
+
+def test_whose_range_of_values_an_image_was_scaled_by_is_told_with_its_answer() -> None:
+    scaled = [replace(GOOD, value_range="stack"), replace(GOOD, value_range="image"), GOOD]
+    assert [row["value_range"] for row in json.loads(predictions_json(scaled))] == ["stack", "image", None]
+    assert [row["value_range"] for row in csv.DictReader(io.StringIO(predictions_csv(scaled)))] == [
+        "stack",
+        "image",
+        "",
+    ]
 
 
 def test_json_keeps_names_and_the_five_best() -> None:

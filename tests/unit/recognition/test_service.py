@@ -8,8 +8,10 @@ import threading
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.base.errors import Cancelled, InvalidRequest
@@ -19,7 +21,7 @@ from core.recognition.results import Prediction, Recognition
 from core.recognition.service import Activity, Door, Order, RecognitionService, Watcher
 from core.stacks.stack import ImageStack
 from core.stacks.store import StackStore
-from tests.builders import zip_bytes
+from tests.builders import png_bytes, zip_bytes
 from tests.conftest import MakeStack
 from tests.helpers import SECONDS, FakeEngine, FakeModel, grey_png, wait_until, watch_decoding
 
@@ -226,3 +228,61 @@ def test_answers_go_with_their_stack(settings: Settings, tmp_path: Path) -> None
         assert answers() is None, "what nobody can ask for any more must not stay in memory"
     finally:
         store.close()
+
+
+def deep_png(left: int) -> bytes:
+    """16 bits, dark on the right: the fake engine names what the left half became."""
+    return png_bytes(np.repeat(np.array([left, 1000]), 8)[None, :, None].repeat(16, axis=0), 16)
+
+
+DEEP = {"a.png": deep_png(2000), "b.png": deep_png(5000), "c.png": grey_png(7)}
+
+
+def test_answers_by_the_range_of_the_stack_are_kept_beside_those_by_the_image(
+    make_stack: MakeStack, settings: Settings, tmp_path: Path
+) -> None:
+    service, stack = RecognitionService(settings), make_stack(DEEP)
+    order = Order(stack, [0, 1, 2], FakeModel(tmp_path / "greys", FakeEngine(features=960)), ("openvino-int8",))
+    for range_of, labels in (("image", ["255", "255", "7"]), ("stack", ["64", "255", "7"])):
+        diary = Diary()
+        done = service.run(replace(order, range_of=range_of), "api", diary, threading.Event())
+        found = done["openvino-int8"].predictions
+        assert [one.label for one in found] == labels
+        assert [one.value_range for one in found] == [range_of, range_of, None]
+    assert service.results(stack).at(0)[0].label == "255", "of the choice that the stack is shown by"
+    assert service.results(stack, "stack").at(0)[0].label == "64"
+    stack.choose_range("stack")
+    assert service.results(stack).at(0)[0].label == "64"
+    kept = service.features(stack)
+    by_stack = kept.rows(stack, order.model, "openvino-int8").read([0])[0, 0]
+    assert (by_stack, kept.rows(stack, order.model, "openvino-int8", range_of="image").read([0])[0, 0]) == (64, 255)
+
+
+def test_the_range_of_the_stack_is_found_when_it_is_first_needed_and_can_be_cancelled(
+    store: StackStore, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    watch_decoding(monkeypatch, lambda _: go_on.wait(SECONDS))
+    stack = store.create(io.BytesIO(zip_bytes(DEEP)), "deep.zip")
+    service, cancelled = RecognitionService(settings), threading.Event()
+    order = Order(
+        stack, [0], FakeModel(tmp_path / "greys", FakeEngine()), ("openvino-int8",), batch_size=1, range_of="stack"
+    )
+
+    class Leaves(Diary):
+        def entered(self, activity: Activity, engine: EngineName) -> None:
+            super().entered(activity, engine)
+            if activity == "ranging":
+                cancelled.set()
+
+    diary = Leaves()
+    with pytest.raises(Cancelled):
+        service.run(order, "api", diary, cancelled)
+    assert diary.lines[-1] == "ranging openvino-int8"
+    assert service.results(stack, "stack").engines == ()
+    assert service.queue.running == 0
+    go_on.set()
+    service.run(order, "api", diary := Diary(), threading.Event())
+    assert "ranging openvino-int8" in diary.lines
+    service.run(order, "api", again := Diary(), threading.Event())
+    assert "ranging openvino-int8" not in again.lines, "it is kept"

@@ -8,11 +8,12 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.base.settings import Settings
 from scripts.predict import main
-from tests.builders import BROKEN_PNGS, encrypted, photo_png, zip_bytes
+from tests.builders import BROKEN_PNGS, encrypted, photo_png, png_bytes, zip_bytes
 
 NAMES = ["a/frame_2.png", "a/frame_10.png", "b/frame_2.png"]
 
@@ -50,6 +51,18 @@ def test_a_zip_becomes_a_csv_in_natural_order(stack: Path, tmp_path: Path, capsy
     assert all(0 < float(row["confidence"]) <= 1 and not row["error"] for row in rows)
     assert "OpenVINO INT8 (INT8), model starter: 3 images" in capsys.readouterr().err
     assert not list((tmp_path / "work").glob("run-*")), "no stack may be left behind"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--value-range", "stack"]])
+def test_deep_images_are_scaled_by_the_range_that_is_asked_for(tmp_path: Path, arguments: list[str]) -> None:
+    ramp = np.arange(64).reshape(8, 8, 1)
+    files = {"a.png": png_bytes(ramp * 10, 16), "b.png": png_bytes(ramp * 900, 16), "c.png": photo_png()}
+    (tmp_path / "deep.zip").write_bytes(zip_bytes(files))
+    assert main([str(tmp_path / "deep.zip"), "--out", str(tmp_path / "out.csv"), *arguments]) == 0
+    first, second, photo = read_csv(tmp_path / "out.csv")
+    told = "stack" if arguments else "image"
+    assert [row["value_range"] for row in (first, second, photo)] == [told, told, ""]
+    assert (first["top5"] == second["top5"]) is not bool(arguments), "by its own range, the same picture"
 
 
 def test_a_folder_gives_the_same_answers_as_its_zip(stack: Path, tmp_path: Path) -> None:

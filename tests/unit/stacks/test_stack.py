@@ -129,8 +129,8 @@ def test_16_bit_images_are_rendered_by_their_value_range_and_shown_as_the_model_
     stack = prepared(make_stack({"deep.png": original}))
     assert stack.original(0) == original
     shown = Image.open(io.BytesIO(stack.picture(0).content))
-    assert (shown.mode, shown.size) == ("RGB", (64, 64))
-    values = np.asarray(shown)
+    assert (shown.mode, shown.size) == ("L", (64, 64)), "grey stays grey on its way to the browser"
+    values = np.asarray(shown.convert("RGB"))
     assert (values.min(), values.max(), len(np.unique(values))) == (0, 255, 256), "neither clipped nor cut to 8 bits"
     assert (pixels.to_model_input(values, STANDARD) == model_input(stack, 0)).all()
 

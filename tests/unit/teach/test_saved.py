@@ -174,3 +174,15 @@ def test_answers_of_20000_images_fit_into_the_file() -> None:
         Prediction(index, "", top, engine, "imagenet") for engine in engine_names() for index in range(20_000)
     )
     assert len(found.model_dump_json()) < MAX_BYTES - 500_000
+
+
+def test_whose_range_of_values_answers_were_made_by_comes_back_with_them() -> None:
+    top = (ClassScore("a", 0.5),)
+    given = [
+        Prediction(0, "0.png", top, "openvino-int8", "starter", value_range="stack"),
+        Prediction(1, "1.png", top, "openvino-int8", "starter"),
+        Prediction(2, "2.png", top, "openvino-int8", "starter", value_range="stack"),
+    ]
+    saved = SavedResults.model_validate_json(SavedResults.of(given).model_dump_json())
+    found = {one.index: one.value_range for one in saved.predictions(["0.png", "1.png", "2.png"])}
+    assert found == {0: "stack", 1: None, 2: "stack"}

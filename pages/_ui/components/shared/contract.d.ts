@@ -57,6 +57,10 @@ export interface ViewData {
    */
   explanation_url: string;
   /**
+   * with `{index}`; empty, nobody is told whose images these are
+   */
+  patient_url: string;
+  /**
    * answers with AnswerColumns; empty while there are none
    */
   results_url: string;
@@ -246,6 +250,10 @@ export interface PixelKind {
    * of the values, such as `HU`; empty where the file does not say
    */
   unit?: string;
+  /**
+   * of the whole stack, where such images are scaled by it
+   */
+  range?: DisplayWindow | null;
 }
 /**
  * Values shown black and white.

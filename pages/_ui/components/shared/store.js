@@ -43,6 +43,7 @@ export class StackStore extends EventTarget {
   thumbnailUrl = "";
   valuesUrl = "";
   explanationUrl = "";
+  patientUrl = "";
   answerUrl = "";
   /** @type {string | null} */
   indexUrl = null;
@@ -72,6 +73,7 @@ export class StackStore extends EventTarget {
     this.imageUrl = data.image_url;
     this.valuesUrl = data.values_url;
     this.explanationUrl = data.explanation_url;
+    this.patientUrl = data.patient_url;
     this.answerUrl = data.answer_url;
     this.tag = data.tag;
     this.thumbnailUrl = data.thumbnail_url;

@@ -34,6 +34,8 @@ export interface ViewerElements {
   map: HTMLButtonElement;
   beside: HTMLButtonElement;
   besideName: HTMLElement;
+  patient: HTMLButtonElement;
+  patientFacts: HTMLElement;
   windowing: HTMLButtonElement;
   fullScreen: HTMLButtonElement;
   help: HTMLButtonElement;

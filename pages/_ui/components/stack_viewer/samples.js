@@ -35,6 +35,8 @@ export class Samples {
   ownSteps;
   /** @type {[number, number][]} the windows that the file offers; it is shown in the first */
   windows = [];
+  /** @type {[number, number] | undefined} that of the whole stack, where images are scaled by it */
+  stackRange;
   inverted = false;
   unit = "";
 
@@ -66,7 +68,8 @@ export class Samples {
    *
    * @param {PixelKind} kind
    */
-  describe({ windows, inverted, unit }) {
+  describe({ windows, inverted, unit, range }) {
+    this.stackRange = range ? [range.low, range.high] : undefined;
     this.windows = (windows ?? []).map(({ low, high }) => [low, high]);
     this.inverted = Boolean(inverted);
     this.unit = unit ?? "";

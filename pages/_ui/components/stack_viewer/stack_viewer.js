@@ -9,6 +9,7 @@ import { keepForTab, keepPreference, readForTab, readPreference } from "../share
 import { Film } from "./film.js";
 import { KeyEditor } from "./key_editor.js";
 import { MapPanel } from "./map_panel.js";
+import { PatientPanel } from "./patient_panel.js";
 import { Probe } from "./probe.js";
 import { Stage } from "./stage.js";
 import { FLIP_HORIZONTAL, FLIP_VERTICAL, TURN_LEFT, TURN_RIGHT } from "./viewport.js";
@@ -49,6 +50,7 @@ export class StackViewer {
     this.panel = new WindowPanel(this.ref, this.stage);
     this.probe = new Probe(this.ref, this.stage);
     this.maps = new MapPanel(this.ref, this.stage, store);
+    this.patient = new PatientPanel(this.ref, store);
     this.keys = new KeyEditor(this.ref, frame);
     this.seen = store.current;
     this.bindControls();
@@ -93,6 +95,7 @@ export class StackViewer {
     this.film.stop();
     this.probe.remove();
     this.maps.remove();
+    this.patient.close();
     this.keys.remove();
     this.stage.remove();
     clearTimeout(this.announceTimer);
@@ -193,6 +196,7 @@ export class StackViewer {
   show() {
     this.stage.show();
     this.maps.show();
+    this.patient.show();
     this.showCaption();
     this.showPosition();
     this.showSelection();

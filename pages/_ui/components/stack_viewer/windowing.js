@@ -63,7 +63,7 @@ export class Windowing {
    * @param {Samples} samples
    */
   range(samples) {
-    return this.windows.get(samples.max) ?? samples.windows[0] ?? samples.range;
+    return this.windows.get(samples.max) ?? samples.windows[0] ?? samples.stackRange ?? samples.range;
   }
 
   /**
