@@ -21,7 +21,7 @@ from pathlib import Path
 
 from core.base.errors import InvalidRequest
 from core.base.settings import Settings, get_settings
-from core.models.foreign.importer import ARCHIVE, NUMBERS, Order, import_model
+from core.models.foreign.importer import ARCHIVE, NUMBERS, ImportOrder, import_model
 from core.models.foreign.preprocessing_files import preprocessing_of, read_json
 from core.models.install import installed_folder
 from scripts import optimize
@@ -41,7 +41,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         raise InvalidRequest("Only an OpenVINO IR has two files, .xml and .bin; name one model.")
     if others and source.suffix.lower() == NUMBERS:
         source, others = others[0], [source]
-    order = Order(
+    order = ImportOrder(
         source,
         options.title or ("" if source.suffix.lower() == ARCHIVE else options.name),
         architecture=options.architecture,

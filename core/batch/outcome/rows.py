@@ -15,9 +15,9 @@ from core.recognition.results import Answer, ClassScore
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Kind = Literal["all", "known", "unknown", "errors"]
-Order = Literal["job", "least sure", "surest", "least known"]
-_SORTED_BY: dict[Order, tuple[str, str]] = {
+RowKind = Literal["all", "known", "unknown", "errors"]
+RowOrder = Literal["job", "least sure", "surest", "least known"]
+_SORTED_BY: dict[RowOrder, tuple[str, str]] = {
     "least sure": ("sure", "ascending"),
     "surest": ("sure", "descending"),
     "least known": ("known_score", "ascending"),
@@ -37,9 +37,9 @@ class Wish:
     label: str | None = None
     least: float = 0.0
     most: float = 1.0
-    kind: Kind = "all"
+    kind: RowKind = "all"
     name: str = ""
-    order: Order = "job"
+    order: RowOrder = "job"
 
 
 @dataclass(frozen=True, slots=True)

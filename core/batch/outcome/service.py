@@ -120,8 +120,9 @@ class Outcomes:
             raise OutcomeInvalid("No image of the job is like that. Ask for less.")
         start = min(max(start, 0), (len(found) - 1) // self.page_rows * self.page_rows)
         numbers = found[start : start + self.page_rows]
-        kept = [page.numbers[index] for index in keep if page.numbers[index] not in set(numbers.tolist())]
-        rows = page.outcome.rows().take([*numbers.tolist(), *kept])
+        shown = dict.fromkeys(numbers.tolist())
+        kept = [page.numbers[index] for index in keep if page.numbers[index] not in shown]
+        rows = page.outcome.rows().take([*shown, *kept])
         return self._stack(page.outcome, wish, start, rows, client, stack.name, found=len(found), kept=len(kept))
 
     def _stack(

@@ -42,7 +42,7 @@ STATES = (".safetensors", ".pth", ".pt")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ImportOrder:
     """What is to be imported.
 
     Attributes:
@@ -67,7 +67,7 @@ class Order:
     numbers: Path | None = None
 
 
-def import_model(order: Order, folder: Path, settings: Settings, worker: StartWorker = WorkerProcess) -> Model:
+def import_model(order: ImportOrder, folder: Path, settings: Settings, worker: StartWorker = WorkerProcess) -> Model:
     """Make a model's folder of a foreign file; it has no INT8 copy yet, unless it is one of ours that has.
 
     Args:
@@ -157,7 +157,7 @@ def _place_own(made: Path, title: str, folder: Path, settings: Settings) -> Mode
 
 
 def _read(
-    order: Order,
+    order: ImportOrder,
     kind: str,
     architecture: str,
     known: Preprocessing | None,
@@ -208,7 +208,7 @@ def _first(said: Sequence[dict[str, Any]], paths: Sequence[Path]) -> Preprocessi
     return None
 
 
-def _classes(order: Order, found: dict[str, Any], said: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+def _classes(order: ImportOrder, found: dict[str, Any], said: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     count = found["classes"]
     if order.labels:
         return read_labels(order.labels, count)

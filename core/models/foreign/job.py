@@ -9,7 +9,7 @@ from pathlib import Path
 from core.base.background import TakeTurn
 from core.base.settings import Settings
 from core.base.worker_process import WorkerEnded, WorkerProcess
-from core.models.foreign.importer import Order, import_model
+from core.models.foreign.importer import ImportOrder, import_model
 from core.models.model import Model
 from core.models.own import ImportJob
 
@@ -19,7 +19,7 @@ class ForeignImportJob(ImportJob):
 
     def __init__(
         self,
-        order: Order,
+        order: ImportOrder,
         folder: Path,
         settings: Settings,
         take_turn: TakeTurn = nullcontext,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.base.errors import AppError, PreprocessingUnknown
 from core.models.architectures import RESNET18
-from core.models.foreign.importer import ARCHIVE, STATES, Order
+from core.models.foreign.importer import ARCHIVE, STATES, ImportOrder
 from core.models.foreign.job import ForeignImportJob
 from core.models.own import ImportJob
 from core.runtime import get_runtime
@@ -109,7 +109,7 @@ def _own_model(session: Session) -> None:
             first, *others = weights
             settings = [_beside(first, number, config.getvalue()) for number, config in enumerate(configs, 1)]
             numbers = others[0].path if others else None
-            order = Order(first.path, title, network if is_state else "", given, settings, said, numbers)
+            order = ImportOrder(first.path, title, network if is_state else "", given, settings, said, numbers)
             _begin(session, first, given, title, order)
     if session.import_job is not None:
         _follow(session, session.import_job)
@@ -122,7 +122,7 @@ def _beside(weights: KeptFile, number: int, data: bytes) -> Path:
     return path
 
 
-def _begin(session: Session, weights: KeptFile, labels: bytes, title: str, order: Order | None) -> None:
+def _begin(session: Session, weights: KeptFile, labels: bytes, title: str, order: ImportOrder | None) -> None:
     folder, share = session.new_model_room(re.sub("[^a-z0-9]+", "-", title.lower()).strip("-") or "own")
     settings = get_runtime().settings
     if order is None:

@@ -7,7 +7,7 @@ from typing import get_args
 import streamlit as st
 
 from core.base.errors import AppError
-from core.batch.outcome.rows import Kind, Order, Wish
+from core.batch.outcome.rows import RowKind, RowOrder, Wish
 from core.batch.outcome.service import Page
 from core.engines.registry import engine_label
 from core.runtime import get_runtime
@@ -17,13 +17,13 @@ from pages._ui.shell.session import Session
 
 _READING_SECONDS = 0.5
 _DIGITS = 12  # of a checksum, which tell it from all others
-_KINDS: dict[Kind, str] = {
+_KINDS: dict[RowKind, str] = {
     "all": "All",
     "known": "One of the classes",
     "unknown": "None of the classes",
     "errors": "No answer",
 }
-_ORDERS: dict[Order, str] = {
+_ORDERS: dict[RowOrder, str] = {
     "job": "As in the job",
     "least sure": "Least sure first",
     "surest": "Surest first",
@@ -96,9 +96,11 @@ def _filters(session: Session, stack: ImageStack, page: Page) -> None:
         )
         percent = (round(wish.least * 100), round(wish.most * 100))
         least, most = st.slider("Confidence, %", 0, 100, percent)
-        kind = st.selectbox("Shows", get_args(Kind), list(_KINDS).index(wish.kind), format_func=_KINDS.__getitem__)
+        kind = st.selectbox("Shows", get_args(RowKind), list(_KINDS).index(wish.kind), format_func=_KINDS.__getitem__)
         name = st.text_input("Name contains", wish.name, max_chars=200)
-        order = st.selectbox("Order", get_args(Order), list(_ORDERS).index(wish.order), format_func=_ORDERS.__getitem__)
+        order = st.selectbox(
+            "RowOrder", get_args(RowOrder), list(_ORDERS).index(wish.order), format_func=_ORDERS.__getitem__
+        )
         if st.form_submit_button("Show", type="primary"):
             _turn(session, stack, page, Wish(label, least / 100, most / 100, kind, name.strip(), order), 0)
 

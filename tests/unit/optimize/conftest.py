@@ -9,7 +9,7 @@ import pytest
 
 from core.base.settings import Settings
 from core.images.preprocessing import Preprocessing
-from core.models.foreign.importer import Order, import_model
+from core.models.foreign.importer import ImportOrder, import_model
 from core.models.model import Model
 from core.optimize.calibration import split
 from core.optimize.run import CalibrationPlan, OptimizationJob
@@ -57,7 +57,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Model:
     """A network of two layers, which takes no time: its classes are so alike that INT8 takes one for another."""
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "tiny.onnx").write_bytes(tiny_onnx(likeness=0.999))
-    order = Order(
+    order = ImportOrder(
         folder / "tiny.onnx", "Tiny", labels=b"one\ntwo\nthree", preprocessing=Preprocessing(resize=SIDE, crop=SIDE)
     )
     return import_model(order, folder / "models" / "tiny", Settings(cache_dir=model_cache))

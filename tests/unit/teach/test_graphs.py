@@ -13,7 +13,7 @@ from core.base.errors import InvalidRequest
 from core.base.settings import Settings
 from core.engines.engine import FEATURES, LOGITS
 from core.images.preprocessing import Preprocessing
-from core.models.foreign.importer import Order, import_model
+from core.models.foreign.importer import ImportOrder, import_model
 from core.models.head import read_head
 from core.models.model import Model
 from core.recognition.service import RecognitionService
@@ -38,7 +38,7 @@ def backbone(tmp_path: Path, settings: Settings) -> Model:
     source.write_bytes(tiny_onnx())
     said = Preprocessing(resize=SIDE, crop=SIDE)
     return import_model(
-        Order(source, "Tiny", labels=b"one\ntwo\nthree", preprocessing=said), tmp_path / "tiny", settings
+        ImportOrder(source, "Tiny", labels=b"one\ntwo\nthree", preprocessing=said), tmp_path / "tiny", settings
     )
 
 

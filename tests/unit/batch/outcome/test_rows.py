@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import OutcomeInvalid
 from core.batch.outcome.read_parts import read
-from core.batch.outcome.rows import Kind, Order, OutcomeRows, Wish
+from core.batch.outcome.rows import OutcomeRows, RowKind, RowOrder, Wish
 from core.batch.parts import SCHEMA
 from tests.outcomes import row_of, write_outcome
 
@@ -83,9 +83,9 @@ def test_what_is_found_is_what_a_look_at_each_row_finds(
     made: tuple[OutcomeRows, list[dict[str, Any]]],
     label: str | None,
     shares: tuple[float, float],
-    kind: Kind,
+    kind: RowKind,
     name: str,
-    order: Order,
+    order: RowOrder,
 ) -> None:
     rows, plain = made
     least, most = (float(np.float32(share)) for share in sorted(shares))

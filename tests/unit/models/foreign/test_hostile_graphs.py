@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.base.errors import DiskFull, ModelError
 from core.images.preprocessing import Preprocessing
-from core.models.foreign.importer import Order
+from core.models.foreign.importer import ImportOrder
 from core.models.graph_files import GRAPH_XML
 from tests.foreign_models import SIDE
 from tests.unit.models.foreign.conftest import Start
@@ -116,7 +116,7 @@ def test_it_is_refused_and_leaves_nothing(name: str, take: Any, tmp_path: Path) 
     side = 4000 if "4,000" in name else SIDE
     said = Preprocessing(resize=side, crop=side)
     with pytest.raises(ModelError, match=says):
-        take(Order(tmp_path / "net.onnx", "Hostile", labels=b"a\nb\nc", preprocessing=said))
+        take(ImportOrder(tmp_path / "net.onnx", "Hostile", labels=b"a\nb\nc", preprocessing=said))
     assert {path.name for path in tmp_path.iterdir()} == {"net.onnx"}
 
 
@@ -130,5 +130,5 @@ def test_a_disk_that_takes_nothing_is_no_fault_of_the_model(start: Start, tmp_pa
 def test_the_same_without_anything_between_is_taken(take: Any, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(graph(Node("Identity", ["maps"], ["last"], name="<img src=x>/../../etc")))
     said = Preprocessing(resize=SIDE, crop=SIDE)
-    model = take(Order(tmp_path / "net.onnx", "Honest", labels=b"a\nb\nc", preprocessing=said))
+    model = take(ImportOrder(tmp_path / "net.onnx", "Honest", labels=b"a\nb\nc", preprocessing=said))
     assert (model.card.graph.features, model.card.graph.maps) == (8, 8)

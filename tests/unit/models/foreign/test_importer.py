@@ -22,7 +22,7 @@ from core.base.settings import Settings
 from core.engines.engine import FEATURES, LOGITS
 from core.engines.openvino import shared_core
 from core.images.preprocessing import Preprocessing
-from core.models.foreign.importer import Order
+from core.models.foreign.importer import ImportOrder
 from core.models.graph_files import GRAPH_BIN, GRAPH_XML
 from core.models.head import read_head
 from core.models.model import Model
@@ -83,7 +83,7 @@ def test_torchvision_networks_give_the_logits_of_their_origin(name: str, take: A
 
     made = network(name, **({"image_size": 64} if name.startswith("vit") else {}))
     torch.save(made.state_dict(), tmp_path / "own.pth")
-    model = take(Order(tmp_path / "own.pth", "Own", name, LABELS, preprocessing=SMALL))
+    model = take(ImportOrder(tmp_path / "own.pth", "Own", name, LABELS, preprocessing=SMALL))
     assert model.card.classes == ("one", "two", "three", "four", "five")
     assert (model.card.graph.features, model.card.graph.maps) == ARCHITECTURES[name]
     assert model.card.graph.transformer == name.startswith("vit")
@@ -141,7 +141,7 @@ def test_an_onnx_file_becomes_a_model_with_features_and_maps(take: Any, tmp_path
             }
         )
     )
-    model: Model = take(Order(onnx_of(tmp_path / "tiny.onnx"), "Tiny", labels=LABELS, settings=(settings,)))
+    model: Model = take(ImportOrder(onnx_of(tmp_path / "tiny.onnx"), "Tiny", labels=LABELS, settings=(settings,)))
     assert model.preprocessing.stretch
     assert model.missing("pytorch-fp32").startswith("Tiny was imported as a graph")
     assert model.missing("openvino-int8").startswith("Tiny has no INT8 copy yet")
@@ -163,7 +163,7 @@ def test_a_graph_without_a_last_linear_layer_is_not_taught(
 ) -> None:
     (tmp_path / "tiny.onnx").write_bytes(tiny_onnx(linear=False))
     said = Preprocessing(resize=SIDE, crop=SIDE)
-    model = take(Order(tmp_path / "tiny.onnx", "Tiny", labels=b"one\ntwo\nthree", preprocessing=said))
+    model = take(ImportOrder(tmp_path / "tiny.onnx", "Tiny", labels=b"one\ntwo\nthree", preprocessing=said))
     with pytest.raises(ModelError, match="cannot be taught"):
         Looker(RecognitionService(settings), make_stack({"1.png": photo_png()}), model)
 
@@ -171,14 +171,14 @@ def test_a_graph_without_a_last_linear_layer_is_not_taught(
 def test_what_nobody_said_is_asked_for(take: Any, tmp_path: Path) -> None:
     tiny = onnx_of(tmp_path / "tiny.onnx")
     with pytest.raises(PreprocessingUnknown, match="Nothing says how images become inputs of tiny"):
-        take(Order(tiny, "Tiny", labels=LABELS))
+        take(ImportOrder(tiny, "Tiny", labels=LABELS))
     with pytest.raises(LabelsInvalid, match="Nothing names the model's 5 classes"):
-        take(Order(tiny, "Tiny", preprocessing=SMALL))
+        take(ImportOrder(tiny, "Tiny", preprocessing=SMALL))
     with pytest.raises(PreprocessingUnknown, match="takes 64 pixels a side"):
-        take(Order(tiny, "Tiny", labels=LABELS, preprocessing=Preprocessing()))
+        take(ImportOrder(tiny, "Tiny", labels=LABELS, preprocessing=Preprocessing()))
     (tmp_path / "own.pth").write_bytes(b"any")
     with pytest.raises(InvalidRequest, match="does not say its network"):
-        take(Order(tmp_path / "own.pth", "Own", labels=LABELS, preprocessing=SMALL))
+        take(ImportOrder(tmp_path / "own.pth", "Own", labels=LABELS, preprocessing=SMALL))
     assert not (tmp_path / "made").exists()
 
 
@@ -195,7 +195,7 @@ def test_an_ir_says_its_preprocessing_itself(take: Any, tmp_path: Path) -> None:
     for name, value in info.items():
         graph.set_rt_info(value, ["model_info", name])
     ov.save_model(graph, str(tmp_path / "tiny.xml"), compress_to_fp16=False)
-    model: Model = take(Order(tmp_path / "tiny.xml", "Tiny"))
+    model: Model = take(ImportOrder(tmp_path / "tiny.xml", "Tiny"))
     assert model.preprocessing.model_copy(update={"mean": (0, 0, 0), "std": (1, 1, 1)}) == Preprocessing(
         resize=64, crop=64, stretch=True, mean=(0, 0, 0), std=(1, 1, 1)
     )
@@ -235,10 +235,10 @@ def test_hostile_onnx_files_are_refused_with_a_sentence(take: Any, tmp_path: Pat
     for made, sentence in cases:
         path = onnx_of(tmp_path / "tiny.onnx", **made)
         with pytest.raises(ModelError, match=sentence):
-            take(Order(path, "Tiny", labels=LABELS, preprocessing=SMALL))
+            take(ImportOrder(path, "Tiny", labels=LABELS, preprocessing=SMALL))
     (tmp_path / "tiny.onnx").write_bytes(b"\x08\x07" + b"\xff" * 100)
     with pytest.raises(WeightsInvalid, match="no ONNX file"):
-        take(Order(tmp_path / "tiny.onnx", "Tiny", labels=LABELS, preprocessing=SMALL))
+        take(ImportOrder(tmp_path / "tiny.onnx", "Tiny", labels=LABELS, preprocessing=SMALL))
     assert not (tmp_path / "made").exists()
 
 
@@ -261,7 +261,7 @@ def test_hostile_irs_are_refused_with_a_sentence(
     assert before in xml.read_text()
     xml.write_text(xml.read_text().replace(before, after, 1))
     with pytest.raises(WeightsInvalid, match=sentence):
-        take(Order(xml, "Tiny", labels=LABELS, preprocessing=SMALL))
+        take(ImportOrder(xml, "Tiny", labels=LABELS, preprocessing=SMALL))
     assert not (tmp_path / "made").exists()
 
 
@@ -271,9 +271,9 @@ def test_an_ir_may_come_in_a_zip(take: Any, tmp_path: Path) -> None:
     source = tmp_path / "tiny.zip"
     source.write_bytes(zipped(pair))
     said = Preprocessing(resize=SIDE, crop=SIDE)
-    model = take(Order(source, "Tiny", labels=b"one\ntwo\nthree", preprocessing=said))
+    model = take(ImportOrder(source, "Tiny", labels=b"one\ntwo\nthree", preprocessing=said))
     assert model.card.graph is not None
     assert (model.card.graph.origin, model.card.graph.features, model.card.graph.maps) == ("OpenVINO IR", 8, 8)
     source.write_bytes(zipped(dict(list(pair.items())[:1])))
     with pytest.raises(WeightsInvalid, match=r"0 \.bin files"):
-        take(Order(source, "Half", labels=b"one\ntwo\nthree", preprocessing=said))
+        take(ImportOrder(source, "Half", labels=b"one\ntwo\nthree", preprocessing=said))

@@ -20,7 +20,7 @@ from core.base.settings import Settings
 from core.engines.openvino import FP32, INT8
 from core.images.preprocessing import Preprocessing
 from core.models.card import ModelCard, file_checksum, replace_card
-from core.models.foreign.importer import Order, import_model
+from core.models.foreign.importer import ImportOrder, import_model
 from core.models.graph_files import GRAPH_XML
 from core.models.install import pack_model
 from core.models.model import Model
@@ -35,7 +35,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, start: Any) -> Files:
     """What My models gives for a small imported graph with an INT8 copy, by name."""
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "net.onnx").write_bytes(tiny_onnx())
-    order = Order(
+    order = ImportOrder(
         folder / "net.onnx", "Tiny", labels=b"one\ntwo\nthree", preprocessing=Preprocessing(resize=SIDE, crop=SIDE)
     )
     settings = Settings(data_dir=folder / "data", cache_dir=folder / "cache")
@@ -69,7 +69,7 @@ def answers(model: Model, engine: str) -> Any:
 
 def test_what_was_downloaded_is_the_same_model_elsewhere(starter: Model, take: Any, tmp_path: Path) -> None:
     (tmp_path / "starter.zip").write_bytes(pack_model(starter))
-    model: Model = take(Order(tmp_path / "starter.zip", ""))
+    model: Model = take(ImportOrder(tmp_path / "starter.zip", ""))
     assert model.card == starter.card.model_copy(update={"name": "made"})
     assert (answers(model, INT8.name) == answers(starter, INT8.name)).all()
     assert sorted(path.name for path in model.folder.iterdir()) == sorted([*starter.card.checksums, "card.json"])
@@ -80,7 +80,7 @@ def test_so_is_a_graph_with_its_maps_under_another_name(tiny: Files, take: Any, 
     source.write_bytes(
         zipped({f"other/{name.split('/')[1]}": data for name, data in tiny.items()} | {"__MACOSX/a": b""})
     )
-    model: Model = take(Order(source, "Renamed"))
+    model: Model = take(ImportOrder(source, "Renamed"))
     assert (model.title, model.card.classes) == ("Renamed", ("one", "two", "three"))
     assert model.engine(INT8.name).outputs == model.engine(FP32.name).outputs == ("logits", "features", "maps.1")
     assert np.abs(answers(model, INT8.name) - answers(model, FP32.name)).max() < 1e-4
@@ -154,13 +154,13 @@ def test_what_a_stranger_made_is_refused_and_leaves_nothing(name: str, tiny: Fil
     assert hostile != tiny
     (tmp_path / "own.zip").write_bytes(zipped(hostile))
     with pytest.raises(ModelError, match=says):
-        take(Order(tmp_path / "own.zip", "Hostile"))
+        take(ImportOrder(tmp_path / "own.zip", "Hostile"))
     assert {path.name for path in tmp_path.iterdir()} == {"own.zip"}
 
 
 def test_the_card_alone_says_how_images_become_inputs(tiny: Files, take: Any, tmp_path: Path) -> None:
     (tmp_path / "own.zip").write_bytes(zipped(tiny))
     said = Preprocessing(resize=64, crop=64, color_order="BGR")
-    model: Model = take(Order(tmp_path / "own.zip", "Tiny", labels=b"a\nb\nc", preprocessing=said))
+    model: Model = take(ImportOrder(tmp_path / "own.zip", "Tiny", labels=b"a\nb\nc", preprocessing=said))
     card = ModelCard.model_validate_json(tiny["made/card.json"])
     assert (model.card.classes, model.preprocessing) == (card.classes, card.preprocessing)
