@@ -114,11 +114,11 @@ def measure(page: Page, server: AppServer, job: Path) -> None:
     filters.click()  # they stay open
     for name, choices, part in (
         ("a class", {"Class": "class 7 ("}, ""),
-        ("another class, least sure first", {"Class": "class 8 (", "RowOrder": "Least sure first"}, ""),
-        ("all, least sure first", {"Class": "Any", "RowOrder": "Least sure first"}, ""),
+        ("another class, least sure first", {"Class": "class 8 (", "Order": "Least sure first"}, ""),
+        ("all, least sure first", {"Class": "Any", "Order": "Least sure first"}, ""),
         (
             "none of the classes, least known first",
-            {"Shows": "None of the classes", "RowOrder": "Least known first"},
+            {"Shows": "None of the classes", "Order": "Least known first"},
             "",
         ),
         ("a part of a name", {"Shows": "All"}, "photo 0042"),

@@ -123,7 +123,7 @@ class _State:
         self.lock = threading.Lock()
         self.first: OutcomeRows | None = None
         self.all: OutcomeRows | None = None
-        # RowKind and sentence: an exception object would keep its traceback, and with it the outcome.
+        # Kind and sentence: an exception object would keep its traceback, and with it the outcome.
         self.error: tuple[type[AppError], str] = (OutcomeInvalid, _ENDED)
         self.found: tuple[Wish, NDArray[np.int64]] | None = None
         self.counts: dict[str, int] | None = None

@@ -99,7 +99,7 @@ def _filters(session: Session, stack: ImageStack, page: Page) -> None:
         kind = st.selectbox("Shows", get_args(RowKind), list(_KINDS).index(wish.kind), format_func=_KINDS.__getitem__)
         name = st.text_input("Name contains", wish.name, max_chars=200)
         order = st.selectbox(
-            "RowOrder", get_args(RowOrder), list(_ORDERS).index(wish.order), format_func=_ORDERS.__getitem__
+            "Order", get_args(RowOrder), list(_ORDERS).index(wish.order), format_func=_ORDERS.__getitem__
         )
         if st.form_submit_button("Show", type="primary"):
             _turn(session, stack, page, Wish(label, least / 100, most / 100, kind, name.strip(), order), 0)
