@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from scripts.dev._chromium import find_chromium
+from tests.e2e.contexts import new_context
 from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
 from tests.e2e.teach import FILES, Teach
 from tests.e2e.viewer import Viewer
@@ -60,8 +61,7 @@ def context_with(browser: Browser) -> MakeContext:
     def context(options: dict[str, Any]) -> BrowserContext:
         key = json.dumps(options, sort_keys=True)
         if key not in made:
-            made[key] = browser.new_context(reduced_motion="reduce", **options)
-            made[key].set_default_timeout(SECONDS * 1000)
+            made[key] = new_context(browser, **options)
         return made[key]
 
     return context

@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.builders import BROKEN_PNGS, encrypted, png_bytes, zip_bytes
+from tests.e2e.contexts import new_context
 from tests.e2e.server import ARTIFACTS, ROOT, folders, streamlit_server
 from tests.helpers import wait_until
 
@@ -202,7 +203,7 @@ def test_cancel_keeps_what_was_recognised(app: App) -> None:
 
 def test_two_people_never_meet(browser: Browser, app: App, photos: bytes) -> None:
     app.open(photos)
-    context = browser.new_context()
+    context = new_context(browser)
     other = App(context.new_page(), app.page.url)
     expect(other.page.get_by_text("photos.zip")).to_have_count(0)
     other.open(zip_bytes({"theirs.png": photo(99)}), "other.zip")
@@ -261,7 +262,7 @@ def test_another_browser_sees_nothing_of_it(app: App, browser: Browser, photos: 
     assert mine["httpOnly"]
     assert mine["value"] not in app.page.content()
     assert "aisr_browser" not in app.page.evaluate("document.cookie")
-    context = browser.new_context()
+    context = new_context(browser)
     other = context.new_page()
     other.goto(app.page.url)  # the address alone, with the tag of the stack in it
     expect(other.get_by_role("button", name="Try a sample stack")).to_be_visible()
@@ -288,7 +289,7 @@ def test_a_closed_page_leaves_nothing_in_the_work_folder_after_the_server_stops(
     tmp_path: Path, model_cache: Path, browser: Browser, photos: bytes
 ) -> None:
     with streamlit_server(ROOT / "app.py", environment=folders(tmp_path, model_cache)) as address:
-        context = browser.new_context()
+        context = new_context(browser)
         App(context.new_page(), address).open(photos)
         assert list((tmp_path / "work").glob("run-*/*/stack.zip"))
         context.close()

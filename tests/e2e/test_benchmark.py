@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.contexts import new_context
+
 pytestmark = pytest.mark.browser
 
 
@@ -68,7 +70,7 @@ def test_a_running_benchmark_is_cancelled_while_another_session_works(
     remove(page, "OpenVINO FP32", "PyTorch FP32")
     repeat(page, 10)  # so that it runs on while the other session begins
     page.get_by_role("button", name="Run benchmark").click()
-    context = browser.new_context()
+    context = new_context(browser)
     other = context.new_page()
     other.goto(app_server)
     expect(other.get_by_role("button", name="Try a sample stack")).to_be_visible()

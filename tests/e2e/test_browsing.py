@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.builders import BROKEN_PNGS, photo_png, png_bytes, zip_bytes
 from tests.dicom_files import dicom
+from tests.e2e.contexts import new_context
 
 pytestmark = pytest.mark.browser
 
@@ -91,7 +92,7 @@ def test_a_link_opens_nothing_for_those_who_have_not_the_stack(app: Page, browse
         "performance.getEntriesByType('resource').map((e) => e.name).find((n) => n.includes('/stacks/'))"
     )
     assert stack_id.split("/stacks/")[1].split("/")[0] not in link, "the address gives the stack away"
-    context = browser.new_context()
+    context = new_context(browser)
     other = context.new_page()
     other.goto(link)
     expect(other.get_by_text("not open here")).to_be_visible()

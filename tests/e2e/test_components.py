@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.contexts import new_context
 from tests.e2e.server import streamlit_server
 from tests.e2e.viewer import SETTLE_MS, Viewer
 
@@ -196,7 +197,7 @@ def test_ten_thousand_images(page: Page, component_server: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_is_legible_in_either_theme(browser: Browser, component_server: str, scheme: Any) -> None:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
+    context = new_context(browser, color_scheme=scheme, viewport={"width": 1280, "height": 900})
     try:
         page = context.new_page()
         page.goto(component_server)

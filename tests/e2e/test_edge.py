@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from scripts.dev._app_server import app_server
 from tests.builders import photo_png, zip_bytes
-from tests.e2e.server import ROOT
+from tests.e2e.contexts import new_context
+from tests.e2e.server import ROOT, folders
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of this test only
 STACK = {
@@ -26,7 +27,7 @@ STACK = {
 @contextmanager
 def visited(browser: Browser, **options: object) -> Iterator[tuple[Page, list[str], set[str]]]:
     """A page, what it complained about, and the hosts it asked for something."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)  # type: ignore[arg-type]
+    context = new_context(browser, viewport={"width": 1280, "height": 900}, **options)
     page = context.new_page()
     complaints: list[str] = []
     hosts: set[str] = set()
@@ -44,9 +45,11 @@ def visited(browser: Browser, **options: object) -> Iterator[tuple[Page, list[st
 
 @pytest.mark.browser
 @pytest.mark.parametrize("base_path", ["", "/tool"])
-def test_pages_ask_nobody_else_and_break_no_rule_of_their_own(browser: Browser, tmp_path: Path, base_path: str) -> None:
+def test_pages_ask_nobody_else_and_break_no_rule_of_their_own(
+    browser: Browser, tmp_path: Path, model_cache: Path, base_path: str
+) -> None:
     """With a password, and below a path of its own; the weights' field and the component from elsewhere included."""
-    environment = {"AISR_WORK_DIR": str(tmp_path / "work"), "AISR_ACCESS_TOKEN": PASSWORD}
+    environment = folders(tmp_path, model_cache) | {"AISR_ACCESS_TOKEN": PASSWORD}
     credentials = {"username": "anybody", "password": PASSWORD}
     with (
         app_server(ROOT / "app.py", tmp_path / "log", environment=environment, base_path=base_path) as server,
@@ -54,24 +57,24 @@ def test_pages_ask_nobody_else_and_break_no_rule_of_their_own(browser: Browser, 
     ):
         page.goto(f"{server.address}/")
         page.locator("input[type=file]").set_input_files(STACK)
-        expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp", timeout=30_000)
+        expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
         page.get_by_role("button", name="All (").click()
-        expect(page.get_by_text(re.compile("OpenVINO INT8: 5 images"))).to_be_visible(timeout=30_000)
+        expect(page.get_by_text(re.compile("OpenVINO INT8: 5 images"))).to_be_visible()
         page.get_by_role("link", name="Inference").click()
         gallery = page.frame_locator("iframe").locator("img").first  # streamlit-image-select, with its web font
-        expect(gallery).to_be_visible(timeout=30_000)
+        expect(gallery).to_be_visible()
         page.get_by_role("link", name="Optimize").click()
         weights = ROOT / "models" / "starter" / "weights.safetensors"
         page.locator("input[type=file][accept*=safetensors]").set_input_files(weights)
-        expect(page.get_by_text("weights.safetensors")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("weights.safetensors")).to_be_visible()
         page.get_by_role("link", name="Benchmark").click()
-        expect(page.get_by_role("heading", name="Benchmark")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("heading", name="Benchmark")).to_be_visible()
         page.goto(f"{server.address}/api/docs")
-        expect(page.get_by_text("/predict_optimized")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("/predict_optimized")).to_be_visible()
         own = re.sub(r"(//[^/]+).*", r"\1", server.address)
         assert hosts <= {own, "blob:", "data:"}
         assert not complaints
-        anonymous = requests.get(f"{server.address}/api/v1/models", timeout=10)
+        anonymous = requests.get(f"{server.address}/api/v1/models", timeout=60)
         assert anonymous.status_code == 401
         assert anonymous.headers["content-security-policy"].startswith("default-src 'none'")
 
@@ -103,4 +106,4 @@ def test_another_site_can_neither_frame_the_app_nor_post_to_it(browser: Browser,
             app_server,
         )
         assert status == 0
-        expect(page.get_by_text("another web site")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("another web site")).to_be_visible()

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from core.recognition.fair_queue import STOP_SECONDS
 from scripts.dev._app_server import AppServer, app_server
 from tests.builders import photo_png, zip_bytes
+from tests.e2e.contexts import new_context
 from tests.e2e.server import ROOT, folders
 from tests.helpers import SECONDS, wait_until
 
@@ -144,7 +145,7 @@ def test_with_a_secret_a_browser_asks_for_it_once_and_then_everything_works(
         assert requests.post(f"{server.address}/upload", timeout=60).status_code == 401
         stranger.close()
 
-        context = browser.new_context(http_credentials={"username": "me", "password": secret})
+        context = new_context(browser, http_credentials={"username": "me", "password": secret})
         page = context.new_page()
         page.goto(server.address)
         page.locator("input[type=file]").set_input_files(
@@ -153,7 +154,7 @@ def test_with_a_secret_a_browser_asks_for_it_once_and_then_everything_works(
         expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
         context.close()
         allowed = requests.get(
-            f"{server.address}/api/v1/models", headers={"Authorization": f"Bearer {secret}"}, timeout=10
+            f"{server.address}/api/v1/models", headers={"Authorization": f"Bearer {secret}"}, timeout=60
         )
         assert allowed.status_code == 200
 
@@ -209,7 +210,7 @@ def test_clients_at_once_get_their_own_answers_and_cannot_reach_each_others(
         forged.cookies.set("aisr_stack", "A" * 22)
         assert forged.get(f"{server.address}/uploaded_images/client-1-0.png", timeout=60).status_code == 404
 
-        first, second = browser.new_context(), browser.new_context()
+        first, second = new_context(browser), new_context(browser)
         for context, name in ((first, "first"), (second, "second")):
             page = context.new_page()
             page.goto(server.address)

@@ -106,9 +106,7 @@ def test_the_images_that_calibrate_are_seen(optimize: Page) -> None:
     pictures = optimize.get_by_role("group", name="Images that calibrate").locator("img")
     expect(pictures).to_have_count(35)
     expect(pictures.first).to_be_visible()
-    optimize.wait_for_function(
-        "image => image.complete && image.naturalWidth > 0", arg=pictures.first.element_handle(), timeout=20_000
-    )
+    optimize.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=pictures.first.element_handle())
 
 
 def test_imagenet_offline_says_what_to_put_where_and_the_starter_goes_on(optimize: Page) -> None:

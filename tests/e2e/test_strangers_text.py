@@ -25,9 +25,9 @@ TEXTS = """
 def test_it_is_shown_as_it_is_and_means_nothing(page: Page) -> None:
     with streamlit_server(Path(__file__).with_name("strangers_text_app.py")) as address:
         page.goto(address)
-        page.locator("#all-drawn").wait_for(state="attached", timeout=30_000)
+        page.locator("#all-drawn").wait_for(state="attached")
         page.wait_for_function(
-            f"document.querySelectorAll('.st-key-bold-{len(STRANGERS_TEXTS) - 1} strong').length == 1", timeout=30_000
+            f"document.querySelectorAll('.st-key-bold-{len(STRANGERS_TEXTS) - 1} strong').length == 1"
         )
         boxes, bold = (page.evaluate(TEXTS, [kind, len(STRANGERS_TEXTS)]) for kind in ("text", "bold"))
     for text, found, (emphasised,) in zip(STRANGERS_TEXTS, boxes, bold, strict=True):

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Page, expect
 
 from tests.builders import photo_png, zip_bytes
+from tests.e2e.contexts import new_context
 from tests.e2e.viewer import PHONE
 
 pytestmark = pytest.mark.browser
@@ -47,7 +48,7 @@ def open_stack(context: BrowserContext, address: str) -> Page:
 @pytest.fixture(scope="module")
 def wide(browser: Browser, app_server: str) -> Iterator[Page]:
     """The workspace by mouse; its window is resized."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = new_context(browser, viewport={"width": 1440, "height": 900})
     yield open_stack(context, app_server)
     context.close()
 
@@ -55,7 +56,7 @@ def wide(browser: Browser, app_server: str) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def phone(browser: Browser, app_server: str) -> Iterator[Page]:
     """The workspace by touch."""
-    context = browser.new_context(**PHONE)
+    context = new_context(browser, **PHONE)
     yield open_stack(context, app_server)
     context.close()
 
@@ -236,7 +237,7 @@ def test_nothing_jumps_while_something_runs_or_another_model_is_chosen(wide: Pag
 
 
 def test_filter_order_view_and_selection_are_found_again(browser: Browser, app_server: str) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = new_context(browser, viewport={"width": 1440, "height": 900})
     page = open_stack(context, app_server)
     hints = part(page, "hints")
     expect(hints.get_by_role("listitem")).to_have_count(3)
