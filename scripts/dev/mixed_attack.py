@@ -61,7 +61,6 @@ def _measure(target: Target, attacks: Sequence[Attack], seconds: float, clients:
     peak = PeakMemory(target.pid)
     alone = _wait_for(_honest(target, min(ALONE_SECONDS, seconds), clients))
     honest = _honest(target, seconds, clients)
-    os.nice(NICENESS)  # after that: a child inherits how nice its parent is
     end = time.monotonic() + seconds
     ran: Counter[str] = Counter()
     threads = [threading.Thread(target=_again, args=(one, target, end, ran), daemon=True) for one in attacks]
@@ -91,6 +90,7 @@ def _measure(target: Target, attacks: Sequence[Attack], seconds: float, clients:
 
 
 def _again(one: Attack, target: Target, end: float, ran: Counter[str]) -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)  # and of what this thread starts
     while time.monotonic() < end:
         with contextlib.suppress(Exception):  # to be refused is what it may come to
             one.run(target)

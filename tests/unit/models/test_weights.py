@@ -223,7 +223,7 @@ def reader(does: str, **seconds: int) -> tuple[str, ...]:
         "from core.models.weight_files import worker",
         "def convert(source, target, network, max_bytes):",
         f"    {does}",
-        "worker.convert = convert",
+        "worker.convert_weights = convert",
         f"seconds = worker.Seconds(**{seconds})",
         "worker.main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), seconds=seconds)",
     ]
