@@ -26,6 +26,7 @@ from core.base.settings import PROJECT_ROOT
 from core.batch.manifest import UNIT_FILES
 from core.batch.output import Output
 from core.batch.parts import Row, table, write_part
+from core.engines.registry import default_engine
 from core.recognition.results import TOP_K, Answer, ClassScore
 from scripts.dev._app_server import AppServer, app_server
 from scripts.dev._chromium import find_chromium
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 CLASSES = 1_000
 DIFFERENT = 4_000  # images: a page shows each once
-FACTS = {"model": "made up", "model_checksum": "0" * 64, "engine": "openvino-int8", "engine_checksum": "0" * 12}
+FACTS = {"model": "made up", "model_checksum": "0" * 64, "engine": default_engine().name, "engine_checksum": "0" * 12}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -150,7 +150,7 @@ def _progress_text(state: JobState) -> str:
         return "Waiting for the recognitions of other people…"
     if state.phase == "loading":
         return f"Preparing {engine}…"
-    doing = _DOING.get(state.phase, f"Recognising with {engine}")
+    doing = f"Recognising with {engine}" if state.phase == "recognizing" else _DOING[state.phase]
     text = f"{doing}: {state.done:,} of {state.total:,}"
     if state.seconds_left is None:
         return text

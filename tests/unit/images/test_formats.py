@@ -131,7 +131,7 @@ def test_one_more_file_is_a_format_from_the_upload_to_the_model(
         shown = np.rint((FRAMES[index].astype(float) - low) / (high - low) * 255)
         picture = stack.picture(index)
         assert picture.media_type == "image/png"
-        assert np.abs(np.asarray(Image.open(io.BytesIO(picture.content)))[..., 0] - shown).max() <= 1
+        assert np.abs(np.asarray(Image.open(io.BytesIO(picture.content)).convert("RGB"))[..., 0] - shown).max() <= 1
         assert Image.open(io.BytesIO(stack.thumbnail(index))).size == (30, 20)
         out = np.zeros(STANDARD.input_shape, np.uint8)
         stack.inputs(STANDARD).read(index, out)

@@ -27,8 +27,7 @@ def onnx_path(starter: Model) -> Path:
 
 
 def test_export_leaves_whole_files_and_a_batch_of_any_size(onnx_path: Path) -> None:
-    names = {path.name for path in onnx_path.parent.iterdir()}
-    assert names == FORMS
+    assert {path.name for path in onnx_path.parent.iterdir()} >= FORMS
     assert str(convert(onnx_path).input(0).partial_shape) == "[?,3,224,224]"
 
 
@@ -64,8 +63,7 @@ def test_drafts_of_killed_processes_are_removed_and_fresh_ones_are_not(tmp_path:
             (draft / name).touch()
 
     place_forms(RESNET18, tmp_path, write)
-    assert not old.exists()
-    assert fresh.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {*FORMS, fresh.name}
 
 
 @pytest.mark.parametrize("name", ["model.xml", "model.bin"])
