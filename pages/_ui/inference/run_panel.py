@@ -134,10 +134,10 @@ def start_run(session: Session, stack: ImageStack, indices: Sequence[int]) -> No
 def run_progress(session: Session) -> None:
     """How far the recognition is, and a button that ends it."""
     job = session.job
-    if job is None or job.state.finished:
+    state = None if job is None else job.state  # once: it may end meanwhile
+    if job is None or state is None or state.finished:
         st.rerun()
         return
-    state = job.state
     with st.container(key="run-progress", horizontal=True, vertical_alignment="center"):
         st.progress(state.done / state.total, text=_progress_text(state))
         if st.button("Cancel", icon=":material/close:", key="cancel-run"):
