@@ -37,7 +37,9 @@ def open_stack(context: BrowserContext, address: str) -> Page:
     page.goto(address)
     field = page.locator("input[type=file]")
     expect(field).to_be_attached()
-    shifts(page)
+    expect(page.get_by_role("button", name="Try a sample stack")).to_be_visible()
+    expect(page.get_by_test_id("stMainBlockContainer")).to_have_css("padding-top", "72px")  # has its own style
+    page.evaluate(STILL)
     field.set_input_files({"name": "photos.zip", "mimeType": "application/zip", "buffer": STACK})
     expect(page.locator("[data-ref=canvas]")).to_have_attribute("data-painted", "sharp")
     expect(run_button(page)).to_be_visible()
