@@ -283,7 +283,7 @@ class Ending:
     @property
     def state(self) -> JobState:
         self.asked += 1
-        return JobState("recognizing" if self.asked <= 2 else "cancelled", "openvino-int8", 0, 1, 0.5)
+        return JobState("recognizing" if self.asked <= 4 else "cancelled", "openvino-int8", 0, 1, 0.5)
 
     def cancel(self) -> None:
         """Nothing is left to cancel."""
@@ -292,10 +292,11 @@ class Ending:
 def test_what_was_drawn_while_a_recognition_ran_is_drawn_anew_when_it_has_ended(app: AppTest) -> None:
     """The fields for model and engine would stay disabled until somebody does something."""
     upload(app, stack_of(1))
+    app.switch_page(str(Path(ROUTER).parent / "inference.py")).run()
     session(app).job = ending = cast("RecognitionJob", Ending())
     app.run()
     assert not app.exception
-    assert cast("Ending", ending).asked > 2
+    assert cast("Ending", ending).asked > 4
     assert not any(field.disabled for field in app.selectbox)
 
 
