@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.layout_shift import MOST_SHIFT, STILL, WATCH, shifts
 from tests.e2e.server import ROOT, folders, streamlit_server
 from tests.e2e.teach import Teach, choose, chosen
 from tests.unit.teach.stripes import stripes
@@ -75,7 +76,11 @@ def test_the_model_is_made_used_at_once_and_there_after_a_restart(
     recognises(teach)
     teach.shoot("another-zip")
 
+    page.add_init_script(WATCH)
     with streamlit_server(ROOT / "app.py", environment=environment | {"AISR_WORK_DIR": str(tmp_path)}) as restarted:
         page.goto(restarted)
         choose(page, "Model", "Starter", "Stripes")
         recognises(teach)
+        page.evaluate(STILL)
+        choose(page, "Model", "Stripes", "Starter")
+        assert shifts(page) <= MOST_SHIFT, "another model"

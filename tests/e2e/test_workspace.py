@@ -10,25 +10,14 @@ from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Pag
 
 from tests.builders import photo_png, zip_bytes
 from tests.e2e.contexts import new_context
+from tests.e2e.layout_shift import MOST_SHIFT, STILL, WATCH, shifts
 from tests.e2e.viewer import PHONE
 
 pytestmark = pytest.mark.browser
 
 COUNT = 30
 STACK = zip_bytes({f"series/photo {number}.png": photo_png(120, 90, seed=number) for number in range(1, COUNT + 1)})
-MOST_SHIFT = 0.02  # the sum of Chromium's layout shift scores, those after a person's own input included
 FINGER = 44  # CSS pixels
-WATCH = """
-  window.shifts = [];
-  new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map(({ value }) => value)))
-    .observe({ type: "layout-shift" });
-"""
-
-# No shift for so many frames; those before are not what is asked about.
-STILL = """async () => {
-  for (let frames = 0; frames < 20; frames = window.shifts.splice(0).length ? 0 : frames + 1)
-    await new Promise(requestAnimationFrame);
-}"""
 
 
 def open_stack(context: BrowserContext, address: str) -> Page:
@@ -61,13 +50,6 @@ def phone(browser: Browser, app_server: str) -> Iterator[Page]:
     context = new_context(browser, **PHONE)
     yield open_stack(context, app_server)
     context.close()
-
-
-def shifts(page: Page) -> float:
-    """The layout shift since this was last asked."""
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    found = page.evaluate("window.shifts.splice(0).reduce((sum, value) => sum + value, 0)")
-    return float(found)
 
 
 def run_button(page: Page) -> Locator:
