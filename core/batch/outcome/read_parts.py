@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import resource
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from core.base.errors import LabelsInvalid, OutcomeInvalid
 from core.base.held_folder import HeldFolder
+from core.base.process_limits import limit, limit_memory
 from core.base.settings import MIB
 from core.base.worker_main import Events, serve
 from core.models.labels import clean_label
@@ -113,14 +113,10 @@ def _write_first(path: str, rows: pa.RecordBatch) -> None:
 
 def _confine(max_bytes: int) -> None:
     """Set before the first part is looked at; the kernel keeps it."""
-    limits = {resource.RLIMIT_CPU: CPU_SECONDS, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: max_bytes}
-    if sys.platform == "linux":
-        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        limits[resource.RLIMIT_AS] = mapped + MEMORY_BYTES
-    for kind, wanted in limits.items():
-        _, hard = resource.getrlimit(kind)
-        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(kind, (value, value))
+    limit(resource.RLIMIT_CPU, CPU_SECONDS)
+    limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_FSIZE, max_bytes)
+    limit_memory(MEMORY_BYTES)
 
 
 def _parts(held: HeldFolder) -> Iterator[str]:

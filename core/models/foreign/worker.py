@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import AppError, ModelError, WeightsInvalid
+from core.base.process_limits import limit, limit_memory
 from core.base.settings import MAX_WEIGHTS_BYTES, MIB
 from core.base.worker_main import Events, serve
 from core.engines.openvino import EXACT
@@ -184,17 +185,11 @@ def _confine(path: Path, more_bytes: int = 0) -> None:
     ``more_bytes`` is what may be taken; 0 goes by the size of the file.
     """
     more_bytes = more_bytes or MEMORY_BYTES + 8 * _size(path)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _limit(resource.RLIMIT_CPU, CPU_SECONDS)
+    limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_CPU, CPU_SECONDS, for_good=False)
+    limit_memory(more_bytes, for_good=False)
     if sys.platform == "linux":
-        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        _limit(resource.RLIMIT_AS, mapped + more_bytes)
-        _limit(resource.RLIMIT_FSIZE, more_bytes)
-
-
-def _limit(kind: int, wanted: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+        limit(resource.RLIMIT_FSIZE, more_bytes, for_good=False)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import WeightsInvalid
+from core.base.process_limits import limit, limit_memory
 from core.models.weight_files.convert import convert_weights
 from core.models.weight_files.tensors import MIB
 
@@ -58,20 +59,13 @@ def _confine(source: Path, max_bytes: int, seconds: Seconds) -> None:
         size = min(source.stat().st_size, max_bytes)
     tens = size // (10 * MIB)
     signal.alarm(seconds.wall + seconds.wall_more * tens)
-    _limit(resource.RLIMIT_CPU, seconds.cpu + seconds.cpu_more * tens)
-    _limit(resource.RLIMIT_FSIZE, max_bytes + MIB)
-    _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    _limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_CPU, seconds.cpu + seconds.cpu_more * tens)
+    limit(resource.RLIMIT_FSIZE, max_bytes + MIB)
+    limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    limit(resource.RLIMIT_CORE, 0)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # ends with the thread that waits for it
-        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        _limit(resource.RLIMIT_AS, mapped + MEMORY_BYTES + 3 * size)
-
-
-def _limit(kind: int, value: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (value, value))
+    limit_memory(MEMORY_BYTES + 3 * size)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from core.runtime import get_runtime
 from core.stacks.stack import ImageStack
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
+from pages._ui.shell.steps import REFRESH_SECONDS
 
-_READING_SECONDS = 0.5
 _DIGITS = 12  # of a checksum, which tell it from all others
 _KINDS: dict[RowKind, str] = {
     "all": "All",
@@ -57,7 +57,7 @@ def made_by(page: Page) -> str:
     )
 
 
-@st.fragment(run_every=_READING_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def _reading(page: Page) -> None:
     if page.outcome.ready:
         st.rerun()

@@ -9,8 +9,8 @@ from core.recognition.range_job import RangeJob
 from core.stacks.stack import ImageStack
 from pages._ui.shell.messages import escape
 from pages._ui.shell.session import Session
+from pages._ui.shell.steps import REFRESH_SECONDS
 
-_REFRESH_SECONDS = 0.5
 _KEY = "value-range"
 _WORDS: dict[RangeOf, str] = {"image": "each image", "stack": "the whole stack"}
 
@@ -59,7 +59,7 @@ def _wanted(session: Session, stack: ImageStack, range_of: RangeOf) -> None:
     if range_of == "stack" and not stack.range.is_known:
         session.range_job = RangeJob(stack)
         session.watch(session.range_job)
-        session.range_job.wait(_REFRESH_SECONDS)  # nearly all images may have been looked at
+        session.range_job.wait(REFRESH_SECONDS)  # nearly all images may have been looked at
     else:
         session.scale_by(range_of)
 
@@ -71,7 +71,7 @@ def _choose(session: Session, stack: ImageStack, range_of: RangeOf) -> None:
         st.rerun()
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
+@st.fragment(run_every=REFRESH_SECONDS)
 def _progress(session: Session) -> None:
     job = session.range_job
     if job is None or job.status != "running":
